@@ -1,0 +1,15 @@
+# aivault (command line) and aivaultd (daemon), side by side in bin/.
+if(EXISTS ${CMAKE_SOURCE_DIR}/src/daemon/main.cc)
+  add_executable(aivaultd src/daemon/main.cc)
+  target_link_libraries(aivaultd PRIVATE aivault_daemon aivault_flags)
+endif()
+if(EXISTS ${CMAKE_SOURCE_DIR}/src/cli/main.cc)
+  add_executable(aivault src/cli/main.cc)
+  target_link_libraries(aivault PRIVATE aivault_cli aivault_flags)
+  if(AIVAULT_STATIC_CLI AND NOT AIVAULT_SANITIZE)
+    # CMake's own -pie silently defeats -static-pie: unset the property and pass the flags.
+    set_property(TARGET aivault PROPERTY POSITION_INDEPENDENT_CODE)
+    target_compile_options(aivault PRIVATE -fPIE)
+    target_link_options(aivault PRIVATE -static-pie)
+  endif()
+endif()

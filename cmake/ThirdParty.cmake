@@ -1,0 +1,23 @@
+# Debian 12 packages only; scripts/packages lists them.
+find_package(Boost 1.81 REQUIRED COMPONENTS json container)
+find_package(OpenSSL 3 REQUIRED)
+find_package(SQLite3 3.40 REQUIRED)
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+
+add_library(aivault_asio INTERFACE)
+target_compile_definitions(aivault_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
+  BOOST_ASIO_DISABLE_BOOST_COROUTINE BOOST_BEAST_USE_STD_STRING_VIEW)
+target_link_libraries(aivault_asio INTERFACE Boost::headers OpenSSL::SSL Threads::Threads)
+
+# What a module needs from outside, by the [third-party] section of src/layers.txt.
+set(AIVAULT_LIBS_base PkgConfig::SODIUM)
+set(AIVAULT_LIBS_json Boost::json Boost::container)
+set(AIVAULT_LIBS_crypto PkgConfig::SODIUM)
+set(AIVAULT_LIBS_store SQLite::SQLite3)
+set(AIVAULT_LIBS_upstream aivault_asio)
+set(AIVAULT_LIBS_broker aivault_asio)
+set(AIVAULT_LIBS_server aivault_asio)
+set(AIVAULT_LIBS_daemon aivault_asio)
+set(AIVAULT_LIBS_testing aivault_asio)

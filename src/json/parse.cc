@@ -1,0 +1,194 @@
+#include "json/parse.h"
+
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include <boost/json/basic_parser_impl.hpp>
+
+namespace aivault::json {
+namespace {
+
+struct Cursor {
+  std::size_t offset = 0;
+  std::uint32_t line = 1;
+  std::uint32_t column = 1;
+};
+
+}  // namespace
+
+// The handler that boost::json::basic_parser drives. Not in the anonymous namespace because
+// Value names it as a friend.
+class Builder {
+ public:
+  static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+  using error_code = boost::json::error_code;
+
+  Builder(std::pmr::memory_resource* memory, Limits limits)
+      : memory_(memory), limits_(limits), key_(memory), text_(memory) {}
+
+  Value take() { return std::move(root_.front()); }
+  const std::string& problem() const { return problem_; }
+  Cursor cursor;
+
+  bool on_document_begin(error_code&) { return true; }
+  bool on_document_end(error_code&) { return true; }
+  bool on_object_begin(error_code& ec) { return open(Kind::object, ec); }
+  bool on_object_end(std::size_t, error_code&) { return close(); }
+  bool on_array_begin(error_code& ec) { return open(Kind::array, ec); }
+  bool on_array_end(std::size_t, error_code&) { return close(); }
+  bool on_key_part(boost::json::string_view part, std::size_t, error_code&) {
+    key_.append(part.data(), part.size());
+    return true;
+  }
+  bool on_key(boost::json::string_view part, std::size_t, error_code& ec) {
+    key_.append(part.data(), part.size());
+    if (++keys_ > limits_.keys) return refuse("has too many keys", ec);
+    auto& seen = seen_.back();
+    if (!seen.emplace(key_).second) {
+      return refuse("holds a duplicate key", ec);
+    }
+    auto& members = stack_.back()->members_;
+    auto& member = members.emplace_back(memory_);
+    member.key = key_;
+    member.line = cursor.line;
+    member.column = cursor.column;
+    key_.clear();
+    return true;
+  }
+  bool on_string_part(boost::json::string_view part, std::size_t, error_code&) {
+    text_.append(part.data(), part.size());
+    return true;
+  }
+  bool on_string(boost::json::string_view part, std::size_t, error_code&) {
+    text_.append(part.data(), part.size());
+    Value& value = place(Kind::string);
+    value.text_ = text_;
+    text_.clear();
+    return true;
+  }
+  bool on_number_part(boost::json::string_view part, error_code&) {
+    text_.append(part.data(), part.size());
+    return true;
+  }
+  bool on_int64(std::int64_t, boost::json::string_view part, error_code& ec) {
+    return number(part, ec);
+  }
+  bool on_uint64(std::uint64_t, boost::json::string_view part, error_code& ec) {
+    return number(part, ec);
+  }
+  bool on_double(double, boost::json::string_view part, error_code& ec) { return number(part, ec); }
+  bool on_bool(bool value, error_code&) {
+    place(Kind::boolean).boolean_ = value;
+    return true;
+  }
+  bool on_null(error_code&) {
+    place(Kind::null);
+    return true;
+  }
+  bool on_comment_part(boost::json::string_view, error_code&) { return true; }
+  bool on_comment(boost::json::string_view, error_code&) { return true; }
+
+ private:
+  // Where the next value goes: the root, the open array, or the member whose key came last.
+  Value& place(Kind kind) {
+    Value* value = nullptr;
+    if (stack_.empty()) {
+      value = &root_.emplace_back(memory_);
+    } else if (stack_.back()->kind_ == Kind::array) {
+      value = &stack_.back()->items_.emplace_back(memory_);
+    } else {
+      value = &stack_.back()->members_.back().value;
+    }
+    value->kind_ = kind;
+    value->line = cursor.line;
+    value->column = cursor.column;
+    return *value;
+  }
+  bool open(Kind kind, error_code&) {
+    stack_.push_back(&place(kind));
+    seen_.emplace_back(memory_);
+    return true;
+  }
+  bool close() {
+    stack_.pop_back();
+    seen_.pop_back();
+    return true;
+  }
+  bool number(boost::json::string_view part, error_code&) {
+    text_.append(part.data(), part.size());
+    Value& value = place(Kind::number);
+    value.text_ = text_;
+    text_.clear();
+    return true;
+  }
+  bool refuse(std::string_view what, error_code& ec) {
+    problem_ = what;
+    ec = boost::json::error::extra_data;
+    return false;
+  }
+
+  std::pmr::memory_resource* memory_;
+  Limits limits_;
+  std::vector<Value> root_;
+  std::vector<Value*> stack_;  // Elements stay put: a parent grows only after its child closed.
+  std::vector<std::pmr::unordered_set<std::pmr::string>> seen_;
+  std::size_t keys_ = 0;
+  std::pmr::string key_;
+  std::pmr::string text_;
+  std::string problem_;
+};
+
+namespace {
+
+std::string where(const Cursor& cursor, Positions positions) {
+  if (positions == Positions::none) return "";
+  return " (line " + std::to_string(cursor.line) + ", column " + std::to_string(cursor.column) +
+         ")";
+}
+
+}  // namespace
+
+Result<Value> parse(std::string_view text,
+                    Limits limits,
+                    Positions positions,
+                    std::pmr::memory_resource* memory) {
+  if (text.size() > limits.bytes) return invalid_request("record_invalid", "JSON is too large");
+  boost::json::parse_options options;
+  options.max_depth = limits.depth;
+  boost::json::basic_parser<Builder> parser(options, memory, limits);
+  auto& builder = parser.handler();
+  boost::json::error_code ec;
+  std::size_t used = 0;
+  if (positions == Positions::none) {
+    used = parser.write_some(false, text.data(), text.size(), ec);
+  } else {
+    // One byte at a time, so that the cursor is exact whenever the handler is called.
+    for (; used < text.size() && !ec; ++used) {
+      if (parser.done()) break;
+      if (parser.write_some(true, text.data() + used, 1, ec) == 0) break;
+      const bool newline = text[used] == '\n';
+      builder.cursor.line += newline ? 1 : 0;
+      builder.cursor.column = newline ? 1 : builder.cursor.column + 1;
+    }
+    if (!ec) parser.write_some(false, "", 0, ec);
+  }
+  if (!ec && parser.done()) {
+    while (used < text.size() &&
+           (text[used] == ' ' || text[used] == '\n' || text[used] == '\r' || text[used] == '\t')) {
+      ++used;
+    }
+    if (used < text.size()) ec = boost::json::error::extra_data;
+  }
+  if (ec) {
+    const std::string what =
+        builder.problem().empty() ? "is not valid: " + ec.message() : builder.problem();
+    return invalid_request("record_invalid", "JSON " + what + where(builder.cursor, positions));
+  }
+  return builder.take();
+}
+
+}  // namespace aivault::json

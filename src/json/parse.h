@@ -1,0 +1,28 @@
+// parse: strict JSON (RFC 8259) into a Value. What two readers could understand
+// differently is refused: duplicate keys, a BOM, invalid UTF-8, lone surrogates, trailing bytes.
+// Thread: any. Errors: invalid_request, reason "record_invalid"; the message says what and where,
+// never quotes the input.
+#pragma once
+
+#include <memory_resource>
+#include <string_view>
+
+#include "base/result.h"
+#include "json/value.h"
+
+namespace aivault::json {
+
+enum class Positions : std::uint8_t { none, every_value };  // every_value is slow: for files.
+
+struct Limits {
+  std::size_t bytes = std::size_t{2} << 20U;
+  std::size_t depth = 32;
+  std::size_t keys = 10'000;  // Object members in the whole document.
+};
+
+Result<Value> parse(std::string_view text,
+                    Limits limits = {},
+                    Positions positions = Positions::none,
+                    std::pmr::memory_resource* memory = std::pmr::get_default_resource());
+
+}  // namespace aivault::json
