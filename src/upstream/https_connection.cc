@@ -1,0 +1,206 @@
+#include "upstream/https_connection.h"
+
+#include <openssl/err.h>
+
+#include <chrono>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/reveal.h"
+
+namespace aivault::upstream {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+
+// How long one address may keep us from trying the next one.
+constexpr std::chrono::milliseconds kAttempt{2500};
+// Reads or writes that never had to wait before other work gets its turn: about 256 KiB.
+constexpr unsigned kUsesInARow = 16;
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+
+}  // namespace
+
+HttpsConnection::HttpsConnection(asio::any_io_executor executor, http::Authority host)
+    : socket_(std::move(executor)), host_(std::move(host)) {}
+
+HttpsConnection::~HttpsConnection() { close(); }
+
+Error HttpsConnection::lost() const {
+  return Error{ErrorCode::upstream_unreachable,
+               "connection_lost",
+               "the connection to " + host_.text() + " was lost",
+               0};
+}
+
+asio::awaitable<Result<void>> HttpsConnection::connect(const std::vector<tcp::endpoint>& checked) {
+  Result<void> last = fail(lost());
+  for (const auto& endpoint : checked) {
+    last = co_await connect_one(endpoint, &endpoint == &checked.back());
+    if (last || closed_) break;
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) break;
+  }
+  co_return last;
+}
+
+asio::awaitable<Result<void>> HttpsConnection::connect_one(const tcp::endpoint& endpoint,
+                                                           bool is_last) {
+  const auto refuse = [this](const std::string& why) {
+    return fail(ErrorCode::upstream_unreachable,
+                "connect",
+                "cannot connect to " + host_.text() + ": " + why);
+  };
+  error_code error;
+  socket_.close(error);
+  socket_.open(endpoint.protocol(), error);
+  if (error) co_return refuse(error.message());
+  asio::steady_timer attempt(socket_.get_executor());
+  // The token dies with this attempt: a late alarm must not disturb what follows.
+  auto token = std::make_shared<int>();
+  if (!is_last) {
+    attempt.expires_after(kAttempt);
+    attempt.async_wait([this, alive = std::weak_ptr(token)](const error_code& late) {
+      if (!late && !alive.expired()) socket_.cancel();
+    });
+  }
+  const auto [failure] = co_await socket_.async_connect(endpoint, kAsTuple);
+  token.reset();
+  if (closed_) co_return fail(lost());
+  if (failure) {
+    socket_.close(error);
+    co_return refuse(failure == asio::error::operation_aborted ? "no answer" : failure.message());
+  }
+  if (socket_.remote_endpoint(error) != endpoint || error) {
+    close();
+    co_return refuse("the peer is not the checked address");
+  }
+  socket_.set_option(tcp::no_delay(true), error);
+  socket_.native_non_blocking(true, error);
+  bio_.descriptor = socket_.native_handle();
+  co_return Result<void>();
+}
+
+HttpsConnection::Want HttpsConnection::wanted_after(int result) const {
+  switch (SSL_get_error(session_.get(), result)) {
+    case SSL_ERROR_WANT_READ: return Want::read;
+    case SSL_ERROR_WANT_WRITE: return Want::write;
+    default: return Want::nothing;
+  }
+}
+
+asio::awaitable<Result<void>> HttpsConnection::wait(WaitType type) {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (!is_open() || state.cancelled() != asio::cancellation_type::none) co_return fail(lost());
+  const auto [error] = co_await socket_.async_wait(type, kAsTuple);
+  if (error || !is_open()) co_return fail(lost());
+  co_return Result<void>();
+}
+
+asio::awaitable<void> HttpsConnection::give_others_a_turn(unsigned& uses_without_wait) {
+  if (++uses_without_wait <= kUsesInARow) co_return;
+  uses_without_wait = 0;
+  const auto executor = socket_.get_executor();
+  co_await asio::post(executor, asio::use_awaitable);
+}
+
+asio::awaitable<Result<void>> HttpsConnection::handshake(SSL_CTX* context) {
+  auto made = make_session(context, host_);
+  if (!made) co_return fail(std::move(made).error());
+  session_ = *std::move(made);
+  auto* bio = make_socket_bio(&bio_);
+  if (bio == nullptr) co_return vault_unavailable("internal", "no memory for a connection");
+  SSL_set_bio(session_.get(), bio, bio);
+  for (;;) {
+    if (!is_open()) co_return fail(lost());
+    ERR_clear_error();
+    const int result = SSL_connect(session_.get());
+    if (result == 1) break;
+    const auto want = wanted_after(result);
+    if (want == Want::nothing) {
+      auto error = tls_error(session_.get(), host_);
+      close();
+      co_return fail(std::move(error));
+    }
+    CO_TRY(co_await wait(want == Want::read ? WaitType::wait_read : WaitType::wait_write));
+  }
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(session_.get(), &protocol, &size);
+  const std::string_view chosen(reinterpret_cast<const char*>(protocol), size);
+  const bool verified = SSL_get_verify_result(session_.get()) == X509_V_OK;
+  if (!verified || (!chosen.empty() && chosen != "http/1.1")) {
+    auto error = tls_error(session_.get(), host_);
+    close();
+    co_return fail(std::move(error));
+  }
+  bio_.bytes_sent = 0;
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> HttpsConnection::write_head(const Secret& head) {
+  const auto bytes = head.bytes(Reveal());
+  co_return co_await write(bytes);
+}
+
+asio::awaitable<Result<void>> HttpsConnection::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    co_await give_others_a_turn(writes_without_wait_);
+    if (!is_open()) co_return fail(lost());
+    ERR_clear_error();
+    std::size_t written = 0;
+    const int result = SSL_write_ex(session_.get(), bytes.data(), bytes.size(), &written);
+    if (result == 1) {
+      bytes = bytes.subspan(written);
+      continue;
+    }
+    const auto want = wanted_after(result);
+    if (want == Want::nothing) co_return fail(lost());
+    writes_without_wait_ = 0;
+    CO_TRY(co_await wait(want == Want::read ? WaitType::wait_read : WaitType::wait_write));
+  }
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<std::size_t>> HttpsConnection::read_some(std::span<std::byte> into) {
+  co_await give_others_a_turn(reads_without_wait_);
+  for (;;) {
+    if (!is_open()) co_return fail(lost());
+    ERR_clear_error();
+    std::size_t received = 0;
+    const int result = SSL_read_ex(session_.get(), into.data(), into.size(), &received);
+    if (result == 1) co_return received;
+    if (SSL_get_error(session_.get(), result) == SSL_ERROR_ZERO_RETURN) co_return std::size_t{0};
+    const auto want = wanted_after(result);
+    if (want == Want::nothing) co_return fail(lost());
+    reads_without_wait_ = 0;
+    CO_TRY(co_await wait(want == Want::read ? WaitType::wait_read : WaitType::wait_write));
+  }
+}
+
+bool HttpsConnection::is_quiet() {
+  if (!is_open() || !session_) return false;
+  ERR_clear_error();
+  // Tickets and key updates are handled inside; only data or an end is a reason to give up.
+  std::byte unexpected{};
+  const int result = SSL_peek(session_.get(), &unexpected, 1);
+  return result <= 0 && wanted_after(result) == Want::read;
+}
+
+void HttpsConnection::close() {
+  closed_ = true;
+  error_code ignored;
+  socket_.close(ignored);
+  bio_.descriptor = -1;
+}
+
+}  // namespace aivault::upstream

@@ -1,0 +1,68 @@
+// HttpsConnection: one verified TLS connection. Closing it ends whatever waits on it.
+// Thread: the event loop; one reader and one writer at a time.
+// Errors: upstream_unreachable connect | tls | connection_lost.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "http/host.h"
+#include "upstream/socket_bio.h"
+#include "upstream/trust.h"
+
+namespace aivault::upstream {
+
+class HttpsConnection {
+ public:
+  HttpsConnection(boost::asio::any_io_executor executor, http::Authority host);
+  ~HttpsConnection();
+  HttpsConnection(const HttpsConnection&) = delete;
+  HttpsConnection& operator=(const HttpsConnection&) = delete;
+
+  // Tries the addresses in order; the peer is one of them afterwards.
+  boost::asio::awaitable<Result<void>> connect(
+      const std::vector<boost::asio::ip::tcp::endpoint>& checked);
+  boost::asio::awaitable<Result<void>> handshake(SSL_CTX* context);
+
+  // Writes the head of a request. The only function outside auth that sees a credential.
+  boost::asio::awaitable<Result<void>> write_head(const Secret& head);
+  boost::asio::awaitable<Result<void>> write(std::span<const std::byte> bytes);
+  // 0: the peer ended the connection properly (close_notify).
+  boost::asio::awaitable<Result<std::size_t>> read_some(std::span<std::byte> into);
+
+  // False once the peer closed or sent something nobody asked for.
+  bool is_quiet();
+  void close();
+  bool is_open() const { return !closed_ && socket_.is_open(); }
+
+  std::uint64_t wire_bytes_sent() const { return bio_.bytes_sent; }
+  const http::Authority& host() const { return host_; }
+
+ private:
+  using WaitType = boost::asio::ip::tcp::socket::wait_type;
+  enum class Want : std::uint8_t { nothing, read, write };
+  boost::asio::awaitable<Result<void>> wait(WaitType type);
+  boost::asio::awaitable<void> give_others_a_turn(unsigned& uses_without_wait);
+  Want wanted_after(int result) const;
+  boost::asio::awaitable<Result<void>> connect_one(const boost::asio::ip::tcp::endpoint& endpoint,
+                                                   bool is_last);
+  Error lost() const;
+
+  boost::asio::ip::tcp::socket socket_;
+  http::Authority host_;
+  BioSocket bio_;
+  SslPtr session_;
+  unsigned reads_without_wait_ = 0;
+  unsigned writes_without_wait_ = 0;
+  bool closed_ = false;  // For good, also if an address was still to be tried.
+};
+
+}  // namespace aivault::upstream
