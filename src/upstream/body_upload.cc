@@ -43,7 +43,7 @@ std::size_t put_chunk_prefix(std::span<std::byte> prefix, std::size_t size) {
 
 }  // namespace
 
-BodyUpload::BodyUpload(asio::any_io_executor executor,
+BodyUpload::BodyUpload(const asio::any_io_executor& executor,
                        HttpsConnection& connection,
                        BodySource& source,
                        std::optional<std::uint64_t> size,
@@ -52,7 +52,7 @@ BodyUpload::BodyUpload(asio::any_io_executor executor,
       source_(source),
       size_(size),
       hooks_(std::move(hooks)),
-      ended_(std::move(executor), asio::steady_timer::time_point::max()) {}
+      ended_(executor, asio::steady_timer::time_point::max()) {}
 
 void BodyUpload::start() {
   asio::co_spawn(ended_.get_executor(),

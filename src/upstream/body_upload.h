@@ -29,7 +29,7 @@ class BodyUpload {
   };
 
   // `size`: the declared length; unset: chunked. All arguments outlive finish().
-  BodyUpload(boost::asio::any_io_executor executor,
+  BodyUpload(const boost::asio::any_io_executor& executor,
              HttpsConnection& connection,
              BodySource& source,
              std::optional<std::uint64_t> size,

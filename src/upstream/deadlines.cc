@@ -17,8 +17,8 @@ std::size_t index_of(Deadlines::Limit limit) { return static_cast<std::size_t>(l
 }  // namespace
 
 struct Deadlines::State : std::enable_shared_from_this<State> {
-  State(boost::asio::any_io_executor executor, const Timeouts& wanted, std::string name)
-      : timeouts(wanted), peer(std::move(name)), timer(std::move(executor)) {}
+  State(const boost::asio::any_io_executor& executor, const Timeouts& wanted, std::string name)
+      : timeouts(wanted), peer(std::move(name)), timer(executor) {}
 
   std::chrono::milliseconds length(Limit limit) const {
     switch (limit) {
@@ -62,10 +62,10 @@ struct Deadlines::State : std::enable_shared_from_this<State> {
   std::optional<Limit> passed;
 };
 
-Deadlines::Deadlines(boost::asio::any_io_executor executor,
+Deadlines::Deadlines(const boost::asio::any_io_executor& executor,
                      const Timeouts& timeouts,
                      std::string peer)
-    : state_(std::make_shared<State>(std::move(executor), timeouts, std::move(peer))) {
+    : state_(std::make_shared<State>(executor, timeouts, std::move(peer))) {
   if (timeouts.total) begin(Limit::total);
 }
 
@@ -100,7 +100,7 @@ bool Deadlines::expired() const { return state_->passed.has_value(); }
 
 Error Deadlines::explain(Error otherwise) const {
   if (!state_->passed) return otherwise;
-  const auto limit = *state_->passed;
+  const auto limit = state_->passed.value();
   const auto after = " within " + std::to_string(state_->length(limit).count()) + " ms";
   const auto timeout = [](std::string reason, std::string message) {
     return Error{ErrorCode::upstream_unreachable, std::move(reason), std::move(message), 0};

@@ -29,7 +29,9 @@ class Deadlines {
   enum class Limit : std::uint8_t { connect, first_byte, idle, total };
 
   // Starts `total` at once. `peer` is named in messages.
-  Deadlines(boost::asio::any_io_executor executor, const Timeouts& timeouts, std::string peer);
+  Deadlines(const boost::asio::any_io_executor& executor,
+            const Timeouts& timeouts,
+            std::string peer);
   ~Deadlines();
   Deadlines(const Deadlines&) = delete;
   Deadlines& operator=(const Deadlines&) = delete;

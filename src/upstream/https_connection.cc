@@ -20,7 +20,7 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using tcp = asio::ip::tcp;
+using Tcp = asio::ip::tcp;
 
 // How long one address may keep us from trying the next one.
 constexpr std::chrono::milliseconds kAttempt{2500};
@@ -30,8 +30,8 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
 
-HttpsConnection::HttpsConnection(asio::any_io_executor executor, http::Authority host)
-    : socket_(std::move(executor)), host_(std::move(host)) {}
+HttpsConnection::HttpsConnection(const asio::any_io_executor& executor, http::Authority host)
+    : socket_(executor), host_(std::move(host)) {}
 
 HttpsConnection::~HttpsConnection() { close(); }
 
@@ -42,7 +42,7 @@ Error HttpsConnection::lost() const {
                0};
 }
 
-asio::awaitable<Result<void>> HttpsConnection::connect(const std::vector<tcp::endpoint>& checked) {
+asio::awaitable<Result<void>> HttpsConnection::connect(const std::vector<Tcp::endpoint>& checked) {
   Result<void> last = fail(lost());
   for (const auto& endpoint : checked) {
     last = co_await connect_one(endpoint, &endpoint == &checked.back());
@@ -53,7 +53,7 @@ asio::awaitable<Result<void>> HttpsConnection::connect(const std::vector<tcp::en
   co_return last;
 }
 
-asio::awaitable<Result<void>> HttpsConnection::connect_one(const tcp::endpoint& endpoint,
+asio::awaitable<Result<void>> HttpsConnection::connect_one(const Tcp::endpoint& endpoint,
                                                            bool is_last) {
   const auto refuse = [this](const std::string& why) {
     return fail(ErrorCode::upstream_unreachable,
@@ -84,7 +84,7 @@ asio::awaitable<Result<void>> HttpsConnection::connect_one(const tcp::endpoint& 
     close();
     co_return refuse("the peer is not the checked address");
   }
-  socket_.set_option(tcp::no_delay(true), error);
+  socket_.set_option(Tcp::no_delay(true), error);
   socket_.native_non_blocking(true, error);
   bio_.descriptor = socket_.native_handle();
   co_return Result<void>();

@@ -22,7 +22,7 @@ namespace aivault::upstream {
 
 class HttpsConnection {
  public:
-  HttpsConnection(boost::asio::any_io_executor executor, http::Authority host);
+  HttpsConnection(const boost::asio::any_io_executor& executor, http::Authority host);
   ~HttpsConnection();
   HttpsConnection(const HttpsConnection&) = delete;
   HttpsConnection& operator=(const HttpsConnection&) = delete;
@@ -44,7 +44,6 @@ class HttpsConnection {
   bool is_open() const { return !closed_ && socket_.is_open(); }
 
   std::uint64_t wire_bytes_sent() const { return bio_.bytes_sent; }
-  const http::Authority& host() const { return host_; }
 
  private:
   using WaitType = boost::asio::ip::tcp::socket::wait_type;

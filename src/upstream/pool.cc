@@ -38,8 +38,8 @@ void Pool::Lease::keep(std::unique_ptr<HttpsConnection> connection) {
   if (const auto pool = ended.pool_.lock()) pool->keep(ended.key_, std::move(connection));
 }
 
-Pool::Pool(asio::any_io_executor executor, std::chrono::milliseconds idle)
-    : executor_(executor), idle_(idle), sweeper_(std::move(executor)) {}
+Pool::Pool(const asio::any_io_executor& executor, std::chrono::milliseconds idle)
+    : executor_(executor), idle_(idle), sweeper_(executor) {}
 
 asio::awaitable<Result<Pool::Lease>> Pool::acquire(std::string key, Deadlines& deadlines) {
   auto& slot = slots_[key];

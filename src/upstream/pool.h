@@ -24,7 +24,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
  public:
   static constexpr std::size_t kMaxPerKey = 64;
 
-  Pool(boost::asio::any_io_executor executor, std::chrono::milliseconds idle);
+  Pool(const boost::asio::any_io_executor& executor, std::chrono::milliseconds idle);
 
   // The right to one connection; given back on destruction.
   class Lease {
@@ -33,6 +33,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
     Lease(std::weak_ptr<Pool> pool, std::string key);
     Lease(Lease&& other) noexcept;
     Lease& operator=(Lease&& other) noexcept;
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
     ~Lease();
 
     // An idle connection that is fit for use; nullptr: open one.

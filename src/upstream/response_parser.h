@@ -32,6 +32,8 @@ class ResponseParser {
   ~ResponseParser();
   ResponseParser(ResponseParser&&) noexcept;
   ResponseParser& operator=(ResponseParser&&) noexcept;
+  ResponseParser(const ResponseParser&) = delete;
+  ResponseParser& operator=(const ResponseParser&) = delete;
 
   // `raw`: the complete head, up to and including the empty line. Checked strictly first.
   Result<ResponseHead> parse_head(std::string_view raw);

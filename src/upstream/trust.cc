@@ -62,6 +62,11 @@ Result<Certificates> load_roots(const std::string& trust_store_path) {
   return Certificates{};
 }
 
+bool is_address_literal(const http::Authority& host) {
+  in_addr address{};
+  return host.is_ipv6() || inet_pton(AF_INET, host.host().c_str(), &address) == 1;
+}
+
 void add_all(X509_STORE* store, const Certificates& certificates) {
   for (const auto& certificate : certificates) X509_STORE_add_cert(store, certificate.get());
 }
@@ -115,11 +120,6 @@ Result<SslContextPtr> Trust::make_context(std::string_view extra_ca_pem) const {
   }
   ERR_clear_error();  // A root that is in the store twice leaves an error behind.
   return context;
-}
-
-bool is_address_literal(const http::Authority& host) {
-  in_addr address{};
-  return host.is_ipv6() || inet_pton(AF_INET, host.host().c_str(), &address) == 1;
 }
 
 Result<SslPtr> make_session(SSL_CTX* context, const http::Authority& host) {

@@ -59,6 +59,4 @@ Result<SslPtr> make_session(SSL_CTX* context, const http::Authority& host);
 // Why the handshake with `host` failed, from the session and OpenSSL's error queue.
 Error tls_error(const SSL* session, const http::Authority& host);
 
-bool is_address_literal(const http::Authority& host);
-
 }  // namespace aivault::upstream
