@@ -1,0 +1,28 @@
+# registry/*.json becomes constant tables in aivault_registry: registry_gen checks the files and a
+# broken one stops the build with its file, line and column.
+get_target_property(definition_sources aivault_registry SOURCES)
+list(FILTER definition_sources EXCLUDE REGEX "/registry\\.cc$")
+add_library(aivault_registry_definitions STATIC ${definition_sources})
+target_link_libraries(aivault_registry_definitions PUBLIC aivault_base aivault_json aivault_http PRIVATE aivault_flags)
+target_include_directories(aivault_registry_definitions PUBLIC src)
+
+# When cross-compiling, point AIVAULT_REGISTRY_GEN at a registry_gen of the build machine.
+set(AIVAULT_REGISTRY_GEN "" CACHE FILEPATH "registry_gen that runs on the build machine (cross-compiling only)")
+if(AIVAULT_REGISTRY_GEN)
+  add_executable(registry_gen IMPORTED GLOBAL)
+  set_target_properties(registry_gen PROPERTIES IMPORTED_LOCATION ${AIVAULT_REGISTRY_GEN})
+else()
+  add_executable(registry_gen tools/registry_gen.cc)
+  target_link_libraries(registry_gen PRIVATE aivault_registry_definitions PkgConfig::SODIUM aivault_flags)
+  set_target_properties(registry_gen PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tools)
+endif()
+
+set(registry_tables ${CMAKE_BINARY_DIR}/generated/registry_tables.cc)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
+file(GLOB provider_files CONFIGURE_DEPENDS registry/*.json registry/meta/families.json registry/meta/ids.lock)
+add_custom_command(OUTPUT ${registry_tables}
+  COMMAND registry_gen ${CMAKE_SOURCE_DIR}/registry --tables ${registry_tables} "$<$<NOT:$<CONFIG:Debug>>:--strict>"
+  DEPENDS registry_gen ${provider_files}
+  COMMENT "Compiling the provider registry" VERBATIM COMMAND_EXPAND_LISTS)
+set_property(TARGET aivault_registry PROPERTY SOURCES ${CMAKE_SOURCE_DIR}/src/registry/registry.cc ${registry_tables})
+target_link_libraries(aivault_registry PUBLIC aivault_registry_definitions)

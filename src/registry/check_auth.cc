@@ -1,0 +1,275 @@
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "http/message.h"
+#include "registry/check.h"
+#include "registry/file_reader.h"
+#include "registry/header_names.h"
+#include "registry/template.h"
+
+namespace aivault::registry {
+namespace {
+
+bool is_kind_name(std::string_view name) {
+  return !name.empty() && name.size() <= 32 && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+bool is_secret_name(std::string_view name) {
+  return !name.empty() && name[0] >= 'A' && name[0] <= 'Z' && std::ranges::all_of(name, [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+class AuthChecks {
+ public:
+  AuthChecks(ProviderFile& file, Problems& problems) : file_(file), problems_(problems) {}
+
+  void run() {
+    check_names();
+    for (auto& kind : file_.kinds) {
+      check_prefix(kind);
+      check_secret_names(kind);
+      if (!check_config(kind)) continue;
+      auto spec = parse_auth(kind.config);
+      if (!spec) {
+        add(position_of(kind.config), "AUTH-1", spec.error().message);
+        continue;
+      }
+      kind.spec = *std::move(spec);
+      check_placeholders(kind);
+    }
+  }
+
+ private:
+  void add(Position at, std::string_view code, std::string text) {
+    problems_.error(file_.file, at, code, std::move(text));
+  }
+
+  void check_names() {
+    std::set<std::string_view> seen;
+    for (const auto& kind : file_.kinds) {
+      const std::string quoted = "auth kind '" + quote_for_message(kind.name.text) + "' ";
+      if (!is_kind_name(kind.name.text)) {
+        add(kind.name.at, "AUTH-2", quoted + "has an invalid name");
+      } else if (kind.name.text == "ws" || kind.name.text == "group") {
+        add(kind.name.at, "AUTH-2", quoted + "has a name that scoped ids use");
+      } else if (!seen.insert(kind.name.text).second) {
+        add(kind.name.at, "AUTH-2", quoted + "is named twice");
+      }
+    }
+    const auto bases = std::ranges::count_if(file_.kinds, &KindEntry::base);
+    if (bases != 1) {
+      const auto at = file_.kinds.empty() ? file_.id.at : file_.kinds.front().at;
+      add(at, "AUTH-2", "exactly one auth kind must be the base, not " + std::to_string(bases));
+    }
+  }
+
+  void check_prefix(const KindEntry& kind) {
+    const std::string_view prefix = kind.path_prefix.text;
+    if (prefix.empty()) return;
+    if (!prefix.starts_with('/') || prefix.find_first_of("?#%") != std::string_view::npos) {
+      add(kind.path_prefix.at, "AUTH-6", "a path prefix begins with '/' and holds no ? # %");
+    }
+  }
+
+  void check_secret_names(const KindEntry& kind) {
+    if (kind.secrets.empty()) add(kind.at, "AUTH-3", "an auth kind needs a secret");
+    for (const auto& secret : kind.secrets) {
+      if (is_secret_name(secret.name.text)) continue;
+      add(secret.name.at,
+          "AUTH-3",
+          "invalid secret name '" + quote_for_message(secret.name.text) + "'");
+    }
+  }
+
+  // The faults that have a code of their own. False: one was found.
+  bool check_config(const KindEntry& kind) {
+    if (kind.config.is(json::Kind::string) && to_lower(trim(kind.config.text())) == "basic") {
+      add(position_of(kind.config), "AUTH-7", "basic needs both templates");
+      return false;
+    }
+    if (!kind.config.is(json::Kind::object) || kind.config.members().empty()) return true;
+    const auto& [tag, fields, line, column] = kind.config.members().front();
+    bool good = true;
+    for (const auto& member : fields.members()) {
+      if (!member.value.is(json::Kind::string)) continue;
+      const std::string_view text = member.value.text();
+      const Position at = position_of(member.value);
+      if (text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos ||
+          !placeholders_of(text)) {
+        add(at, "AUTH-5", "a template holds no CR, LF or NUL and no unclosed or empty braces");
+        good = false;
+      } else if (member.key == "header_name" &&
+                 (!http::is_token(text) || text != to_lower(text) || is_broker_header(text))) {
+        add(at, "AUTH-4", "no header for an auth kind: '" + quote_for_message(text) + "'");
+        good = false;
+      } else if (member.key == "param_name" && trim(text).empty()) {
+        add(at, "AUTH-6", "a query parameter needs a name");
+        good = false;
+      }
+    }
+    if (tag == "basic") good = check_basic(fields) && good;
+    return good;
+  }
+
+  bool check_basic(const json::Value& fields) {
+    const auto* username = fields.find("username_template");
+    const auto* password = fields.find("password_template");
+    const Position at = position_of(fields);
+    if (username == nullptr || password == nullptr) {
+      add(at, "AUTH-7", "basic needs both templates");
+      return false;
+    }
+    if (username->text().find("{{") == std::string_view::npos &&
+        password->text().find("{{") == std::string_view::npos) {
+      add(at, "AUTH-7", "basic needs a placeholder in one of its templates");
+      return false;
+    }
+    return true;
+  }
+
+  static std::set<std::string> placeholders(const AuthSpec& spec) {
+    std::set<std::string> names;
+    const auto collect = [&](std::string_view text) {
+      if (const auto found = placeholders_of(text)) names.insert(found->begin(), found->end());
+    };
+    if (const auto* header = std::get_if<HeaderAuth>(&spec)) collect(header->value_template);
+    if (const auto* path = std::get_if<PathAuth>(&spec)) collect(path->prefix_template);
+    if (std::holds_alternative<QueryAuth>(spec)) names.insert("secret");
+    if (const auto* basic = std::get_if<BasicAuth>(&spec)) {
+      collect(basic->username_template);
+      collect(basic->password_template);
+    }
+    return names;
+  }
+
+  void check_placeholders(const KindEntry& kind) {
+    const auto wanted = placeholders(*kind.spec);
+    std::set<std::string> filled;
+    for (const auto& secret : kind.secrets) {
+      filled.insert(secret.placeholder.text);
+      if (!wanted.contains(secret.placeholder.text)) {
+        add(secret.placeholder.at,
+            "AUTH-3",
+            "secret " + secret.name.text + " is used by no template");
+      }
+    }
+    for (const auto& name : wanted) {
+      if (filled.contains(name)) continue;
+      add(position_of(kind.config), "AUTH-3", "no secret fills the placeholder '" + name + "'");
+    }
+    if (std::holds_alternative<PathAuth>(*kind.spec) && kind.secrets.size() != 1) {
+      add(kind.at, "AUTH-3", "a path kind has exactly one secret");
+    }
+  }
+
+  ProviderFile& file_;
+  Problems& problems_;
+};
+
+const KindEntry* find_kind(const ProviderFile& file, std::string_view name) {
+  const auto found = std::ranges::find_if(
+      file.kinds, [&](const KindEntry& kind) { return kind.name.text == name; });
+  return found != file.kinds.end() ? &*found : nullptr;
+}
+
+}  // namespace
+
+void check_auth(ProviderFile& file, Problems& problems) { AuthChecks(file, problems).run(); }
+
+void check_serving(const ProviderFile& file, Problems& problems) {
+  std::set<std::string_view> named;
+  std::set<std::pair<const KindEntry*, const KindEntry*>> reported;
+  for (const auto& capability : file.capabilities) {
+    std::vector<const KindEntry*> serving;
+    for (const auto& name : capability.kinds) {
+      named.insert(name.text);
+      const auto* kind = find_kind(file, name.text);
+      if (kind == nullptr) {
+        problems.error(file.file,
+                       name.at,
+                       "AUTH-10",
+                       "unknown auth kind '" + quote_for_message(name.text) + "'");
+      } else {
+        serving.push_back(kind);
+      }
+    }
+    if (capability.kinds.empty()) {
+      for (const auto& kind : file.kinds) {
+        if (!kind.named_only) serving.push_back(&kind);
+      }
+      if (serving.empty()) {
+        problems.error(file.file,
+                       capability.at,
+                       "AUTH-10",
+                       "capability '" + capability.id.text + "' is served by no auth kind");
+      }
+    }
+    for (std::size_t a = 0; a < serving.size(); ++a) {
+      for (std::size_t b = a + 1; b < serving.size(); ++b) {
+        if (serving[a]->priority != serving[b]->priority) continue;
+        if (!reported.emplace(serving[a], serving[b]).second) continue;
+        problems.error(file.file,
+                       serving[b]->at,
+                       "AUTH-9",
+                       "auth kinds '" + serving[a]->name.text + "' and '" + serving[b]->name.text +
+                           "' serve the same call with the same priority");
+      }
+    }
+  }
+  for (const auto& kind : file.kinds) {
+    if (!kind.named_only || named.contains(kind.name.text)) continue;
+    problems.error(file.file,
+                   kind.at,
+                   "AUTH-10",
+                   "no capability names the auth kind '" + kind.name.text + "'");
+  }
+}
+
+std::vector<std::string> injected_by(const KindEntry& kind) {
+  return kind.spec ? managed_headers(*kind.spec) : std::vector<std::string>();
+}
+
+void check_headers(const ProviderFile& file, Problems& problems) {
+  std::set<std::string> seen;
+  for (const auto& header : file.headers) {
+    const std::string& name = header.name.text;
+    const std::string quoted = "'" + quote_for_message(name) + "'";
+    if (!http::is_token(name) || name != to_lower(name) || is_broker_header(name)) {
+      problems.error(file.file, header.name.at, "HEAD-1", "no default header: " + quoted);
+    } else if (is_credential_header(name)) {
+      problems.error(
+          file.file, header.name.at, "HEAD-1", "callers may not send the header " + quoted);
+    } else if (!seen.insert(name).second) {
+      problems.error(file.file, header.name.at, "HEAD-1", "header " + quoted + " is given twice");
+    }
+    const auto visible = [](char c) { return c >= ' ' && c <= '~'; };
+    if (header.value.text.empty() || !std::ranges::all_of(header.value.text, visible)) {
+      problems.error(
+          file.file, header.value.at, "HEAD-1", "the value of " + quoted + " is not visible ASCII");
+    }
+    for (const auto& kind : file.kinds) {
+      const auto injected = injected_by(kind);
+      if (std::ranges::find(injected, name) == injected.end()) continue;
+      problems.error(file.file,
+                     header.name.at,
+                     "HEAD-2",
+                     "auth kind '" + kind.name.text + "' sets the header " + quoted);
+    }
+  }
+  for (const auto& name : file.request_headers) {
+    if (http::is_token(name.text) && name.text == to_lower(name.text) &&
+        !is_broker_header(name.text) && !is_credential_header(name.text)) {
+      continue;
+    }
+    problems.error(file.file,
+                   name.at,
+                   "HEAD-1",
+                   "callers may not send the header '" + quote_for_message(name.text) + "'");
+  }
+}
+
+}  // namespace aivault::registry

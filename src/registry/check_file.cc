@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/text.h"
+#include "registry/check.h"
+
+namespace aivault::registry {
+namespace {
+
+bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_provider_id(std::string_view id) {
+  if (id.empty() || id.size() > 40 || id.starts_with("x-") || id.ends_with('-')) return false;
+  char before = '-';
+  for (const char c : id) {
+    const bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!word && (c != '-' || before == '-')) return false;
+    before = c;
+  }
+  return true;
+}
+
+bool is_https_url(std::string_view url) {
+  constexpr std::string_view kScheme = "https://";
+  return url.starts_with(kScheme) && url.size() > kScheme.size() &&
+         is_alphanumeric(url[kScheme.size()]) && url.find_first_of(" \"<>\\") == url.npos;
+}
+
+bool is_date(std::string_view text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
+  const auto number = [&](std::size_t from, std::size_t size) {
+    int value = -1;
+    const char* end = text.data() + from + size;
+    const auto [stop, failure] = std::from_chars(text.data() + from, end, value);
+    return failure == std::errc() && stop == end ? value : -1;
+  };
+  constexpr std::array<int, 12> kDays = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const int year = number(0, 4);
+  const int month = number(5, 2);
+  const int day = number(8, 2);
+  return year >= 2000 && month >= 1 && month <= 12 && day >= 1 &&
+         day <= kDays[static_cast<std::size_t>(month - 1)];
+}
+
+// A well-known beginning followed by enough of a key, or one long word with the mix of one.
+bool looks_like_secret(std::string_view text) {
+  constexpr std::array<std::string_view, 14> kBeginnings = {"sk-",
+                                                            "sk_",
+                                                            "rk_",
+                                                            "pk_",
+                                                            "ghp_",
+                                                            "gho_",
+                                                            "github_pat_",
+                                                            "xoxb-",
+                                                            "xoxp-",
+                                                            "AKIA",
+                                                            "AIza",
+                                                            "SG.",
+                                                            "re_",
+                                                            "lin_api_"};
+  if (text.find("-----BEGIN") != std::string_view::npos) return true;
+  while (!text.empty()) {
+    std::size_t size = 0;
+    bool upper = false;
+    bool lower = false;
+    bool digit = false;
+    while (size < text.size() && (is_alphanumeric(text[size]) || text[size] == '_' ||
+                                  text[size] == '-' || text[size] == '.')) {
+      const char c = text[size++];
+      upper = upper || (c >= 'A' && c <= 'Z');
+      lower = lower || (c >= 'a' && c <= 'z');
+      digit = digit || (c >= '0' && c <= '9');
+    }
+    const auto word = text.substr(0, size);
+    if (digit && std::ranges::any_of(kBeginnings, [&](std::string_view beginning) {
+          return word.starts_with(beginning) && word.size() >= beginning.size() + 12;
+        })) {
+      return true;
+    }
+    if (upper && lower && digit && size >= 32) return true;
+    text.remove_prefix(size + (size < text.size() ? 1 : 0));
+  }
+  return false;
+}
+
+class TextChecks {
+ public:
+  TextChecks(const ProviderFile& file, Problems& problems) : file_(file), problems_(problems) {}
+
+  void run() {
+    check_name();
+    check_url("docs", file_.docs);
+    check_url("setup.url", file_.setup_url);
+    if (!file_.reviewed.text.empty() && !is_date(file_.reviewed.text)) {
+      add(file_.reviewed, "FILE-5", "'reviewed' must be a date such as 2026-11-20");
+    }
+    check_secrets();
+    check_order();
+  }
+
+ private:
+  void add(const Text& text, std::string_view code, std::string what) {
+    problems_.error(file_.file, text.at, code, std::move(what));
+  }
+
+  void check_name() {
+    const auto& id = file_.id;
+    if (id.text.empty()) return;
+    if (!is_provider_id(id.text)) {
+      add(id, "FILE-4", "invalid provider id '" + quote_for_message(id.text) + "'");
+      return;
+    }
+    std::string_view stem = file_.file;
+    if (const auto slash = stem.rfind('/'); slash != stem.npos) stem.remove_prefix(slash + 1);
+    if (stem != id.text + ".json") {
+      add(id, "FILE-4", "provider '" + id.text + "' belongs into " + id.text + ".json");
+    }
+  }
+
+  void check_url(std::string_view key, const Text& url) {
+    if (url.text.empty() || is_https_url(url.text)) return;
+    add(url, "FILE-5", "'" + std::string(key) + "' must be an https URL");
+  }
+
+  void check_secrets() {
+    const auto look = [&](const Text& text) {
+      if (looks_like_secret(text.text)) add(text, "FILE-6", "this text looks like a real secret");
+    };
+    look(file_.name);
+    look(file_.setup_url);
+    std::ranges::for_each(file_.setup_steps, look);
+    for (const auto& param : file_.params) look(param.example);
+    for (const auto& header : file_.headers) look(header.value);
+    for (const auto& capability : file_.capabilities) {
+      look(capability.summary);
+      if (!capability.example) continue;
+      look(capability.example->path);
+      look(capability.example->query);
+      look(capability.example->body);
+    }
+  }
+
+  void check_order() {
+    for (std::size_t i = 1; i < file_.capabilities.size(); ++i) {
+      if (file_.capabilities[i].id.text < file_.capabilities[i - 1].id.text) {
+        add(file_.capabilities[i].id, "FILE-7", "capabilities must be sorted by id");
+      }
+    }
+    for (const auto& capability : file_.capabilities) {
+      for (const auto& rule : capability.allow) check_methods(rule.methods);
+      for (const auto& rule : capability.classes) check_methods(rule.methods);
+      check_sorted("overlaps", capability.overlaps);
+    }
+    check_sorted("request_headers", file_.request_headers);
+    check_sorted("managed_parameters", file_.managed_parameters);
+  }
+
+  void check_sorted(std::string_view key, const Texts& list) {
+    for (std::size_t i = 1; i < list.size(); ++i) {
+      if (list[i].text < list[i - 1].text) {
+        add(list[i], "FILE-7", "'" + std::string(key) + "' must be sorted");
+      }
+    }
+  }
+
+  void check_methods(const Texts& methods) {
+    constexpr std::array<std::string_view, 8> kOrder = {
+        "GET", "HEAD", "QUERY", "POST", "PUT", "PATCH", "DELETE", "WS"};
+    std::ptrdiff_t before = -1;
+    for (const auto& method : methods) {
+      const auto at = std::ranges::find(kOrder, method.text) - kOrder.begin();
+      if (at == std::ssize(kOrder)) {
+        add(method, "FILE-3", "unknown method '" + quote_for_message(method.text) + "'");
+        return;
+      }
+      if (at < before) {
+        add(method,
+            "FILE-7",
+            "methods must be in the order GET HEAD QUERY POST PUT PATCH DELETE WS");
+        return;
+      }
+      before = at;
+    }
+  }
+
+  const ProviderFile& file_;
+  Problems& problems_;
+};
+
+}  // namespace
+
+void check_texts(const ProviderFile& file, Problems& problems) { TextChecks(file, problems).run(); }
+
+void check_file(ProviderFile& file, Problems& problems) {
+  check_texts(file, problems);
+  check_hosts(file, problems);
+  check_auth(file, problems);
+  check_serving(file, problems);
+  check_headers(file, problems);
+  check_paths(file, problems);
+  check_capabilities(file, problems);
+  check_overlaps(file, problems);
+}
+
+}  // namespace aivault::registry

@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <iterator>
+#include <optional>
+
+#include "registry/check.h"
+#include "registry/pattern.h"
+
+namespace aivault::registry {
+namespace {
+
+// A method and two patterns that one call may fit.
+struct Meeting {
+  std::string_view method;
+  const Text* a;
+  const Text* b;
+};
+
+bool is_cut(const Texts& cuts, const Meeting& meeting) {
+  return std::ranges::any_of(cuts, [&](const Text& cut) {
+    return covers(cut.text, meeting.a->text) || covers(cut.text, meeting.b->text);
+  });
+}
+
+std::vector<std::string_view> common_methods(const CapabilityEntry& a,
+                                             const RuleEntry& rule_a,
+                                             const CapabilityEntry& b,
+                                             const RuleEntry& rule_b) {
+  const auto left = methods_of_rule(a, rule_a);
+  const auto right = methods_of_rule(b, rule_b);
+  std::vector<std::string_view> common;
+  std::ranges::copy_if(left, std::back_inserter(common), [&](std::string_view method) {
+    return std::ranges::find(right, method) != right.end();
+  });
+  return common;
+}
+
+std::vector<Meeting> meetings_of(const ProviderFile& file,
+                                 const CapabilityEntry& a,
+                                 const CapabilityEntry& b) {
+  std::vector<Meeting> found;
+  for (const auto& rule_a : a.allow) {
+    for (const auto& rule_b : b.allow) {
+      const auto methods = common_methods(a, rule_a, b, rule_b);
+      for (const auto& path_a : rule_a.paths) {
+        for (const auto& path_b : rule_b.paths) {
+          if (!overlap(path_a.text, path_b.text)) continue;
+          for (const auto method : methods) {
+            const Meeting meeting{method, &path_a, &path_b};
+            if (is_cut(a.except, meeting) || is_cut(b.except, meeting) ||
+                is_cut(file.never, meeting)) {
+              continue;
+            }
+            found.push_back(meeting);
+          }
+        }
+      }
+    }
+  }
+  return found;
+}
+
+bool names(const Texts& list, std::string_view id) {
+  return std::ranges::any_of(list, [&](const Text& text) { return text.text == id; });
+}
+
+void check_pair(const ProviderFile& file,
+                const CapabilityEntry& a,
+                const CapabilityEntry& b,
+                Problems& problems) {
+  const auto meetings = meetings_of(file, a, b);
+  if (meetings.empty()) return;
+  const auto& first = meetings.front();
+  if (!names(a.overlaps, b.id.text) && !names(b.overlaps, a.id.text)) {
+    problems.error(file.file,
+                   first.b->at,
+                   "SET-1",
+                   "'" + b.id.text + "' overlaps '" + a.id.text + "': " +
+                       std::string(first.method) + " " + first.b->text + " and " + first.a->text);
+    return;
+  }
+  for (const auto& meeting : meetings) {
+    const auto& shared = covers(meeting.a->text, meeting.b->text) ? *meeting.b : *meeting.a;
+    if (classes_of(a, meeting.method, shared.text) == classes_of(b, meeting.method, shared.text)) {
+      continue;
+    }
+    problems.error(file.file,
+                   meeting.b->at,
+                   "SET-1",
+                   "'" + b.id.text + "' and '" + a.id.text + "' give " +
+                       std::string(meeting.method) + " " + shared.text + " different classes");
+    return;
+  }
+}
+
+}  // namespace
+
+void check_overlaps(const ProviderFile& file, Problems& problems) {
+  for (std::size_t i = 0; i < file.capabilities.size(); ++i) {
+    const auto& a = file.capabilities[i];
+    for (const auto& id : a.overlaps) {
+      if (std::ranges::none_of(file.capabilities,
+                               [&](const auto& other) { return other.id.text == id.text; })) {
+        problems.error(
+            file.file, id.at, "SET-1", "'overlaps' names no capability: '" + id.text + "'");
+      }
+    }
+    for (std::size_t j = i + 1; j < file.capabilities.size(); ++j) {
+      const auto& b = file.capabilities[j];
+      if (a.slot.text != b.slot.text || !has_good_patterns(file, a) ||
+          !has_good_patterns(file, b)) {
+        continue;
+      }
+      check_pair(file, a, b, problems);
+    }
+  }
+}
+
+}  // namespace aivault::registry

@@ -1,0 +1,124 @@
+// Definition: what the registry says about providers and capabilities, as views into
+// constant tables (compiled in) or into the owner of an operator-defined record.
+// Thread: any; views live as long as the tables (forever) or the catalog snapshot that owns them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace aivault::registry {
+
+enum class CallClass : std::uint8_t { read, write, destructive };
+std::string_view to_string(CallClass value);
+
+// pattern: the grammar of registry files; prefix: a plain prefix of an operator-defined capability.
+enum class PathForm : std::uint8_t { pattern, prefix };
+
+struct Rule {
+  std::span<const std::string_view> methods;  // Upper case; "WS" is a WebSocket upgrade.
+  std::span<const std::string_view> paths;
+};
+
+struct ClassRule {
+  CallClass value;
+  std::span<const std::string_view> methods;  // Empty: every method.
+  std::span<const std::string_view> paths;
+};
+
+struct Example {
+  std::string_view method, path, query, body;
+};
+
+struct Capability {
+  std::string_view id;  // "openai/chat-completions"
+  std::string_view provider;
+  std::string_view summary;
+  CallClass declared = CallClass::write;
+  PathForm form = PathForm::pattern;
+  std::span<const std::string_view> hosts;  // Patterns of its slot; exactly one exact host if own.
+  std::span<const Rule> allow;
+  std::span<const std::string_view> except;
+  std::span<const ClassRule> classes;
+  std::span<const std::string_view> never;  // Of the provider.
+  std::span<const std::string_view>
+      kinds;  // Auth kinds that may serve it; empty: any not named_only.
+  bool emits = false, is_explicit = false, nested = false, wide = false;
+  bool websocket = false, streaming = false, range = false;
+  bool graphql = false;  // The body of a POST decides its class; unread it is destructive.
+  Example example;
+};
+
+struct DefaultHeader {
+  std::string_view name, value;
+  bool override_by_caller = true;
+};
+
+struct SecretClaim {
+  std::string_view name;         // "OPENAI_API_KEY"
+  std::string_view placeholder;  // "secret"
+  bool is_public = false;        // The value need not be scrubbed (user name, SID).
+};
+
+enum class AuthType : std::uint8_t { header, path, query, basic };
+
+struct AuthKind {
+  std::string_view name;
+  bool base = false, named_only = false;
+  int priority = 0;
+  std::span<const SecretClaim> secrets;
+  AuthType type = AuthType::header;
+  std::string_view header_name, value_template;           // header
+  std::string_view prefix_template;                       // path
+  std::string_view param_name;                            // query
+  std::string_view username_template, password_template;  // basic
+  std::string_view path_prefix;                           // Applied upstream, after the decision.
+};
+
+// A value that is not secret and that the operator binds: "{sub}" in hosts and headers.
+struct Param {
+  std::string_view name, label, chars;
+  bool required = true;
+  std::string_view example;
+};
+
+struct Slot {
+  std::string_view name;
+  std::span<const std::string_view> hosts;  // Patterns; the first exact one is the default.
+};
+
+// Variables that point an unmodified SDK at this vault.
+struct SdkVariable {
+  std::string_view base_url;  // "OPENAI_BASE_URL"
+  std::string_view suffix;    // "/v1": goes behind our base URL.
+  std::string_view token;     // "OPENAI_API_KEY"
+};
+
+struct Provider {
+  std::string_view id, name, category, docs;
+  std::span<const Slot> slots;
+  std::span<const AuthKind> kinds;
+  std::span<const DefaultHeader> headers;
+  std::span<const std::string_view> never;
+  std::span<const Capability> capabilities;  // Sorted by id.
+  std::string_view setup_url;
+  std::span<const std::string_view> setup_steps;
+  std::string_view looks_like;  // Beginning of a genuine secret; for a warning only.
+  // Headers that callers may send here although they are refused elsewhere.
+  std::span<const std::string_view> request_headers;
+  // Query parameters that the vendor takes as credentials: refused from callers.
+  std::span<const std::string_view> managed_parameters;
+  std::span<const Param> params;
+  std::span<const SdkVariable> sdk;
+};
+
+struct Alias {
+  std::string_view id, target;
+};
+
+struct Retired {
+  std::string_view id, reason, release;
+  std::span<const std::string_view> successors;
+};
+
+}  // namespace aivault::registry

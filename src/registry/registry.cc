@@ -1,0 +1,47 @@
+#include "registry/registry.h"
+
+#include <algorithm>
+
+#include "registry/tables.h"
+
+namespace aivault::registry {
+namespace {
+
+template <typename Table, typename Key>
+auto find_sorted(const Table& table, std::string_view wanted, Key key) -> decltype(&table[0]) {
+  const auto found = std::ranges::lower_bound(table, wanted, {}, key);
+  return found != table.end() && key(*found) == wanted ? &*found : nullptr;
+}
+
+}  // namespace
+
+std::span<const Provider> providers() { return tables::providers(); }
+
+const Provider* find_provider(std::string_view id) {
+  return find_sorted(tables::providers(), id, [](const Provider& entry) { return entry.id; });
+}
+
+const Capability* find_capability(std::string_view id) {
+  const auto* alias =
+      find_sorted(tables::aliases(), id, [](const Alias& entry) { return entry.id; });
+  const auto* found = find_sorted(tables::capabilities(),
+                                  alias != nullptr ? alias->target : id,
+                                  [](const Capability* entry) { return entry->id; });
+  return found != nullptr ? *found : nullptr;
+}
+
+const Retired* find_retired(std::string_view id) {
+  return find_sorted(tables::retired(), id, [](const Retired& entry) { return entry.id; });
+}
+
+const Provider* provider_of_secret(std::string_view secret_name) {
+  const auto* found = find_sorted(
+      tables::secrets(), secret_name, [](const tables::SecretOwner& entry) { return entry.name; });
+  return found != nullptr ? found->provider : nullptr;
+}
+
+std::string_view digest() { return tables::digest(); }
+
+std::span<const std::string_view> injected_headers() { return tables::injected_headers(); }
+
+}  // namespace aivault::registry

@@ -1,0 +1,45 @@
+// Registry: the providers compiled into this program. Constant, sorted by id, read-only memory.
+// Thread: any. Errors: none; absence is nullptr.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "registry/definition.h"
+
+namespace aivault::registry {
+
+std::span<const Provider> providers();  // Sorted by id.
+const Provider* find_provider(std::string_view id);
+const Capability* find_capability(std::string_view id);  // Follows an alias.
+const Retired* find_retired(std::string_view id);
+// The provider that claims this secret name, or nullptr.
+const Provider* provider_of_secret(std::string_view secret_name);
+std::string_view digest();  // 64 hex digits of BLAKE2b over the definitions.
+// Lower-case names of every header that any kind of any provider injects.
+std::span<const std::string_view> injected_headers();
+
+// Is the method in one of the rules? ASCII case ignored. "WS" is the upgrade of a GET.
+bool allows_method(const Capability& capability, std::string_view method);
+// Does `path` (wire form) fit one of the rules, with `method`? Exact comparison.
+bool allows(const Capability& capability, std::string_view method, std::string_view path);
+// Is the path cut out by `except` or `never`? Wide comparison (every decoding).
+bool is_excluded(const Capability& capability, std::string_view path);
+// Class of a call by its first matching rule, else by its method. `query` is the wire form without
+// '?'. Rules that raise the class compare widely, rules that lower it exactly.
+CallClass class_of(const Capability& capability,
+                   std::string_view method,
+                   std::string_view path,
+                   std::string_view query = {});
+CallClass class_of_method(std::string_view method);
+
+// For describe: unique methods in fixed order without WS; fixed beginnings of the patterns.
+std::vector<std::string_view> methods_of(const Capability& capability);
+std::vector<std::string> prefixes_of(const Capability& capability);
+std::vector<std::string_view> patterns_of(const Capability& capability);
+// The path to suggest: the single pattern if it has no placeholder and no '*'; else empty.
+std::string default_path_of(const Capability& capability);
+
+}  // namespace aivault::registry
