@@ -14,8 +14,8 @@ namespace aivault::http {
 class ChunkDecoder {
  public:
   struct Step {
-    std::size_t consumed = 0;   // Bytes of input used up.
-    std::string_view data;      // Decoded bytes, a view into the input; may be empty.
+    std::size_t consumed = 0;  // Bytes of input used up.
+    std::string_view data;     // Decoded bytes, a view into the input; may be empty.
   };
   // Feeds input; call again with the rest until consumed == 0 or done().
   Result<Step> feed(std::string_view input);
@@ -24,6 +24,10 @@ class ChunkDecoder {
 
  private:
   enum class State : std::uint8_t { size, data, data_end, trailer, done };
+  Result<bool> take_line(std::string_view input, std::size_t& at, std::size_t limit);
+  Result<void> take_size();
+  Result<void> take_trailer();
+
   State state_ = State::size;
   std::uint64_t left_ = 0;
   std::string line_;

@@ -15,20 +15,23 @@
 
 namespace aivault::http {
 
-constexpr std::size_t kMaxHead = std::size_t{64} << 10U;
-constexpr std::size_t kMaxRequestLine = std::size_t{48} << 10U;
+constexpr std::size_t kMaxHead = std::size_t{64} << 10U;         // Bytes of a request head.
+constexpr std::size_t kMaxRequestLine = std::size_t{48} << 10U;  // Bytes.
 constexpr std::size_t kMaxHeaders = 100;
+// Answers carry the upstream's headers and those of aivaultd.
+constexpr std::size_t kMaxResponseHead = std::size_t{128} << 10U;
+constexpr std::size_t kMaxResponseHeaders = 200;
 
 enum class Framing : std::uint8_t { none, length, chunked, until_close };
 
 struct RequestHead {
   std::string method;
-  std::string target;  // Origin form, not decoded.
+  std::string target;  // Origin form, visible ASCII, not decoded.
   Headers headers;     // Names in lower case, in order, repeats kept.
   Framing framing = Framing::none;
   std::uint64_t content_length = 0;
   bool expects_continue = false;
-  bool wants_close = false;  // connection: close
+  bool wants_close = false;       // connection: close
   bool accepts_trailers = false;  // te: trailers
 };
 
@@ -42,15 +45,18 @@ struct ResponseHead {
 };
 
 struct HeadError {
-  int status;  // 400, 405, 417, 431, 501, 505
+  int status;  // 400, 405, 417, 431, 501, 505; of a response always 400.
   std::string message;
 };
 
-// Bytes up to and including the empty line; 0 while incomplete.
-std::size_t head_size(std::string_view received);
+// Bytes up to and including the empty line; 0 while incomplete. An end that is no CRLF CRLF is
+// found as well, so that parsing refuses it at once. `searched`: bytes that were there in an
+// earlier call, which found no end among them.
+std::size_t head_size(std::string_view received, std::size_t searched = 0);
 
 tl::expected<RequestHead, HeadError> parse_request_head(std::string_view head);
-// For answers of aivaultd, read by aivault. `head_request`: no body follows whatever is declared.
+// For answers of aivaultd, read by aivault. Framing is that of an answer to a request other than
+// HEAD.
 tl::expected<ResponseHead, HeadError> parse_response_head(std::string_view head);
 
 }  // namespace aivault::http
