@@ -2,9 +2,12 @@
 
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <boost/json/basic_parser_impl.hpp>
+
+#include "base/wipe.h"
 
 namespace aivault::json {
 namespace {
@@ -32,7 +35,8 @@ class Builder {
 
   Value take() { return std::move(root_.front()); }
   const std::string& problem() const { return problem_; }
-  Cursor cursor;
+  Cursor cursor;  // The next byte.
+  Cursor token;   // Where the last key, value or bracket began.
 
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
@@ -54,8 +58,8 @@ class Builder {
     auto& members = stack_.back()->members_;
     auto& member = members.emplace_back(memory_);
     member.key = key_;
-    member.line = cursor.line;
-    member.column = cursor.column;
+    member.line = token.line;
+    member.column = token.column;
     key_.clear();
     return true;
   }
@@ -63,38 +67,39 @@ class Builder {
     text_.append(part.data(), part.size());
     return true;
   }
-  bool on_string(boost::json::string_view part, std::size_t, error_code&) {
-    text_.append(part.data(), part.size());
-    Value& value = place(Kind::string);
-    value.text_ = text_;
-    text_.clear();
-    return true;
+  bool on_string(boost::json::string_view part, std::size_t, error_code& ec) {
+    return text(Kind::string, part, ec);
   }
   bool on_number_part(boost::json::string_view part, error_code&) {
     text_.append(part.data(), part.size());
     return true;
   }
   bool on_int64(std::int64_t, boost::json::string_view part, error_code& ec) {
-    return number(part, ec);
+    return text(Kind::number, part, ec);
   }
   bool on_uint64(std::uint64_t, boost::json::string_view part, error_code& ec) {
-    return number(part, ec);
+    return text(Kind::number, part, ec);
   }
-  bool on_double(double, boost::json::string_view part, error_code& ec) { return number(part, ec); }
-  bool on_bool(bool value, error_code&) {
-    place(Kind::boolean).boolean_ = value;
-    return true;
+  bool on_double(double, boost::json::string_view part, error_code& ec) {
+    return text(Kind::number, part, ec);
   }
-  bool on_null(error_code&) {
-    place(Kind::null);
-    return true;
+  bool on_bool(bool boolean, error_code& ec) {
+    Value* value = place(Kind::boolean, ec);
+    if (value != nullptr) value->boolean_ = boolean;
+    return value != nullptr;
   }
+  bool on_null(error_code& ec) { return place(Kind::null, ec) != nullptr; }
   bool on_comment_part(boost::json::string_view, error_code&) { return true; }
   bool on_comment(boost::json::string_view, error_code&) { return true; }
 
  private:
   // Where the next value goes: the root, the open array, or the member whose key came last.
-  Value& place(Kind kind) {
+  // nullptr: there are too many.
+  Value* place(Kind kind, error_code& ec) {
+    if (++values_ > limits_.values) {
+      refuse("has too many values", ec);
+      return nullptr;
+    }
     Value* value = nullptr;
     if (stack_.empty()) {
       value = &root_.emplace_back(memory_);
@@ -104,12 +109,14 @@ class Builder {
       value = &stack_.back()->members_.back().value;
     }
     value->kind_ = kind;
-    value->line = cursor.line;
-    value->column = cursor.column;
-    return *value;
+    value->line = token.line;
+    value->column = token.column;
+    return value;
   }
-  bool open(Kind kind, error_code&) {
-    stack_.push_back(&place(kind));
+  bool open(Kind kind, error_code& ec) {
+    Value* value = place(kind, ec);
+    if (value == nullptr) return false;
+    stack_.push_back(value);
     seen_.emplace_back(memory_);
     return true;
   }
@@ -118,10 +125,13 @@ class Builder {
     seen_.pop_back();
     return true;
   }
-  bool number(boost::json::string_view part, error_code&) {
+  bool text(Kind kind, boost::json::string_view part, error_code& ec) {
     text_.append(part.data(), part.size());
-    Value& value = place(Kind::number);
-    value.text_ = text_;
+    Value* value = place(kind, ec);
+    if (value == nullptr) return false;
+    value->text_ = std::move(text_);
+    text_.resize(text_.capacity());  // A short text stays behind in the string object.
+    wipe(text_.data(), text_.size());
     text_.clear();
     return true;
   }
@@ -137,6 +147,7 @@ class Builder {
   std::vector<Value*> stack_;  // Elements stay put: a parent grows only after its child closed.
   std::vector<std::pmr::unordered_set<std::pmr::string>> seen_;
   std::size_t keys_ = 0;
+  std::size_t values_ = 0;
   std::pmr::string key_;
   std::pmr::string text_;
   std::string problem_;
@@ -144,19 +155,45 @@ class Builder {
 
 namespace {
 
-std::string where(const Cursor& cursor, Positions positions) {
-  if (positions == Positions::none) return "";
-  return " (line " + std::to_string(cursor.line) + ", column " + std::to_string(cursor.column) +
-         ")";
-}
+// Follows the bytes of a document to know where its tokens begin.
+class TokenStarts {
+ public:
+  bool begins_at(char c) {
+    if (in_string_) {
+      in_string_ = escaped_ || c != '"';
+      escaped_ = !escaped_ && c == '\\';
+      return false;
+    }
+    const bool was_in_word = std::exchange(in_word_, false);
+    switch (c) {
+      case '"': in_string_ = true; return true;
+      case '{':
+      case '[': return true;
+      case ' ':
+      case '\t':
+      case '\r':
+      case '\n':
+      case ',':
+      case ':':
+      case ']':
+      case '}': return false;
+      default: in_word_ = true; return !was_in_word;
+    }
+  }
+
+ private:
+  bool in_string_ = false;
+  bool escaped_ = false;
+  bool in_word_ = false;
+};
 
 }  // namespace
 
-Result<Value> parse(std::string_view text,
-                    Limits limits,
-                    Positions positions,
-                    std::pmr::memory_resource* memory) {
-  if (text.size() > limits.bytes) return invalid_request("record_invalid", "JSON is too large");
+tl::expected<Value, Failure> parse_located(std::string_view text,
+                                           Limits limits,
+                                           Positions positions,
+                                           std::pmr::memory_resource* memory) {
+  if (text.size() > limits.bytes) return tl::unexpected(Failure{1, 1, "is too large"});
   boost::json::parse_options options;
   options.max_depth = limits.depth;
   boost::json::basic_parser<Builder> parser(options, memory, limits);
@@ -167,8 +204,10 @@ Result<Value> parse(std::string_view text,
     used = parser.write_some(false, text.data(), text.size(), ec);
   } else {
     // One byte at a time, so that the cursor is exact whenever the handler is called.
+    TokenStarts starts;
     for (; used < text.size() && !ec; ++used) {
       if (parser.done()) break;
+      if (starts.begins_at(text[used])) builder.token = builder.cursor;
       if (parser.write_some(true, text.data() + used, 1, ec) == 0) break;
       const bool newline = text[used] == '\n';
       builder.cursor.line += newline ? 1 : 0;
@@ -184,11 +223,27 @@ Result<Value> parse(std::string_view text,
     if (used < text.size()) ec = boost::json::error::extra_data;
   }
   if (ec) {
-    const std::string what =
-        builder.problem().empty() ? "is not valid: " + ec.message() : builder.problem();
-    return invalid_request("record_invalid", "JSON " + what + where(builder.cursor, positions));
+    const bool refused = !builder.problem().empty();
+    const Cursor& at = refused ? builder.token : builder.cursor;
+    return tl::unexpected(
+        Failure{at.line, at.column, refused ? builder.problem() : "is not valid: " + ec.message()});
   }
   return builder.take();
+}
+
+Result<Value> parse(std::string_view text,
+                    Limits limits,
+                    Positions positions,
+                    std::pmr::memory_resource* memory) {
+  auto value = parse_located(text, limits, positions, memory);
+  if (value) return *std::move(value);
+  const Failure& failure = value.error();
+  std::string message = "JSON " + failure.what;
+  if (positions == Positions::every_value) {
+    message += " (line " + std::to_string(failure.line) + ", column " +
+               std::to_string(failure.column) + ")";
+  }
+  return invalid_request("record_invalid", std::move(message));
 }
 
 }  // namespace aivault::json

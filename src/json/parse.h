@@ -4,7 +4,9 @@
 // never quotes the input.
 #pragma once
 
+#include <cstdint>
 #include <memory_resource>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -17,8 +19,22 @@ enum class Positions : std::uint8_t { none, every_value };  // every_value is sl
 struct Limits {
   std::size_t bytes = std::size_t{2} << 20U;
   std::size_t depth = 32;
-  std::size_t keys = 10'000;  // Object members in the whole document.
+  std::size_t keys = 10'000;    // Object members in the whole document.
+  std::size_t values = 50'000;  // In the whole document: "[1,1,...]" grows 60-fold as a tree.
 };
+
+struct Failure {
+  std::uint32_t line = 1;
+  std::uint32_t column = 1;
+  std::string what;  // "holds a duplicate key": goes after the name of the document.
+};
+
+// For files that people write: the place of the failure apart from its text.
+tl::expected<Value, Failure> parse_located(
+    std::string_view text,
+    Limits limits,
+    Positions positions = Positions::every_value,
+    std::pmr::memory_resource* memory = std::pmr::get_default_resource());
 
 Result<Value> parse(std::string_view text,
                     Limits limits = {},
