@@ -45,8 +45,10 @@ bool is_date(std::string_view text) {
          day <= kDays[static_cast<std::size_t>(month - 1)];
 }
 
-// A well-known beginning followed by enough of a key, or one long word with the mix of one.
-bool looks_like_secret(std::string_view text) {
+bool is_key_character(char c) { return is_alphanumeric(c) || c == '_' || c == '-'; }
+
+// Does a key begin here: a well-known beginning with a good deal behind it?
+bool begins_key(std::string_view text) {
   constexpr std::array<std::string_view, 14> kBeginnings = {"sk-",
                                                             "sk_",
                                                             "rk_",
@@ -61,27 +63,29 @@ bool looks_like_secret(std::string_view text) {
                                                             "SG.",
                                                             "re_",
                                                             "lin_api_"};
+  for (const auto beginning : kBeginnings) {
+    if (!text.starts_with(beginning)) continue;
+    const auto rest = text.substr(beginning.size());
+    const auto size = std::ranges::find_if_not(rest, is_key_character) - rest.begin();
+    const auto key = rest.substr(0, static_cast<std::size_t>(size));
+    return size >= 12 && key.find_first_of("0123456789") != key.npos;
+  }
+  return false;
+}
+
+// Such a beginning, or one long word with the mix of upper case, lower case and digits of a key.
+bool looks_like_secret(std::string_view text) {
+  constexpr std::ptrdiff_t kLongWord = 32;
   if (text.find("-----BEGIN") != std::string_view::npos) return true;
   while (!text.empty()) {
-    std::size_t size = 0;
-    bool upper = false;
-    bool lower = false;
-    bool digit = false;
-    while (size < text.size() && (is_alphanumeric(text[size]) || text[size] == '_' ||
-                                  text[size] == '-' || text[size] == '.')) {
-      const char c = text[size++];
-      upper = upper || (c >= 'A' && c <= 'Z');
-      lower = lower || (c >= 'a' && c <= 'z');
-      digit = digit || (c >= '0' && c <= '9');
-    }
-    const auto word = text.substr(0, size);
-    if (digit && std::ranges::any_of(kBeginnings, [&](std::string_view beginning) {
-          return word.starts_with(beginning) && word.size() >= beginning.size() + 12;
-        })) {
-      return true;
-    }
-    if (upper && lower && digit && size >= 32) return true;
-    text.remove_prefix(size + (size < text.size() ? 1 : 0));
+    if (begins_key(text)) return true;
+    const auto size = std::ranges::find_if_not(text, is_key_character) - text.begin();
+    const auto word = text.substr(0, static_cast<std::size_t>(size));
+    const auto has = [&](char from, char to) {
+      return std::ranges::any_of(word, [&](char c) { return c >= from && c <= to; });
+    };
+    if (size >= kLongWord && has('A', 'Z') && has('a', 'z') && has('0', '9')) return true;
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
   }
   return false;
 }
