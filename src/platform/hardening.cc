@@ -1,0 +1,195 @@
+#include "platform/hardening.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "base/text.h"
+#include "base/wipe.h"
+#include "platform/descriptor.h"
+
+namespace aivault::platform {
+namespace {
+
+constexpr rlim_t kDescriptors = 8192;
+// Bytes: about sixty secrets, each with its guard pages.
+constexpr std::size_t kLockedMemory = std::size_t{256} << 10U;
+
+constexpr std::array<std::string_view, 4> kCleanedPrefixes = {
+    "LD_", "MALLOC_", "SSL_CERT_", "OPENSSL_"};
+constexpr std::array<std::string_view, 7> kCleanedNames = {"GLIBC_TUNABLES",
+                                                           "GCONV_PATH",
+                                                           "SSLKEYLOGFILE",
+                                                           "HOSTALIASES",
+                                                           "RES_OPTIONS",
+                                                           "LOCALDOMAIN",
+                                                           "AIVAULT_KEY"};
+
+tl::unexpected<Error> os_error(std::string_view what) {
+  return vault_unavailable("internal", std::string(what) + ": " + std::strerror(errno));
+}
+
+std::string read_small(const char* path) {
+  const Descriptor file(::open(path, O_RDONLY | O_CLOEXEC));
+  std::array<char, 8192> buffer{};
+  const ssize_t got = file ? ::read(file.get(), buffer.data(), buffer.size()) : -1;
+  return got > 0 ? std::string(buffer.data(), static_cast<std::size_t>(got)) : std::string();
+}
+
+// For kernels and containers without close_range.
+void close_one_by_one(int keep) {
+  std::vector<int> open;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
+    open.push_back(std::atoi(entry.path().filename().c_str()));
+  }
+  for (const int descriptor : open) {
+    if (descriptor > 2 && descriptor != keep) ::close(descriptor);
+  }
+}
+
+int close_range(unsigned first, unsigned last) {
+  if (first > last) return 0;
+  return static_cast<int>(::syscall(SYS_close_range, first, last, 0U));
+}
+
+void close_from_3(std::optional<int> keep) {
+  const auto kept = static_cast<unsigned>(keep.value_or(2));
+  const int below = keep ? close_range(3, kept - 1) : 0;
+  if (below != 0 || close_range(kept + 1, ~0U) != 0) close_one_by_one(keep.value_or(-1));
+}
+
+bool can_lock_memory() {
+  void* memory =
+      ::mmap(nullptr, kLockedMemory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  const bool locked = ::mlock(memory, kLockedMemory) == 0;
+  ::munmap(memory, kLockedMemory);
+  return locked;
+}
+
+Swap read_swap() {
+  const std::string swaps = read_small("/proc/swaps");
+  if (swaps.empty()) return Swap::unknown;
+  if (std::ranges::count(swaps, '\n') <= 1) return Swap::none;
+  const std::string cgroups = read_small("/proc/self/cgroup");
+  for (const auto line : split(cgroups, '\n')) {
+    if (!line.starts_with("0::")) continue;
+    const std::string limit = "/sys/fs/cgroup" + std::string(line.substr(3)) + "/memory.swap.max";
+    if (trim(read_small(limit.c_str())) == "0") return Swap::none;
+  }
+  return Swap::possible;
+}
+
+bool in_user_namespace() {
+  std::vector<std::string> words;
+  const std::string map = read_small("/proc/self/uid_map");
+  for (const auto word : split(map, ' ')) {
+    if (!trim(word).empty()) words.emplace_back(trim(word));
+  }
+  return words != std::vector<std::string>{"0", "0", "4294967295"};
+}
+
+}  // namespace
+
+bool forbid_inspection() {
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  return ::getauxval(AT_SECURE) == 0;
+}
+
+Result<void> settle_descriptors(std::optional<int> keep) {
+  for (int standard = 0; standard <= 2; ++standard) {
+    if (::fcntl(standard, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", O_RDWR) != standard) return os_error("cannot open /dev/null");
+  }
+  if (keep && (*keep <= 2 || ::fcntl(*keep, F_SETFD, FD_CLOEXEC) != 0)) {
+    return vault_unavailable("internal", "the descriptor to report readiness on is not open");
+  }
+  close_from_3(keep);
+  return {};
+}
+
+bool is_cleaned_variable(std::string_view name) {
+  const auto is_prefix = [&](std::string_view prefix) { return name.starts_with(prefix); };
+  return std::ranges::any_of(kCleanedPrefixes, is_prefix) ||
+         std::ranges::find(kCleanedNames, name) != kCleanedNames.end() ||
+         to_lower(name).ends_with("_proxy");
+}
+
+void clean_environment() {
+  std::vector<std::string> names;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    char* value = std::strchr(*entry, '=');
+    if (value == nullptr) continue;
+    const std::string_view name(*entry, static_cast<std::size_t>(value - *entry));
+    if (!is_cleaned_variable(name)) continue;
+    names.emplace_back(name);
+    wipe(value + 1, std::strlen(value + 1));
+  }
+  for (const auto& name : names) ::unsetenv(name.c_str());
+}
+
+Result<void> drop_privileges(Capabilities keep) {
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return os_error("cannot give up new privileges");
+  }
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> kept{};
+  if (keep == Capabilities::foreign_files) {
+    // Only what we have: a container may have taken some of them from its root.
+    std::array<__user_cap_data_struct, 2> present{};
+    if (::syscall(SYS_capget, &header, present.data()) != 0) return os_error("capget");
+    const unsigned wanted = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER;
+    kept[0].effective = kept[0].permitted = present[0].permitted & wanted;
+  }
+  if (::syscall(SYS_capset, &header, kept.data()) != 0) return os_error("cannot drop capabilities");
+  return {};
+}
+
+std::size_t raise_limits() {
+  rlimit memory{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &memory) == 0 && memory.rlim_cur != memory.rlim_max) {
+    memory.rlim_cur = memory.rlim_max;
+    ::setrlimit(RLIMIT_MEMLOCK, &memory);
+  }
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return 256;
+  const rlim_t wanted = std::min(descriptors.rlim_max, kDescriptors);
+  if (descriptors.rlim_cur < wanted) {
+    rlimit raised = descriptors;
+    raised.rlim_cur = wanted;
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) descriptors = raised;
+  }
+  return static_cast<std::size_t>(std::min<rlim_t>(descriptors.rlim_cur, INT_MAX));
+}
+
+HardeningState read_hardening() {
+  HardeningState state;
+  rlimit core{};
+  state.core_dumps = ::getrlimit(RLIMIT_CORE, &core) != 0 || core.rlim_max != 0;
+  state.dumpable = ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0;
+  state.no_new_privileges = ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+  state.memory_locked = can_lock_memory();
+  state.swap = read_swap();
+  state.user_namespace = in_user_namespace();
+  return state;
+}
+
+}  // namespace aivault::platform
