@@ -1,0 +1,121 @@
+#include "upstream/client.h"
+
+#include <utility>
+
+#include <boost/asio/this_coro.hpp>
+
+namespace aivault::upstream {
+namespace {
+
+namespace asio = boost::asio;
+
+// Servers and proxies disagree on whether these carry a body; its rest could pass for a request.
+bool is_bodiless_method(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
+std::string pool_key(const policy::PlannedRequest& planned,
+                     const Destination& destination,
+                     std::uint64_t trust_id) {
+  const auto& authority = planned.authority();
+  const char* reach = planned.addresses() == policy::AddressPolicy::public_only ? "p" : "a";
+  return authority.host() + ' ' + std::to_string(authority.effective_port()) + ' ' +
+         std::to_string(trust_id) + ' ' + reach + ' ' + destination.pool_key;
+}
+
+}  // namespace
+
+Client::Client(asio::any_io_executor executor, Trust trust, Options options)
+    : executor_(executor),
+      trust_(std::move(trust)),
+      resolver_(executor, std::move(options.resolver)),
+      pool_(std::make_shared<Pool>(executor, options.idle)) {}
+
+Result<std::unique_ptr<Client>> Client::create(asio::any_io_executor executor, Options options) {
+#ifndef AIVAULT_DEV_OVERRIDES
+  options.dev_ca_pem.clear();
+#endif
+  TRY_ASSIGN(auto trust, Trust::load(options.trust_store_path, options.dev_ca_pem));
+  return std::unique_ptr<Client>(
+      new Client(std::move(executor), std::move(trust), std::move(options)));
+}
+
+asio::awaitable<Result<std::unique_ptr<Exchange>>> Client::send(auth::SignedRequest request,
+                                                                Destination destination,
+                                                                BodySource* body,
+                                                                Timeouts timeouts) {
+  // A cancelled call still has to wait for its upload, so cancellation must not throw meanwhile.
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  auto exchange = co_await send_one(request, destination, body, timeouts);
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  co_return exchange;
+}
+
+asio::awaitable<Result<std::unique_ptr<Exchange>>> Client::send_one(
+    const auth::SignedRequest& request,
+    const Destination& destination,
+    BodySource* body,
+    const Timeouts& timeouts) {
+  const auto& planned = request.planned();
+  const auto size = planned.body_size();
+  if (body == nullptr && (planned.chunked() || size.value_or(0) > 0)) {
+    co_return invalid_request("body_length", "the request body is shorter than was announced");
+  }
+  auto trusted = trust_.context_for(destination.extra_ca_pem);
+  if (!trusted) co_return fail(std::move(trusted).error());
+  auto deadlines = std::make_unique<Deadlines>(executor_, timeouts, planned.authority().text());
+  auto& limits = *deadlines;
+  auto key = pool_key(planned, destination, trusted->id);
+  auto lease = co_await pool_->acquire(std::move(key), limits);
+  if (!lease) co_return fail(std::move(lease).error());
+  auto connection = lease->take();
+
+  Exchange::Outgoing outgoing;
+  outgoing.asked = planned.method() == "HEAD" ? Asked::head_only : Asked::with_body;
+  outgoing.closes_connection =
+      body != nullptr && size.value_or(1) > 0 && is_bodiless_method(planned.method());
+  outgoing.body_size = size;
+  std::unique_ptr<Exchange> exchange(new Exchange(
+      executor_, *std::move(lease), std::move(deadlines), planned.authority(), outgoing));
+  if (connection) {
+    auto started = co_await exchange->start(std::move(connection), request, body);
+    if (started) co_return exchange;
+    const bool may_try_again = exchange->nothing_was_sent() && !limits.expired();
+    if (!may_try_again) co_return fail(std::move(started).error());
+  }
+  auto opened = co_await open(request, destination, limits);
+  if (!opened) co_return fail(limits.explain(std::move(opened).error()));
+  auto started = co_await exchange->start(*std::move(opened), request, body);
+  if (!started) co_return fail(std::move(started).error());
+  co_return exchange;
+}
+
+asio::awaitable<Result<std::unique_ptr<HttpsConnection>>> Client::open(
+    const auth::SignedRequest& request, const Destination& destination, Deadlines& deadlines) {
+  const auto& planned = request.planned();
+  const auto& authority = planned.authority();
+  deadlines.end(Deadlines::Limit::idle);  // Of a pooled connection that failed at once.
+  deadlines.begin(Deadlines::Limit::connect);
+  auto endpoints = co_await resolver_.resolve(authority, planned.addresses(), deadlines);
+  if (!endpoints) co_return fail(std::move(endpoints).error());
+  auto connection = std::make_unique<HttpsConnection>(executor_, authority);
+  auto* raw = connection.get();
+  deadlines.on_expiry([raw] { raw->close(); });
+  auto connected = co_await connection->connect(*endpoints);
+  if (connected) {
+    // Asked for again: while we waited, another call may have dropped the cached context.
+    auto trusted = trust_.context_for(destination.extra_ca_pem);
+    if (!trusted) co_return fail(std::move(trusted).error());
+    auto* context = trusted->tls;
+    connected = co_await connection->handshake(context);
+  }
+  deadlines.on_expiry(nullptr);
+  deadlines.end(Deadlines::Limit::connect);
+  if (!connected) co_return fail(std::move(connected).error());
+  co_return connection;
+}
+
+void Client::close_idle() { pool_->close_idle(); }
+
+}  // namespace aivault::upstream

@@ -1,0 +1,71 @@
+// Client: sends signed requests over HTTPS to checked addresses, and nothing else reaches the
+// network. Nothing is ever sent twice: a request that left us, even in part, is not repeated.
+// Thread: the event loop. An Exchange may outlive the Client.
+// Errors: upstream_unreachable dns | connect | tls | connection_lost | protocol | timeout_* |
+// encoding_unsupported, policy_violation ssrf_blocked, invalid_request body_length.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "auth/sign.h"
+#include "base/result.h"
+#include "upstream/body_source.h"
+#include "upstream/deadlines.h"
+#include "upstream/exchange.h"
+#include "upstream/pool.h"
+#include "upstream/resolver.h"
+#include "upstream/trust.h"
+
+namespace aivault::upstream {
+
+struct Destination {
+  // Who may share connections: credential, secret version and caller identity.
+  std::string pool_key;
+  std::string extra_ca_pem;  // Trusted besides the system's roots, for this call only.
+};
+
+class Client {
+ public:
+  struct Options {
+    std::string trust_store_path;  // PEM bundle; empty: the system's.
+    std::string dev_ca_pem;        // Honoured in builds with developer overrides only.
+    Resolver::Options resolver;
+    std::chrono::milliseconds idle = std::chrono::seconds(30);  // Of pooled connections.
+  };
+  // Reads the trust store; later calls read no file.
+  static Result<std::unique_ptr<Client>> create(boost::asio::any_io_executor executor,
+                                                Options options);
+
+  // Ends when the head of the answer is there. `body` (nullptr: none) is used only until then.
+  boost::asio::awaitable<Result<std::unique_ptr<Exchange>>> send(auth::SignedRequest request,
+                                                                 Destination destination,
+                                                                 BodySource* body,
+                                                                 Timeouts timeouts);
+
+  void close_idle();
+  std::size_t idle_connections() const { return pool_->idle_count(); }
+
+ private:
+  Client(boost::asio::any_io_executor executor, Trust trust, Options options);
+
+  boost::asio::awaitable<Result<std::unique_ptr<Exchange>>> send_one(
+      const auth::SignedRequest& request,
+      const Destination& destination,
+      BodySource* body,
+      const Timeouts& timeouts);
+  boost::asio::awaitable<Result<std::unique_ptr<HttpsConnection>>> open(
+      const auth::SignedRequest& request, const Destination& destination, Deadlines& deadlines);
+
+  boost::asio::any_io_executor executor_;
+  Trust trust_;
+  Resolver resolver_;
+  std::shared_ptr<Pool> pool_;
+};
+
+}  // namespace aivault::upstream
