@@ -50,6 +50,9 @@ void check_set(std::span<const ProviderFile> files,
 // Do the patterns of the capability and of `never` keep to the grammar, so that they can be read?
 bool has_good_patterns(const ProviderFile& file, const CapabilityEntry& capability);
 
+// "acme" of "registry/acme.json".
+std::string_view stem_of(std::string_view file);
+
 // The headers that a kind injects, in lower case; empty while its config is faulty.
 std::vector<std::string> injected_by(const KindEntry& kind);
 

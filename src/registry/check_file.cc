@@ -117,9 +117,7 @@ class TextChecks {
       add(id, "FILE-4", "invalid provider id '" + quote_for_message(id.text) + "'");
       return;
     }
-    std::string_view stem = file_.file;
-    if (const auto slash = stem.rfind('/'); slash != stem.npos) stem.remove_prefix(slash + 1);
-    if (stem != id.text + ".json") {
+    if (stem_of(file_.file) != id.text) {
       add(id, "FILE-4", "provider '" + id.text + "' belongs into " + id.text + ".json");
     }
   }
@@ -195,6 +193,12 @@ class TextChecks {
 };
 
 }  // namespace
+
+std::string_view stem_of(std::string_view file) {
+  if (const auto slash = file.rfind('/'); slash != file.npos) file.remove_prefix(slash + 1);
+  if (file.ends_with(".json")) file.remove_suffix(5);
+  return file;
+}
 
 void check_texts(const ProviderFile& file, Problems& problems) { TextChecks(file, problems).run(); }
 

@@ -86,12 +86,13 @@ class SetChecks {
   void check_ids() {
     std::map<std::string_view, std::string_view> seen;
     const auto claim = [&](const ProviderFile& file, const Text& id) {
+      const std::string provider(stem_of(file.file));  // FILE-4 reports a wrong 'provider' once.
       const bool released = lock_.contains(id.text);
-      if (!is_capability_id(id.text, file.id.text, released)) {
+      if (!is_capability_id(id.text, provider, released)) {
         add(file,
             id.at,
             "CAP-1",
-            "invalid capability id '" + quote_for_message(id.text) + "': " + file.id.text +
+            "invalid capability id '" + quote_for_message(id.text) + "': " + provider +
                 "/<name>, in lower case with '-' between words");
       }
       if (!seen.emplace(id.text, file.file).second) {

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "registry/check.h"
 #include "registry/emit.h"
 
@@ -34,11 +36,11 @@ std::string print_report(const ProviderFile& file) {
       out += "    overlaps " + joined(capability.overlaps, ", ") + "\n";
     }
   }
+  std::set<std::string> names;
   for (const auto& kind : file.kinds) {
-    for (const auto& secret : kind.secrets) {
-      out += "  aivault secrets create --name " + secret.name.text + "\n";
-    }
+    for (const auto& secret : kind.secrets) names.insert(secret.name.text);
   }
+  for (const auto& name : names) out += "  aivault secrets create --name " + name + "\n";
   return out;
 }
 

@@ -204,15 +204,18 @@ std::string_view value_of(std::string_view piece) {
   return equals == std::string_view::npos ? std::string_view() : piece.substr(equals + 1);
 }
 
-// The pieces as any reader may see them: split at '&', at ';', and once more after decoding.
-std::vector<std::string> wide_pieces(std::string_view query) {
-  std::vector<std::string> pieces;
-  for (const auto& reading : decodings_of(query)) {
-    std::string separated = reading;
-    std::ranges::replace(separated, ';', '&');
-    for (const auto piece : split(separated, '&')) pieces.emplace_back(piece);
+// The pieces as any reader may see them: split at '&' or at both '&' and ';', as sent and after
+// each decoding.
+std::vector<std::vector<std::string>> query_readings(std::string_view query) {
+  std::vector<std::vector<std::string>> readings;
+  for (auto& text : decodings_of(query)) {
+    for (const bool semicolons : {false, true}) {
+      if (semicolons) std::ranges::replace(text, ';', '&');
+      auto& pieces = readings.emplace_back();
+      for (const auto piece : split(text, '&')) pieces.emplace_back(piece);
+    }
   }
-  return pieces;
+  return readings;
 }
 
 }  // namespace
@@ -298,15 +301,13 @@ std::string_view path_part(std::string_view pattern) {
 bool query_matches_exactly(std::string_view pattern, std::string_view query) {
   const auto test = read_query_test(pattern);
   if (!test) return true;
-  const auto occurrences = std::ranges::count_if(
-      split(query, '&'), [&](std::string_view piece) { return is_occurrence(piece, test->key); });
-  if (occurrences != 1) return false;
-  // Some reader may find another occurrence behind ';' or an encoded '&'.
-  for (const auto& piece : wide_pieces(query)) {
-    if (is_occurrence(piece, test->key) && query.find(piece) == std::string_view::npos) {
-      return false;
-    }
-  }
+  // No reader may find a second occurrence, in whatever way it splits and decodes.
+  const auto is_single = [&](const std::vector<std::string>& pieces) {
+    return std::ranges::count_if(pieces, [&](const std::string& piece) {
+             return is_occurrence(piece, test->key);
+           }) == 1;
+  };
+  if (!std::ranges::all_of(query_readings(query), is_single)) return false;
   return std::ranges::any_of(split(query, '&'), [&](std::string_view piece) {
     if (piece.substr(0, piece.find('=')) != test->key) return false;
     return test->values.empty() ||
@@ -317,13 +318,16 @@ bool query_matches_exactly(std::string_view pattern, std::string_view query) {
 bool query_matches_widely(std::string_view pattern, std::string_view query) {
   const auto test = read_query_test(pattern);
   if (!test) return true;
-  return std::ranges::any_of(wide_pieces(query), [&](const std::string& piece) {
+  const auto fits = [&](const std::string& piece) {
     if (!is_occurrence(piece, test->key)) return false;
     if (test->values.empty()) return true;
     const auto value = folded(value_of(piece));
     return std::ranges::any_of(test->values, [&](std::string_view wanted) {
       return trim(std::string_view(value)) == to_lower(wanted);
     });
+  };
+  return std::ranges::any_of(query_readings(query), [&](const std::vector<std::string>& pieces) {
+    return std::ranges::any_of(pieces, fits);
   });
 }
 
