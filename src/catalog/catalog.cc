@@ -1,0 +1,137 @@
+#include "catalog/catalog.h"
+
+#include <algorithm>
+
+#include "catalog/facts.h"
+#include "registry/registry.h"
+
+namespace aivault::catalog {
+namespace {
+
+using Parts = Snapshot::Parts;
+
+Credential damaged_credential(const std::string& id, std::string message) {
+  Credential credential;
+  credential.id = credential.policy.id = id;
+  credential.enabled = false;
+  credential.state = CredentialState::damaged;
+  credential.state_detail = std::move(message);
+  return credential;
+}
+
+void drop(Parts& parts, const std::string& id, const std::string& message) {
+  parts.problems.push_back({"credential", id, message});
+  parts.credentials.push_back(damaged_credential(id, message));
+}
+
+// What the credential's secret adds to its state. Nothing is decrypted.
+Result<void> judge_secret(vault::Reader& reader,
+                          const vault::CredentialRow& row,
+                          Credential& credential) {
+  if (!credential.enabled) return {};
+  const auto needs_secret = [&](std::string why) {
+    credential.state = CredentialState::needs_secret;
+    credential.state_detail = "needs secret: " + std::move(why);
+  };
+  if (!credential.secret_id) {
+    needs_secret("it has none");
+    return {};
+  }
+  auto secret = reader.secret(*credential.secret_id);
+  if (!secret) {
+    needs_secret(secret.error().message);
+    return {};
+  }
+  if (!*secret || (*secret)->revoked_at) {
+    needs_secret("its secret was deleted");
+    return {};
+  }
+  if (credential.state != CredentialState::ready) return {};
+  TRY_ASSIGN(const auto facts, parse_facts(row.body));
+  if (facts.misfit && facts.misfit->value_version == (*secret)->value_version) {
+    credential.state = CredentialState::invalid_secret;
+    credential.state_detail = facts.misfit->message;
+  }
+  return {};
+}
+
+Result<void> read_credentials(vault::Reader& reader, Parts& parts) {
+  std::vector<vault::Problem> damaged;
+  TRY_ASSIGN(const auto rows, reader.credentials(damaged));
+  for (const auto& row : rows) {
+    auto credential = parse_credential(row, registry::find_provider(row.provider));
+    auto judged = credential ? judge_secret(reader, row, *credential)
+                             : Result<void>(fail(credential.error()));
+    if (!judged) {
+      drop(parts, row.id, judged.error().message);
+    } else {
+      parts.credentials.push_back(*std::move(credential));
+    }
+  }
+  for (const auto& problem : damaged) drop(parts, problem.id, problem.message);
+  std::ranges::sort(parts.credentials, {}, &Credential::id);
+  return {};
+}
+
+void read_capability(const vault::CapabilityRow& row, Parts& parts) {
+  if (!row.enabled) parts.disabled.push_back(row.id);
+  if (row.origin == vault::Origin::registry) return;
+  const auto refuse = [&](std::string message) {
+    parts.problems.push_back({"capability", row.id, std::move(message)});
+  };
+  // The compiled-in definition is always the one that counts.
+  if (registry::find_capability(row.id) != nullptr) {
+    refuse("the registry has a capability of this id; the operator's own one is ignored");
+    return;
+  }
+  auto own = OwnCapability::parse(row);
+  if (!own) {
+    refuse(own.error().message);
+    parts.refused.push_back(row.id);
+    return;
+  }
+  parts.capabilities.push_back(*std::move(own));
+}
+
+// A row that restricts, and cannot be read, restricts altogether.
+void refuse_all(std::vector<vault::Problem>& damaged, Parts& parts) {
+  for (auto& problem : damaged) {
+    parts.refused.push_back(problem.id);
+    parts.problems.push_back(std::move(problem));
+  }
+}
+
+Result<void> read_capabilities(vault::Reader& reader, Parts& parts) {
+  std::vector<vault::Problem> damaged;
+  TRY_ASSIGN(const auto rows, reader.capabilities(damaged));
+  for (const auto& row : rows) read_capability(row, parts);
+  TRY(reader.policies(damaged));
+  refuse_all(damaged, parts);
+  std::ranges::sort(parts.capabilities, {}, [](const auto& own) {
+    return std::string_view(own->definition().id);
+  });
+  std::ranges::sort(parts.disabled);
+  std::ranges::sort(parts.refused);
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Snapshot>> Catalog::current(vault::Vault& vault) {
+  const std::scoped_lock lock(guard_);
+  TRY_ASSIGN(const auto counter, vault.change_counter());
+  if (snapshot_ && vault_ == &vault && counter_ == counter) return snapshot_;
+  Parts parts;
+  std::int64_t seen = -1;
+  TRY(vault.read([&](vault::Reader& reader) -> Result<void> {
+    seen = reader.counter();
+    TRY(read_credentials(reader, parts));
+    return read_capabilities(reader, parts);
+  }));
+  snapshot_ = std::make_shared<const Snapshot>(std::move(parts));
+  counter_ = seen;
+  vault_ = &vault;
+  return snapshot_;
+}
+
+}  // namespace aivault::catalog

@@ -1,0 +1,280 @@
+#include "catalog/provision.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "auth/material.h"
+#include "base/encoding.h"
+#include "catalog/derived.h"
+#include "catalog/facts.h"
+#include "crypto/hash.h"
+#include "registry/registry.h"
+
+namespace aivault::catalog {
+namespace {
+
+// One auth kind in one scope.
+class KindInScope {
+ public:
+  KindInScope(vault::Change& change,
+              const registry::Provider& provider,
+              const registry::AuthKind& kind,
+              const vault::Scope& scope,
+              std::string_view touched,
+              const audit::Event& who)
+      : change_(change),
+        provider_(provider),
+        kind_(kind),
+        scope_(scope),
+        touched_(claims(kind, touched)),
+        who_(who) {}
+
+  Result<void> run(std::vector<Step>& steps) {
+    TRY(find_members());
+    TRY_ASSIGN(auto secret, needs_composite(kind_) ? keep_composite(steps) : single_member());
+    TRY(keep_credential(secret, steps));
+    if (touched_ && !missing_.empty()) {
+      std::ranges::sort(missing_);
+      steps.push_back({Step::Kind::waiting, "", std::string(provider_.id), 0, missing_});
+    }
+    return {};
+  }
+
+ private:
+  // Only names derive credentials, aliases never do.
+  Result<void> find_members() {
+    for (const auto& claim : kind_.secrets) {
+      TRY_ASSIGN(auto record, change_.secret_by_name(scope_, claim.name));
+      if (record && record->name == claim.name &&
+          pin_allows(record->pinned_provider, provider_.id)) {
+        members_.push_back(*std::move(record));
+      } else {
+        missing_.emplace_back(claim.name);
+      }
+    }
+    return {};
+  }
+
+  Result<void> check(const Secret& value) {
+    if (auto fits = auth::check_material(spec_of(kind_), value); !fits) {
+      return invalid_request("record_invalid",
+                             "the value does not fit provider '" + std::string(provider_.id) +
+                                 "': " + fits.error().message);
+    }
+    return {};
+  }
+
+  Result<std::optional<SecretId>> single_member() {
+    if (!missing_.empty() || members_.empty()) return std::optional<SecretId>();
+    if (touched_) {
+      TRY_ASSIGN(const auto value, change_.open_internally(members_.front().id));
+      TRY(check(value));
+    }
+    return std::optional(members_.front().id);
+  }
+
+  Result<Secret> composed() {
+    std::vector<Secret> values;
+    for (const auto& member : members_) {
+      TRY_ASSIGN(auto value, change_.open_internally(member.id));
+      values.push_back(std::move(value));
+    }
+    std::vector<auth::NamedSecret> named;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      named.push_back({std::string(kind_.secrets[i].placeholder), &values[i]});
+    }
+    auto composite = auth::compose(named);
+    if (!composite) return invalid_request("record_invalid", composite.error().message);
+    TRY(check(*composite));
+    return composite;
+  }
+
+  Result<std::optional<SecretId>> keep_composite(std::vector<Step>& steps) {
+    const auto name = composite_name(provider_, kind_, scope_);
+    TRY_ASSIGN(const auto existing, change_.secret_by_name(scope_, name));
+    if (!missing_.empty()) {
+      if (existing) TRY(erase_composite(*existing, steps));
+      return std::optional<SecretId>();
+    }
+    if (existing && !touched_) return std::optional(existing->id);
+    TRY_ASSIGN(const auto value, composed());
+    if (existing) {
+      TRY_ASSIGN(const auto sealed,
+                 change_.rotate_secret(existing->id, value, existing->value_version));
+      record_composite(sealed, "sealed again");
+      return std::optional(sealed.id);
+    }
+    vault::NewSecret wanted;
+    wanted.name = name;
+    wanted.scope = scope_;
+    wanted.system_managed = true;
+    wanted.pinned_provider = std::string(provider_.id);
+    TRY_ASSIGN(const auto made, change_.create_secret(wanted, value));
+    record_composite(made, "created");
+    return std::optional(made.id);
+  }
+
+  Result<void> erase_composite(const vault::SecretRecord& composite, std::vector<Step>& steps) {
+    TRY_ASSIGN(const auto users, change_.credentials_of_secret(composite.id));
+    for (const auto& row : users) {
+      if (row.origin == vault::Origin::registry) continue;  // keep_credential follows.
+      TRY_ASSIGN(auto step, remove_credential(change_, row, who_));
+      steps.push_back(std::move(step));
+    }
+    record_composite(composite, "removed");
+    return change_.erase_system_secret(composite.id);
+  }
+
+  void record_composite(const vault::SecretRecord& composite, std::string_view what) {
+    auto event = event_of(who_, "secret.system_managed");
+    event.secret_id = composite.id.str();
+    event.scope = composite.scope.text();
+    event.note = composite.name + " " + std::string(what);
+    change_.record(std::move(event));
+  }
+
+  Result<void> keep_credential(const std::optional<SecretId>& secret, std::vector<Step>& steps) {
+    const auto id = derived_id(provider_, kind_, scope_);
+    TRY_ASSIGN(auto existing, change_.credential(id));
+    if (existing && existing->origin == vault::Origin::operator_made) {
+      if (secret && touched_) steps.push_back(step(Step::Kind::taken, id));
+      return {};
+    }
+    if (!secret) {
+      if (!existing) return {};
+      if (existing->enabled) {
+        TRY_ASSIGN(auto removed, remove_credential(change_, *existing, who_));
+        steps.push_back(std::move(removed));
+        return {};
+      }
+      // The row stays as the memory that the operator switched it off.
+      if (!existing->secret_id) return {};
+      existing->secret_id.reset();
+      existing->updated_at = change_.now();
+      return change_.put(*existing);
+    }
+    const bool is_new = !existing;
+    const bool moved = existing && existing->secret_id != secret;
+    if (is_new || moved) TRY(put_credential(id, *secret, existing));
+    if (!is_new && !existing->enabled) {
+      if (touched_) steps.push_back(step(Step::Kind::stays_disabled, id));
+    } else if (is_new) {
+      steps.push_back(step(Step::Kind::provisioned, id));
+    } else if (moved || (touched_ && needs_composite(kind_))) {
+      steps.push_back(step(Step::Kind::reconciled, id));
+    }
+    return {};
+  }
+
+  Result<void> put_credential(const std::string& id,
+                              const SecretId& secret,
+                              const std::optional<vault::CredentialRow>& existing) {
+    vault::CredentialRow row;
+    if (existing) {
+      row = *existing;
+    } else {
+      Facts facts;
+      facts.kind = kind_.name;
+      row.id = id;
+      row.provider = provider_.id;
+      row.origin = vault::Origin::registry;
+      row.scope = scope_;
+      row.body = to_body(facts);
+      row.created_at = change_.now();
+    }
+    row.secret_id = secret;
+    row.updated_at = change_.now();
+    TRY(change_.put(row));
+    change_.record(event_of(who_, "credential.provision", row));
+    return {};
+  }
+
+  Step step(Step::Kind what, const std::string& id) const {
+    return {what, id, std::string(provider_.id), served_capabilities(provider_, kind_), {}};
+  }
+
+  vault::Change& change_;
+  const registry::Provider& provider_;
+  const registry::AuthKind& kind_;
+  const vault::Scope& scope_;
+  bool touched_;
+  const audit::Event& who_;
+  std::vector<vault::SecretRecord> members_;
+  std::vector<std::string> missing_;
+};
+
+}  // namespace
+
+audit::Event event_of(const audit::Event& who, std::string kind) {
+  audit::Event event = who;
+  event.kind = std::move(kind);
+  return event;
+}
+
+audit::Event event_of(const audit::Event& who, std::string kind, const vault::CredentialRow& row) {
+  auto event = event_of(who, std::move(kind));
+  event.credential = row.id;
+  event.scope = row.scope.text();
+  if (row.secret_id) event.secret_id = row.secret_id->str();
+  event.note = "provider " + row.provider;
+  if (const auto facts = parse_facts(row.body)) {
+    for (const auto& host : facts->hosts) event.note += " host " + host;
+  }
+  event.note += " body " + hex(bytes_of(crypto::view(crypto::hash({row.body}))));
+  return event;
+}
+
+Result<Step> remove_credential(vault::Change& change,
+                               const vault::CredentialRow& row,
+                               const audit::Event& who) {
+  TRY(change.remove_credential(row.id));
+  change.record(event_of(who, "credential.delete", row));
+  return Step{Step::Kind::removed, row.id, row.provider, 0, {}};
+}
+
+Result<std::vector<Step>> keep_in_step(vault::Change& change,
+                                       const registry::Provider& provider,
+                                       const vault::Scope& scope,
+                                       std::string_view touched,
+                                       const audit::Event& who) {
+  std::vector<Step> steps;
+  for (const auto& kind : provider.kinds) {
+    TRY(KindInScope(change, provider, kind, scope, touched, who).run(steps));
+  }
+  // What one kind waits for is no news once another kind serves with this secret.
+  const bool served = std::ranges::any_of(steps, [](const Step& step) {
+    return step.kind == Step::Kind::provisioned || step.kind == Step::Kind::reconciled;
+  });
+  if (served) std::erase_if(steps, [](const Step& s) { return s.kind == Step::Kind::waiting; });
+  return steps;
+}
+
+Result<void> judge_users_again(vault::Change& change,
+                               const vault::SecretRecord& secret,
+                               const Secret& value) {
+  TRY_ASSIGN(auto rows, change.credentials_of_secret(secret.id));
+  for (auto& row : rows) {
+    if (row.origin == vault::Origin::registry) continue;  // Refused before it was stored.
+    auto facts = parse_facts(row.body);
+    if (!facts) continue;  // Shown as damaged; nothing here can judge it.
+    const auto* provider = registry::find_provider(row.provider);
+    if (!facts->auth && provider == nullptr) continue;
+    std::optional<registry::AuthSpec> spec = facts->auth;
+    if (!spec) {
+      const auto* kind = find_kind(*provider, facts->kind);
+      spec = spec_of(kind != nullptr ? *kind : base_kind(*provider));
+    }
+    std::optional<Facts::Misfit> misfit;
+    if (auto fits = auth::check_material(*spec, value); !fits) {
+      misfit = Facts::Misfit{secret.value_version, fits.error().message};
+    }
+    if (misfit == facts->misfit) continue;
+    facts->misfit = std::move(misfit);
+    row.body = to_body(*facts);
+    row.updated_at = change.now();
+    TRY(change.put(row));
+  }
+  return {};
+}
+
+}  // namespace aivault::catalog

@@ -1,0 +1,50 @@
+// Snapshot: credentials, own capabilities and disables of one moment, immutable, holding no secret
+// value. A call is decided on one snapshot; a change of the vault builds another.
+// Thread: any; constant after construction.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/credential.h"
+#include "catalog/own_capability.h"
+#include "registry/definition.h"
+#include "vault/rows.h"
+
+namespace aivault::catalog {
+
+class Snapshot {
+ public:
+  struct Parts {
+    std::vector<Credential> credentials;                        // Sorted by id.
+    std::vector<std::unique_ptr<OwnCapability>> capabilities;   // Sorted by id.
+    std::vector<std::string> disabled;                          // Capability ids, sorted.
+    std::vector<vault::Problem> problems;                       // Damaged or malformed rows.
+    std::vector<std::string> refused;  // Capabilities whose restricting row is damaged: fail closed.
+  };
+  explicit Snapshot(Parts parts);
+
+  const std::vector<Credential>& credentials() const { return parts_.credentials; }
+  const Credential* find_credential(std::string_view id) const;
+  // Own first, then registry (aliases followed). nullptr: unknown. Valid while the snapshot lives.
+  const registry::Capability* find_capability(std::string_view id) const;
+  const std::vector<std::unique_ptr<OwnCapability>>& own_capabilities() const {
+    return parts_.capabilities;
+  }
+  bool is_disabled(std::string_view capability) const;
+  const std::vector<std::string>& disabled() const { return parts_.disabled; }
+  bool is_refused(std::string_view capability) const;
+  const std::vector<vault::Problem>& problems() const { return parts_.problems; }
+  // Has the provider an enabled credential (then its registry capabilities are ready)?
+  bool is_ready(std::string_view provider) const;
+
+ private:
+  Parts parts_;
+};
+
+}  // namespace aivault::catalog
