@@ -37,6 +37,14 @@ TEST(JsonParse, RefusesWhatTwoReadersCouldReadDifferently) {
   }
 }
 
+TEST(JsonParse, KeepsDuplicatesWhereADocumentIsOnlyShown) {
+  Limits limits;
+  limits.duplicates = Duplicates::kept;
+  const auto value = parse(R"({"a":1,"b":2,"a":3})", limits);
+  ASSERT_TRUE(value) << value.error().message;
+  EXPECT_EQ(compact(*value), R"({"a":1,"b":2,"a":3})");
+}
+
 TEST(JsonParse, BoundsDepthBytesAndKeys) {
   Limits limits;
   limits.depth = 3;

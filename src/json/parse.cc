@@ -51,8 +51,7 @@ class Builder {
   bool on_key(boost::json::string_view part, std::size_t, error_code& ec) {
     key_.append(part.data(), part.size());
     if (++keys_ > limits_.keys) return refuse("has too many keys", ec);
-    auto& seen = seen_.back();
-    if (!seen.emplace(key_).second) {
+    if (limits_.duplicates == Duplicates::refused && !seen_.back().emplace(key_).second) {
       return refuse("holds a duplicate key", ec);
     }
     auto& members = stack_.back()->members_;

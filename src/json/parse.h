@@ -16,11 +16,15 @@ namespace aivault::json {
 
 enum class Positions : std::uint8_t { none, every_value };  // every_value is slow: for files.
 
+// kept: every member stays, in order; for documents that are only shown.
+enum class Duplicates : std::uint8_t { refused, kept };
+
 struct Limits {
   std::size_t bytes = std::size_t{2} << 20U;
   std::size_t depth = 32;
   std::size_t keys = 10'000;    // Object members in the whole document.
   std::size_t values = 50'000;  // In the whole document: "[1,1,...]" grows 60-fold as a tree.
+  Duplicates duplicates = Duplicates::refused;
 };
 
 struct Failure {
