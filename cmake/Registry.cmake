@@ -26,3 +26,7 @@ add_custom_command(OUTPUT ${registry_tables}
   COMMENT "Compiling the provider registry" VERBATIM COMMAND_EXPAND_LISTS)
 set_property(TARGET aivault_registry PROPERTY SOURCES ${CMAKE_SOURCE_DIR}/src/registry/registry.cc ${registry_tables})
 target_link_libraries(aivault_registry PUBLIC aivault_registry_definitions)
+
+if(NOT AIVAULT_REGISTRY_GEN)
+  add_test(NAME registry_gen COMMAND ${CMAKE_SOURCE_DIR}/tests/registry_gen.sh $<TARGET_FILE:registry_gen> ${CMAKE_SOURCE_DIR})
+endif()

@@ -78,7 +78,6 @@ Loaded load(const fs::path& directory, const std::vector<fs::path>& paths) {
     registry::check_file(*file, loaded.problems);
     loaded.files.push_back(*std::move(file));
   }
-  std::ranges::sort(loaded.files, {}, [](const auto& file) { return file.id.text; });
   std::vector<registry::Family> families;
   if (const auto path = directory / "meta" / "families.json"; fs::exists(path)) {
     const Source source = read(path);
@@ -126,7 +125,7 @@ int check(const std::vector<std::string>& names) {
   for (const auto& name : names) {
     const fs::path path(name);
     const auto directory = path.has_parent_path() ? path.parent_path() : fs::path(".");
-    // In the source tree the other providers count too: for names, hosts and ids they claim.
+    // In the source tree the others count too, with the names, hosts and ids they have claimed.
     auto paths =
         fs::exists(directory / "meta") ? provider_paths(directory) : std::vector<fs::path>();
     const auto is_this = [&](const fs::path& other) { return other.filename() == path.filename(); };
@@ -160,7 +159,8 @@ int run(const std::vector<std::string>& args) {
   }
   const fs::path directory(args[0]);
   const auto& action = args[1];
-  const auto loaded = load(directory, provider_paths(directory));
+  auto loaded = load(directory, provider_paths(directory));
+  std::ranges::sort(loaded.files, {}, [](const auto& file) { return file.id.text; });
   print_lines(loaded.problems.lines());
   if (loaded.problems.has_errors() || (strict && !loaded.problems.all().empty())) return 1;
   if (loaded.files.empty()) {
