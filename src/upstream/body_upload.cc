@@ -63,7 +63,7 @@ void BodyUpload::start() {
                    if (state_ == State::running) state_ = State::cut;
                    if (why && !stopping_) connection_.close();
                    ended_.cancel();
-                   if (hooks_.on_end) hooks_.on_end();
+                   if (why && hooks_.on_end) hooks_.on_end();
                  }));
 }
 
@@ -98,6 +98,8 @@ asio::awaitable<void> BodyUpload::run() {
   } else {
     state_ = *complete ? State::complete : State::cut;
   }
+  // Here and not in the completion handler: an answer could be read before that one runs.
+  if (hooks_.on_end) hooks_.on_end();
 }
 
 asio::awaitable<bool> BodyUpload::send(std::span<const std::byte> framed, std::size_t body_bytes) {

@@ -29,7 +29,7 @@ Client::Client(asio::any_io_executor executor, Trust trust, Options options)
     : executor_(executor),
       trust_(std::move(trust)),
       resolver_(executor, std::move(options.resolver)),
-      pool_(std::make_shared<Pool>(executor, options.idle)) {}
+      pool_(std::make_shared<Pool>(executor, options.idle, options.max_idle)) {}
 
 Result<std::unique_ptr<Client>> Client::create(asio::any_io_executor executor, Options options) {
 #ifndef AIVAULT_DEV_OVERRIDES

@@ -37,6 +37,7 @@ class Client {
     std::string dev_ca_pem;        // Honoured in builds with developer overrides only.
     Resolver::Options resolver;
     std::chrono::milliseconds idle = std::chrono::seconds(30);  // Of pooled connections.
+    std::size_t max_idle = 256;                                 // Pooled connections in all.
   };
   // Reads the trust store; later calls read no file.
   static Result<std::unique_ptr<Client>> create(boost::asio::any_io_executor executor,

@@ -364,6 +364,17 @@ TEST(Exchange, NamesTheLimitThatPassed) {
   EXPECT_EQ(silent.caller.call(silent.get(), nullptr, timeouts).reason(), "timeout_total");
 }
 
+TEST(Exchange, TakesALimitBeyondWhatTheClockCanTellAsNone) {
+  Pair pair(always(response("hello")));
+  Timeouts timeouts;
+  timeouts.idle = std::chrono::milliseconds::max();
+  for (const auto total :
+       {std::chrono::milliseconds(std::int64_t{1} << 53), std::chrono::milliseconds::max()}) {
+    timeouts.total = total;
+    EXPECT_EQ(pair.caller.call(pair.get(), nullptr, timeouts).reason(), "ok");
+  }
+}
+
 TEST(Exchange, DoesNotCountSlowBytesAsIdle) {
   Pair pair([](TlsPeer& peer) {
     peer.read_head();

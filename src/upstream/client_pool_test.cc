@@ -84,6 +84,46 @@ TEST(ClientPool, ClosesAfterMethodsWhoseBodiesAreReadDifferently) {
   }
 }
 
+TEST(ClientPool, ClosesAfterAnAnswerThatBeganBeforeTheRequestEnded) {
+  constexpr std::uint64_t kSize = std::uint64_t{16} << 20U;  // More than the sockets hold.
+  for (const bool early : {false, true}) {
+    Pair pair([early](TlsPeer& peer) {
+      while (!peer.read_head().empty()) {
+        if (early) peer.write("HTTP/1.1 200 OK\r\nconte");
+        std::this_thread::sleep_for(50ms);
+        for (std::uint64_t left = kSize; left > 0;) left -= peer.read_some().size();
+        if (!early) peer.write("HTTP/1.1 200 OK\r\nconte");
+        peer.write("nt-length: 2\r\n\r\nok");
+      }
+    });
+    for (int i = 0; i < 2; ++i) {
+      PatternBody body(kSize);
+      const RequestWish wish{.authority = pair.server.authority("localhost"),
+                             .method = "POST",
+                             .has_body = true,
+                             .body_size = kSize};
+      const auto outcome = pair.caller.call(wish, &body);
+      EXPECT_EQ(outcome.reason(), "ok");
+      EXPECT_EQ(outcome.request_bytes, kSize);
+      EXPECT_EQ(outcome.body, "ok");
+    }
+    EXPECT_EQ(pair.server.handshakes(), early ? 2 : 1);
+  }
+}
+
+TEST(ClientPool, KeepsABoundedNumberOfIdleConnectionsTheNewestOnes) {
+  Client::Options options;
+  options.max_idle = 3;
+  Pair pair(answer_ok, std::move(options));
+  for (const auto* key : {"1", "2", "3", "1", "4", "5"}) {
+    ASSERT_EQ(pair.caller.call(pair.get(), nullptr, {}, key).reason(), "ok");
+  }
+  EXPECT_EQ(pair.caller.client().idle_connections(), 3U);
+  EXPECT_EQ(pair.server.handshakes(), 5);
+  for (const auto* key : {"5", "1", "4"}) pair.caller.call(pair.get(), nullptr, {}, key);
+  EXPECT_EQ(pair.server.handshakes(), 5);
+}
+
 TEST(ClientPool, ClosesAConnectionThatSaysMoreThanItWasAsked) {
   Pair pair([](TlsPeer& peer) {
     while (!peer.read_head().empty()) peer.write(response("ok") + response("smuggled"));

@@ -11,6 +11,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kLimits = 4;
+// Longer ones would not fit the clock.
+constexpr std::chrono::milliseconds kLongest = std::chrono::years(1);
 
 std::size_t index_of(Deadlines::Limit limit) { return static_cast<std::size_t>(limit); }
 
@@ -21,6 +23,10 @@ struct Deadlines::State : std::enable_shared_from_this<State> {
       : timeouts(wanted), peer(std::move(name)), timer(executor) {}
 
   std::chrono::milliseconds length(Limit limit) const {
+    return std::min(kLongest, wanted_length(limit));
+  }
+
+  std::chrono::milliseconds wanted_length(Limit limit) const {
     switch (limit) {
       case Limit::connect: return timeouts.connect;
       case Limit::first_byte: return timeouts.first_byte;
@@ -81,7 +87,7 @@ void Deadlines::end(Limit limit) { state_->at[index_of(limit)] = Clock::time_poi
 
 void Deadlines::touch() {
   auto& idle = state_->at[index_of(Limit::idle)];
-  if (idle != Clock::time_point::max()) idle = Clock::now() + state_->timeouts.idle;
+  if (idle != Clock::time_point::max()) idle = Clock::now() + state_->length(Limit::idle);
 }
 
 void Deadlines::clear() {

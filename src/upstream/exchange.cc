@@ -109,7 +109,11 @@ asio::awaitable<Result<void>> Exchange::read_head_while_uploading(BodySource& bo
 }
 
 void Exchange::request_is_sent() {
-  if (answered_) return;
+  if (answered_) {
+    // An answer to what was not yet asked: the peer's idea of where messages end may differ.
+    reusable_ = false;
+    return;
+  }
   // The server may think for as long as first_byte allows, although no byte moves.
   deadlines_->end(Deadlines::Limit::idle);
   deadlines_->begin(Deadlines::Limit::first_byte);

@@ -38,8 +38,10 @@ void Pool::Lease::keep(std::unique_ptr<HttpsConnection> connection) {
   if (const auto pool = ended.pool_.lock()) pool->keep(ended.key_, std::move(connection));
 }
 
-Pool::Pool(const asio::any_io_executor& executor, std::chrono::milliseconds idle)
-    : executor_(executor), idle_(idle), sweeper_(executor) {}
+Pool::Pool(const asio::any_io_executor& executor,
+           std::chrono::milliseconds idle,
+           std::size_t max_idle)
+    : executor_(executor), idle_(idle), max_idle_(max_idle), sweeper_(executor) {}
 
 asio::awaitable<Result<Pool::Lease>> Pool::acquire(std::string key, Deadlines& deadlines) {
   auto& slot = slots_[key];
@@ -80,6 +82,7 @@ void Pool::keep(const std::string& key, std::unique_ptr<HttpsConnection> connect
   if (!connection->is_quiet()) return;
   const auto now = Clock::now();
   slots_[key].idle.push_back({std::move(connection), now});
+  if (idle_count() > max_idle_) close_oldest();
   sweep_at(now + idle_);
 }
 
@@ -100,6 +103,17 @@ void Pool::forget_if_unused(const std::string& key) {
   const auto found = slots_.find(key);
   if (found == slots_.end()) return;
   if (found->second.is_unused()) slots_.erase(found);
+}
+
+void Pool::close_oldest() {
+  const auto age = [](const auto& entry) {
+    const auto& idle = entry.second.idle;  // The oldest one first.
+    return idle.empty() ? Clock::time_point::max() : idle.front().since;
+  };
+  const auto oldest = std::ranges::min_element(slots_, {}, age);
+  if (oldest == slots_.end() || oldest->second.idle.empty()) return;
+  oldest->second.idle.erase(oldest->second.idle.begin());
+  if (oldest->second.is_unused()) slots_.erase(oldest);
 }
 
 void Pool::sweep_at(Clock::time_point when) {

@@ -24,7 +24,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
  public:
   static constexpr std::size_t kMaxPerKey = 64;
 
-  Pool(const boost::asio::any_io_executor& executor, std::chrono::milliseconds idle);
+  // Idle connections are closed after `idle`, and the oldest one when they exceed `max_idle`.
+  Pool(const boost::asio::any_io_executor& executor,
+       std::chrono::milliseconds idle,
+       std::size_t max_idle);
 
   // The right to one connection; given back on destruction.
   class Lease {
@@ -76,11 +79,13 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void keep(const std::string& key, std::unique_ptr<HttpsConnection> connection);
   void release(const std::string& key);
   void forget_if_unused(const std::string& key);
+  void close_oldest();
   void sweep_at(Clock::time_point when);
   void sweep();
 
   boost::asio::any_io_executor executor_;
   std::chrono::milliseconds idle_;
+  std::size_t max_idle_;
   std::unordered_map<std::string, Slot> slots_;
   boost::asio::steady_timer sweeper_;
   bool sweeping_ = false;
