@@ -1,0 +1,73 @@
+// Lifecycle: decides when the daemon ends, and ends it in order: the path is given up, what is
+// queued is served, running calls get ten seconds, then everything is broken off.
+// Thread: the event loop; hooks() and begin() before it runs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "broker/broker.h"
+#include "daemon/claim.h"
+#include "platform/log.h"
+#include "server/server.h"
+
+namespace aivault::daemon {
+
+class Lifecycle {
+ public:
+  enum class Kind : std::uint8_t { lasting, once, private_child };
+  struct Options {
+    Kind kind = Kind::lasting;
+    std::chrono::milliseconds idle_exit{0};  // 0: never.
+    std::chrono::milliseconds drain_timeout = std::chrono::seconds(10);
+    bool supervised = false;  // A service manager starts us again after a restart request.
+  };
+  // `claim`: the socket path that is ours; nullptr for a private child.
+  Lifecycle(boost::asio::io_context& loop, platform::Log& log, Claim* claim, Options options);
+  Lifecycle(const Lifecycle&) = delete;
+  Lifecycle& operator=(const Lifecycle&) = delete;
+
+  server::Server::Hooks hooks();
+  // Watches signals and idleness from now on. Both objects outlive the loop's run.
+  void begin(server::Server& server, broker::Broker& broker);
+
+  int exit_status() const { return exit_status_; }
+  const std::string& reason() const { return reason_; }  // Why it ended.
+
+ private:
+  void watch_signals();
+  void on_signal(int number);
+  json::Value on_shutdown(server::ShutdownMode mode);
+  void on_connections(std::size_t open);
+  void watch_idleness(std::size_t open);
+  void consider_once();
+
+  void drain(std::string_view reason);
+  void wait_for_calls();
+  void break_off();
+  void wait_for_end();
+  bool is_quiet() const;
+
+  boost::asio::io_context& loop_;
+  platform::Log& log_;
+  Claim* claim_;
+  Options options_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer idle_, pause_;
+  server::Server* server_ = nullptr;
+  broker::Broker* broker_ = nullptr;
+  enum class Phase : std::uint8_t { serving, draining, ending } phase_ = Phase::serving;
+  std::chrono::steady_clock::time_point limit_;  // Of the present phase.
+  bool call_answered_ = false;
+  int exit_status_ = 0;
+  std::string reason_;
+};
+
+}  // namespace aivault::daemon

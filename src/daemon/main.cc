@@ -1,0 +1,153 @@
+// aivaultd: the daemon. This file is the order of a start.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "daemon/arguments.h"
+#include "daemon/claim.h"
+#include "daemon/parent_socket.h"
+#include "daemon/readiness.h"
+#include "daemon/serve.h"
+#include "daemon/settings.h"
+#include "platform/environment.h"
+#include "platform/hardening.h"
+#include "platform/log.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+// The leak checker traces its own process, which an undumpable one does not allow.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+#endif
+#endif
+
+namespace aivault::daemon {
+namespace {
+
+constexpr int kStartError = 1;
+constexpr int kUsageError = 2;
+#ifdef AIVAULT_DEV_OVERRIDES
+constexpr std::string_view kVersionText = AIVAULT_VERSION " (dev overrides)";
+#else
+constexpr std::string_view kVersionText = AIVAULT_VERSION;
+#endif
+
+void print(std::FILE* stream, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+}
+
+void warn_of_surroundings(const Settings& settings,
+                          const platform::Environment& environment,
+                          const platform::HardeningState& state,
+                          platform::Log& log) {
+  const auto home = environment.text("HOME");
+  const auto used = platform::home_directory(environment);
+  if (!settings.places.own_directory && home && used && *home != *used && *home != *used + "/") {
+    log.warn("home.set_aside", {{"home", *home}, {"used", *used}});
+  }
+  if (state.user_namespace) log.warn("user_namespace", {{"effect", "callers may be hidden"}});
+  if (settings.private_child) return;
+  if (!state.memory_locked) {
+    log.warn("memory.not_locked", {{"effect", "secrets may reach swap"}});
+  }
+  if (::geteuid() == 0) log.warn("daemon.runs_as_root", {{"vault", settings.places.vault_root}});
+}
+
+// nullopt: another daemon serves the path.
+Result<std::optional<Sockets>> take_sockets(const Settings& settings) {
+  Sockets sockets;
+  if (settings.private_child) {
+    TRY_ASSIGN(sockets.connected, take_parent_socket());
+    return std::optional(std::move(sockets));
+  }
+  TRY_ASSIGN(sockets.claim,
+             claim_path(settings.socket, settings.socket_mode, settings.directory_mode));
+  if (!sockets.claim) return std::optional<Sockets>();
+  return std::optional(std::move(sockets));
+}
+
+Result<int> start(const Arguments& arguments,
+                  const platform::Environment& environment,
+                  Readiness& readiness) {
+  TRY_ASSIGN(const auto ready, ready_descriptor(environment));
+  TRY(platform::settle_descriptors(ready));
+  if (ready) readiness = Readiness(platform::Descriptor(*ready));
+  ::umask(S_IRWXG | S_IRWXO);
+  if (::chdir("/") != 0) return vault_unavailable("internal", "cannot enter /");
+
+  TRY_ASSIGN(const auto settings, make_settings(arguments, environment));
+  TRY_ASSIGN(const auto kept, check_owner(settings));
+  TRY(platform::drop_privileges(kept));
+  const std::size_t max_descriptors = platform::raise_limits();
+  const auto state = platform::read_hardening();
+  if (settings.require_locked_memory && !state.memory_locked) {
+    return vault_unavailable("internal", "memory cannot be locked (AIVAULTD_REQUIRE_MLOCK)");
+  }
+  platform::Log log(
+      STDERR_FILENO,
+      {.level = settings.log_level,
+       .journal = platform::is_journal(STDERR_FILENO, environment.text("JOURNAL_STREAM")),
+       .clock = {}});
+  TRY_ASSIGN(auto sockets, take_sockets(settings));
+  if (!sockets) {
+    print(stderr, "aivaultd is already running at '" + settings.socket + "'\n");
+    return 0;
+  }
+  if (readiness.is_awaited() && sockets->claim) {
+    TRY(log.move_to_file(sockets->claim->directory.reopen(), "aivaultd.log"));
+  }
+  warn_of_surroundings(settings, environment, state, log);
+  auto status = serve(settings, *sockets, readiness, log, max_descriptors);
+  if (!status && sockets->claim) sockets->claim->give_up_path();
+  return status;
+}
+
+int run(int count, char** words) {
+  if (!platform::forbid_inspection()) {
+    print(stderr, "aivaultd must not be started with raised privileges\n");
+    return kStartError;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);  // A closed terminal ends no daemon.
+  platform::clean_environment();
+  const auto environment = platform::Environment::of_process();
+  const std::vector<std::string_view> list(words + (count > 0 ? 1 : 0), words + count);
+  const auto parsed = parse_arguments(list);
+  if (const auto* error = std::get_if<UsageError>(&parsed)) {
+    print(stderr,
+          "error: " + error->what + "\n\nUsage: " + std::string(kUsage) +
+              "\n\nFor more information, try '--help'.\n");
+    return kUsageError;
+  }
+  if (std::holds_alternative<ShowHelp>(parsed)) {
+    print(stdout, kHelp);
+    return 0;
+  }
+  if (std::holds_alternative<ShowVersion>(parsed)) {
+    print(stdout, "aivaultd " + std::string(kVersionText) + "\n");
+    return 0;
+  }
+  Readiness readiness;
+  const auto status = start(std::get<Arguments>(parsed), environment, readiness);
+  if (status) return *status;
+  print(stderr, status.error().message + "\n");
+  readiness.tell_error(status.error().message);
+  return kStartError;
+}
+
+}  // namespace
+}  // namespace aivault::daemon
+
+int main(int count, char** words) {
+  try {
+    return aivault::daemon::run(count, words);
+  } catch (const std::exception& exception) {
+    aivault::daemon::print(stderr, std::string("internal error: ") + exception.what() + "\n");
+    return 1;
+  }
+}

@@ -1,0 +1,169 @@
+#include "daemon/serve.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "admin/desk.h"
+#include "broker/broker.h"
+#include "catalog/catalog.h"
+#include "daemon/greeting.h"
+#include "daemon/lifecycle.h"
+#include "daemon/report.h"
+#include "platform/hardening.h"
+#include "server/server.h"
+#include "upstream/client.h"
+
+namespace aivault::daemon {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::milliseconds kUnwinding{200};
+constexpr std::size_t kOwnDescriptors = 32;  // Not for connections: database, log, loop.
+
+upstream::Client::Options client_options(const Development& development) {
+  upstream::Client::Options options;
+  options.dev_ca_pem = development.ca_pem;
+  options.resolver.dev_addresses = development.addresses;
+  return options;
+}
+
+broker::Broker::Options broker_options(const Development& development,
+                                       std::size_t max_descriptors) {
+  broker::Broker::Options options;
+  options.version = AIVAULT_VERSION;
+  options.max_calls = std::min(options.max_calls, (max_descriptors - kOwnDescriptors) / 4);
+  options.secret_echo = development.secret_echo;
+  options.allow_remote_clients = development.allow_remote_clients;
+  options.allow_non_default_ports = development.allow_non_default_ports;
+  return options;
+}
+
+server::Server::Options server_options(const Settings& settings, std::size_t max_descriptors) {
+  server::Server::Options options;
+  options.max_connections =
+      std::min(options.max_connections, (max_descriptors - kOwnDescriptors) / 2);
+  options.daemon_uid = ::geteuid();
+  options.private_child = settings.private_child;
+  return options;
+}
+
+admin::DaemonFacts daemon_facts(const Settings& settings, bool autostarted) {
+  admin::DaemonFacts facts;
+  facts.version = AIVAULT_VERSION;
+  facts.socket = settings.socket;
+  facts.pid = ::getpid();
+  facts.uid = ::geteuid();
+  facts.autostarted = autostarted;
+  facts.private_child = settings.private_child;
+  facts.memory_locked = platform::read_hardening().memory_locked;
+  facts.config_user_socket = settings.places.user_socket;
+  facts.config_shared_socket = settings.places.shared_socket;
+  Supervisor supervisor = Supervisor::none;
+  if (settings.supervised) supervisor = Supervisor::systemd;
+  if (autostarted) supervisor = Supervisor::autostart;
+  if (settings.private_child) supervisor = Supervisor::stdio;
+  facts.hardening = [supervisor] { return hardening_report(supervisor); };
+  return facts;
+}
+
+Lifecycle::Options lifecycle_options(const Settings& settings) {
+  Lifecycle::Options options;
+  if (settings.once) options.kind = Lifecycle::Kind::once;
+  if (settings.private_child) options.kind = Lifecycle::Kind::private_child;
+  options.idle_exit = settings.idle_exit;
+  options.supervised = settings.supervised;
+  return options;
+}
+
+// A vault that does not exist yet is no error: the first use makes it.
+Result<void> open_existing(vault::Slot& slot,
+                           Greeting& greeting,
+                           const Readiness& readiness,
+                           platform::Log& log) {
+  auto vault = slot.get();
+  if (vault) {
+    greeting.greet(**vault);
+    return {};
+  }
+  if (vault.error().reason == "not_initialised") return {};
+  // Who waits for us would only find a socket that cannot serve.
+  if (readiness.is_awaited()) return fail(std::move(vault).error());
+  log.warn("vault.unavailable",
+           {{"reason", vault.error().reason}, {"message", vault.error().message}});
+  return {};
+}
+
+}  // namespace
+
+Result<int> serve(const Settings& settings,
+                  Sockets& sockets,
+                  Readiness& readiness,
+                  platform::Log& log,
+                  std::size_t max_descriptors) {
+  asio::io_context loop(1);
+  asio::thread_pool operators(1);
+  TRY_ASSIGN(auto client,
+             upstream::Client::create(loop.get_executor(), client_options(settings.development)));
+  vault::Slot slot(settings.vault);
+  catalog::Catalog catalog;
+  const auto record = settings.private_child ? Greeting::Record::no : Greeting::Record::yes;
+  Greeting greeting(slot, log, record, AIVAULT_VERSION);
+  TRY(open_existing(slot, greeting, readiness, log));
+
+  const auto facts = daemon_facts(settings, readiness.is_awaited());
+  admin::Desk desk{slot, catalog, facts};
+  broker::Broker broker(loop.get_executor(),
+                        slot,
+                        catalog,
+                        *client,
+                        broker_options(settings.development, max_descriptors));
+  Claim* claim = sockets.claim ? &*sockets.claim : nullptr;
+  Lifecycle lifecycle(loop, log, claim, lifecycle_options(settings));
+  auto hooks = lifecycle.hooks();
+  hooks.on_connections = [&, inner = std::move(hooks.on_connections)](std::size_t open) {
+    greeting.greet_if_open(operators.get_executor());
+    inner(open);
+  };
+  server::Server server(loop.get_executor(),
+                        operators.get_executor(),
+                        desk,
+                        broker,
+                        server_options(settings, max_descriptors),
+                        std::move(hooks));
+  lifecycle.begin(server, broker);
+  if (claim != nullptr) {
+    server.listen(std::move(claim->listening));
+  } else {
+    server.serve(std::move(sockets.connected));
+  }
+  log.info("daemon.ready",
+           {{"version", AIVAULT_VERSION},
+            {"pid", std::to_string(::getpid())},
+            {"socket", settings.socket}});
+  readiness.tell_ready();
+  loop.run();
+
+  operators.stop();
+  operators.join();
+  greeting.take_leave(lifecycle.reason());
+  slot.close();
+  log.info("daemon.stop", {{"reason", lifecycle.reason()}});
+  // What was broken off unwinds here, while everything that it refers to still exists.
+  client->close_idle();
+  loop.restart();
+  loop.run_for(kUnwinding);
+  // Something that cannot be broken off (a name look-up in the system's resolver) still runs; its
+  // memory goes with the process, the vault is closed.
+  if (!loop.stopped()) std::_Exit(lifecycle.exit_status());
+  return lifecycle.exit_status();
+}
+
+}  // namespace aivault::daemon

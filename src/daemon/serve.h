@@ -1,0 +1,31 @@
+// serve: builds the objects of a daemon in order, runs them until the daemon ends, and takes them
+// down.
+// Thread: the main thread, which becomes the event loop.
+// Errors: what keeps the daemon from serving: the trust store, or a vault that cannot be opened
+// while somebody waits for readiness.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "base/result.h"
+#include "daemon/claim.h"
+#include "daemon/readiness.h"
+#include "daemon/settings.h"
+#include "platform/log.h"
+
+namespace aivault::daemon {
+
+struct Sockets {
+  std::optional<Claim> claim;      // A daemon's path,
+  platform::Descriptor connected;  // or the parent of a private child.
+};
+
+// The exit status.
+Result<int> serve(const Settings& settings,
+                  Sockets& sockets,
+                  Readiness& readiness,
+                  platform::Log& log,
+                  std::size_t max_descriptors);
+
+}  // namespace aivault::daemon

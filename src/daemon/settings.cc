@@ -1,0 +1,150 @@
+#include "daemon/settings.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+#include "base/text.h"
+#include "daemon/duration.h"
+#include "platform/users.h"
+
+namespace aivault::daemon {
+namespace {
+
+constexpr std::size_t kMaxCaFile = std::size_t{1} << 20U;
+
+tl::unexpected<Error> start_error(std::string message) {
+  return vault_unavailable("internal", std::move(message));
+}
+tl::unexpected<Error> invalid(std::string_view name, std::string_view value) {
+  return start_error("invalid " + std::string(name) + " '" + quote_for_message(value) + "'");
+}
+
+// Octal with an optional 0o; bits for everyone are refused, whatever the directory lets in.
+Result<mode_t> mode_from(const platform::Environment& environment,
+                         std::string_view name,
+                         mode_t otherwise,
+                         mode_t allowed) {
+  const auto text = environment.text(name);
+  if (!text) return otherwise;
+  std::string_view digits = *text;
+  if (digits.starts_with("0o")) digits.remove_prefix(2);
+  mode_t mode = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), mode, 8);
+  if (error != std::errc() || end != digits.data() + digits.size() || mode > 07777) {
+    return invalid(name, *text);
+  }
+  if ((mode & S_IRWXO) != 0) return start_error("refusing a socket open to everyone");
+  if ((mode & ~allowed) != 0) return invalid(name, *text);
+  return mode;
+}
+
+Result<Development> read_development(const platform::Environment& environment) {
+  Development development;
+#ifdef AIVAULT_DEV_OVERRIDES
+  if (const auto text = environment.text("AIVAULT_DEV_RESOLVE")) {
+    TRY_ASSIGN(development.addresses, upstream::parse_dev_resolve(*text));
+  }
+  if (const auto path = environment.path("AIVAULT_DEV_CA_CERT_PATH")) {
+    std::ifstream file(*path, std::ios::binary);
+    development.ca_pem.assign(std::istreambuf_iterator<char>(file), {});
+    if (!file || development.ca_pem.empty() || development.ca_pem.size() > kMaxCaFile) {
+      return invalid("AIVAULT_DEV_CA_CERT_PATH", *path);
+    }
+  }
+  development.allow_non_default_ports = environment.flag("AIVAULT_DEV_ALLOW_NON_DEFAULT_PORTS");
+  development.allow_remote_clients = environment.flag("AIVAULT_DEV_ALLOW_REMOTE_CLIENTS");
+  development.secret_echo = environment.flag("AIVAULT_DEV_ALLOW_SECRET_ECHO");
+#else
+  const auto names = environment.development_variables();
+  if (!names.empty()) return start_error(names.front() + " is disabled in release builds");
+#endif
+  return development;
+}
+
+Result<void> read_modes(Settings& settings, const platform::Environment& environment) {
+  TRY_ASSIGN(settings.socket_mode,
+             mode_from(environment, "AIVAULTD_SOCKET_MODE", settings.socket_mode, 0770));
+  // A directory that a group can write is not safe for a socket.
+  TRY_ASSIGN(settings.directory_mode,
+             mode_from(environment, "AIVAULTD_SOCKET_DIR_MODE", settings.directory_mode, 02750));
+  return {};
+}
+
+Result<void> check_combination(const Arguments& arguments) {
+  if (arguments.stdio && arguments.socket) {
+    return start_error("--stdio and --socket exclude each other");
+  }
+  if (arguments.stdio && arguments.once)
+    return start_error("--stdio and --once exclude each other");
+  if (!arguments.stdio && !(arguments.allow_read.empty() && arguments.allow_write.empty())) {
+    return start_error("--allow-read and --allow-write need --stdio");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Settings> make_settings(const Arguments& arguments,
+                               const platform::Environment& environment) {
+  Settings settings;
+  TRY(check_combination(arguments));
+  TRY_ASSIGN(settings.development, read_development(environment));
+  TRY_ASSIGN(settings.places, platform::find_places(environment));
+  settings.once = arguments.once;
+  settings.private_child = arguments.stdio;
+  if (!settings.private_child) {
+    settings.socket =
+        arguments.socket
+            ? environment.absolute(*arguments.socket)
+            : environment.path("AIVAULTD_SOCKET").value_or(settings.places.user_socket);
+    TRY(read_modes(settings, environment));
+  }
+  if (const auto text = environment.text("AIVAULTD_IDLE_EXIT")) {
+    const auto idle_exit = parse_duration(*text);
+    if (!idle_exit) return invalid("AIVAULTD_IDLE_EXIT", *text);
+    settings.idle_exit = *idle_exit;
+  }
+  if (settings.private_child) settings.log_level = platform::LogLevel::warn;
+  if (const auto text = environment.text("AIVAULTD_LOG")) {
+    const auto level = platform::parse_log_level(*text);
+    if (!level) return invalid("AIVAULTD_LOG", *text);
+    settings.log_level = *level;
+  }
+  settings.require_locked_memory = environment.flag("AIVAULTD_REQUIRE_MLOCK");
+  settings.supervised = environment.text("NOTIFY_SOCKET").has_value() && !settings.private_child;
+  settings.vault.location = {settings.places.vault_root, settings.places.default_key_file};
+  if (environment.flag("AIVAULT_DISABLE_DISK_LOGS")) {
+    settings.vault.call_records = vault::CallRecords::disabled;
+  }
+  return settings;
+}
+
+Result<std::optional<int>> ready_descriptor(const platform::Environment& environment) {
+  const auto text = environment.text("AIVAULTD_READY_FD");
+  if (!text) return std::optional<int>();
+  int descriptor = -1;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), descriptor);
+  if (error != std::errc() || end != text->data() + text->size() || descriptor <= 2) {
+    return invalid("AIVAULTD_READY_FD", *text);
+  }
+  return std::optional(descriptor);
+}
+
+Result<platform::Capabilities> check_owner(const Settings& settings) {
+  struct stat status{};
+  if (::geteuid() != 0 || ::stat(settings.places.vault_root.c_str(), &status) != 0 ||
+      status.st_uid == 0) {
+    return platform::Capabilities::none;
+  }
+  if (settings.private_child) return platform::Capabilities::foreign_files;
+  const auto owner = platform::user_of(status.st_uid);
+  return start_error("run aivaultd as '" + (owner ? owner->name : std::to_string(status.st_uid)) +
+                     "'");
+}
+
+}  // namespace aivault::daemon

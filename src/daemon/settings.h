@@ -1,0 +1,52 @@
+// Settings: what arguments and environment say about this daemon, checked in full.
+// Thread: any. Errors: one sentence for people, for example `invalid AIVAULTD_SOCKET_MODE '...'`,
+// `<NAME> is disabled in release builds`, `run aivaultd as '<owner>'`.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "daemon/arguments.h"
+#include "platform/environment.h"
+#include "platform/hardening.h"
+#include "platform/log.h"
+#include "platform/places.h"
+#include "upstream/resolver.h"
+#include "vault/vault.h"
+
+namespace aivault::daemon {
+
+// AIVAULT_DEV_*: never set in a release build.
+struct Development {
+  std::vector<upstream::DevAddress> addresses;
+  std::string ca_pem;
+  bool allow_non_default_ports = false, allow_remote_clients = false, secret_echo = false;
+};
+
+struct Settings {
+  bool once = false, private_child = false;
+  std::string socket;  // Empty for a private child.
+  mode_t socket_mode = 0600, directory_mode = 0700;
+  std::chrono::milliseconds idle_exit{0};  // 0: never.
+  platform::LogLevel log_level = platform::LogLevel::info;
+  bool require_locked_memory = false;
+  bool supervised = false;  // A service manager starts us again.
+  platform::Places places;
+  vault::Options vault;
+  Development development;
+};
+
+Result<Settings> make_settings(const Arguments& arguments,
+                               const platform::Environment& environment);
+
+// AIVAULTD_READY_FD.
+Result<std::optional<int>> ready_descriptor(const platform::Environment& environment);
+
+// Whose vault this is decides what root may keep, and whether it may serve it at all.
+Result<platform::Capabilities> check_owner(const Settings& settings);
+
+}  // namespace aivault::daemon
