@@ -1,0 +1,44 @@
+// sign: adds a credential to a planned request. The result is the only thing that can be sent.
+// Pure: secret and time are arguments.
+// Thread: any. Source: docs/credentials.md; RFC 7617 for Basic; RFC 9112 for the head.
+// Errors: vault_unavailable secret_malformed (markers of wrong material), policy_violation
+// auth_config.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "policy/plan.h"
+#include "registry/auth_spec.h"
+
+namespace aivault::auth {
+
+// Move-only and unprintable: the head holds the credential.
+class SignedRequest {
+ public:
+  SignedRequest(SignedRequest&&) noexcept = default;
+  SignedRequest& operator=(SignedRequest&&) noexcept = default;
+  SignedRequest(const SignedRequest&) = delete;
+  SignedRequest& operator=(const SignedRequest&) = delete;
+
+  const policy::PlannedRequest& planned() const { return planned_; }
+  // The complete HTTP/1.1 head, framing headers included, up to the empty line.
+  const Secret& head() const { return head_; }
+
+ private:
+  friend Result<SignedRequest> sign(policy::PlannedRequest,
+                                    const registry::AuthSpec&,
+                                    const Secret&);
+  SignedRequest(policy::PlannedRequest planned, Secret head)
+      : planned_(std::move(planned)), head_(std::move(head)) {}
+  policy::PlannedRequest planned_;
+  Secret head_;
+};
+
+Result<SignedRequest> sign(policy::PlannedRequest planned,
+                           const registry::AuthSpec& auth,
+                           const Secret& secret);
+
+}  // namespace aivault::auth
