@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -13,7 +14,23 @@ namespace aivault::testing {
 
 namespace asio = boost::asio;
 
-char pattern_at(std::uint64_t position) { return static_cast<char>('a' + position % 23); }
+namespace {
+
+constexpr std::uint64_t kPeriod = 23;
+constexpr std::size_t kMostAtOnce = 65536;
+
+const std::string& stretch_of_pattern() {
+  static const std::string made = [] {
+    std::string text(kMostAtOnce + kPeriod, '\0');
+    for (std::size_t i = 0; i < text.size(); ++i) text[i] = pattern_at(i);
+    return text;
+  }();
+  return made;
+}
+
+}  // namespace
+
+char pattern_at(std::uint64_t position) { return static_cast<char>('a' + position % kPeriod); }
 
 policy::IpAddress loopback() {
   policy::IpAddress address{};
@@ -23,8 +40,8 @@ policy::IpAddress loopback() {
 }
 
 asio::awaitable<Result<std::size_t>> PatternBody::read(std::span<std::byte> into) {
-  const auto count = std::min<std::uint64_t>({into.size(), piece_, total_ - taken_});
-  for (std::size_t i = 0; i < count; ++i) into[i] = std::byte(pattern_at(taken_ + i));
+  const auto count = std::min<std::uint64_t>({into.size(), piece_, total_ - taken_, kMostAtOnce});
+  std::memcpy(into.data(), stretch_of_pattern().data() + taken_ % kPeriod, count);
   taken_ += count;
   if (count > 0 || after_ == After::end) co_return count;
   if (after_ == After::silence) {
