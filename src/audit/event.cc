@@ -1,0 +1,146 @@
+#include "audit/event.h"
+
+#include <charconv>
+
+#include "base/encoding.h"
+#include "base/text.h"
+#include "crypto/hash.h"
+#include "json/parse.h"
+#include "json/write.h"
+
+namespace aivault::audit {
+namespace {
+
+constexpr std::size_t kMaxField = 256;   // Bytes of one text.
+constexpr std::size_t kHashDigits = 16;  // Of a text that was cut.
+constexpr std::size_t kHeadHashDigits = 64;
+
+// The members of an event in documented order: one list for writing and for reading.
+template <typename EventType, typename Text, typename Number, typename Flag>
+void before_seq(EventType& e, Text text, Number, Flag) {
+  text("secretId", e.secret_id);
+  text("scope", e.scope);
+  text("actor", e.actor);
+  text("capability", e.capability);
+  text("consumer", e.consumer);
+  text("note", e.note);
+}
+template <typename EventType, typename Text, typename Number, typename Flag>
+void after_seq(EventType& e, Text text, Number number, Flag flag) {
+  number("uid", e.uid);
+  text("user", e.user);
+  number("pid", e.pid);
+  text("exe", e.exe);
+  text("unit", e.unit);
+  text("agent", e.agent);
+  text("tokenId", e.token_id);
+  text("credential", e.credential);
+  text("method", e.method);
+  text("path", e.path);
+  text("host", e.host);
+  text("outcome", e.outcome);
+  text("code", e.code);
+  text("reason", e.reason);
+  number("status", e.status);
+  number("requestBytes", e.request_bytes);
+  number("responseBytes", e.response_bytes);
+  number("durationMs", e.duration_ms);
+  text("workspaceId", e.workspace_id);
+  text("groupId", e.group_id);
+  text("approvalId", e.approval_id);
+  text("requestId", e.request_id);
+  number("count", e.count);
+  flag("late", e.late);
+  flag("imported", e.imported);
+}
+
+std::string cut(std::string_view text) {
+  std::string kept = is_valid_utf8(text) ? std::string(text.substr(0, kMaxField))
+                                         : quote_for_message(text, kMaxField / 4);
+  if (text.size() <= kMaxField) return kept;
+  while (!is_valid_utf8(kept)) kept.pop_back();  // Not within a character.
+  const auto digest = hex(bytes_of(crypto::view(crypto::hash({text}))));
+  return kept + "...#" + digest.substr(0, kHashDigits);
+}
+
+struct Writing {
+  json::Value& object;
+  void operator()(std::string_view key, const std::string& text) const {
+    if (!text.empty()) object.set(key, cut(text));
+  }
+  template <typename Integer>
+  void operator()(std::string_view key, const std::optional<Integer>& number) const {
+    if (number) object.set(key, static_cast<std::int64_t>(*number));
+  }
+  void operator()(std::string_view key, bool flag) const {
+    if (flag) object.set(key, true);
+  }
+};
+
+struct Reading {
+  const json::Value& object;
+  void operator()(std::string_view key, std::string& text) const {
+    const auto* found = object.find(key);
+    if (found != nullptr && found->is(json::Kind::string)) text = found->text();
+  }
+  template <typename Integer>
+  void operator()(std::string_view key, std::optional<Integer>& number) const {
+    const auto* found = object.find(key);
+    if (found == nullptr) return;
+    if (const auto value = found->integer()) number = static_cast<Integer>(*value);
+  }
+  void operator()(std::string_view key, bool& flag) const {
+    const auto* found = object.find(key);
+    flag = found != nullptr && found->is(json::Kind::boolean) && found->boolean();
+  }
+};
+
+}  // namespace
+
+json::Value to_json(const Record& record) {
+  auto object = json::Value::object();
+  object.set("tsMs", to_int(record.at));
+  object.set("kind", record.event.kind);
+  const Writing write{object};
+  before_seq(record.event, write, write, write);
+  object.set("seq", record.seq);
+  after_seq(record.event, write, write, write);
+  return object;
+}
+
+std::string to_body(const Event& event) {
+  auto object = json::Value::object();
+  const Writing write{object};
+  before_seq(event, write, write, write);
+  after_seq(event, write, write, write);
+  return json::compact(object);
+}
+
+Event from_body(std::string kind, std::string_view body) {
+  Event event;
+  event.kind = std::move(kind);
+  const auto parsed = json::parse(body);
+  if (!parsed) return event;
+  const Reading read{*parsed};
+  before_seq(event, read, read, read);
+  after_seq(event, read, read, read);
+  return event;
+}
+
+Result<Head> parse_head(std::string_view text) {
+  const auto malformed = [] {
+    return invalid_request("record_invalid",
+                           "--head must be SEQ:HASH, as `audit verify` prints them");
+  };
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) return malformed();
+  Head head;
+  const auto* end = text.data() + colon;
+  const auto [stop, error] = std::from_chars(text.data(), end, head.seq);
+  if (error != std::errc{} || stop != end || head.seq < 0) return malformed();
+  head.hash = to_lower(text.substr(colon + 1));
+  if (head.hash.size() != kHeadHashDigits || !from_hex(head.hash)) return malformed();
+  return head;
+}
+
+}  // namespace aivault::audit

@@ -1,0 +1,177 @@
+#include "audit/log.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "base/encoding.h"
+#include "store/statement.h"
+
+namespace aivault::audit {
+namespace {
+
+using store::BlobView;
+using store::Statement;
+
+// "secret.*" matches "secret.create"; anything else matches itself.
+bool matches(std::string_view pattern, std::string_view text) {
+  if (!pattern.ends_with('*')) return pattern == text;
+  return text.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+bool has_kind(const Filter& filter, std::string_view kind) {
+  return filter.kinds.empty() || std::ranges::any_of(filter.kinds, [&](const std::string& pattern) {
+           return matches(pattern, kind);
+         });
+}
+
+bool accepts(const Filter& filter, const Event& event) {
+  const auto equal = [](const std::string& wanted, const std::string& value) {
+    return wanted.empty() || wanted == value;
+  };
+  return (filter.capability.empty() || matches(filter.capability, event.capability)) &&
+         equal(filter.credential, event.credential) && equal(filter.secret_id, event.secret_id) &&
+         equal(filter.agent, event.agent) && equal(filter.outcome, event.outcome) &&
+         (!filter.uid || filter.uid == event.uid);
+}
+
+std::optional<std::int64_t> positive(const std::optional<std::int64_t>& value) {
+  return value && *value > 0 ? value : std::nullopt;
+}
+
+Row row_of(const Statement& statement) {
+  Row row;
+  row.seq = statement.integer(0);
+  row.ts_ms = statement.integer(1);
+  row.kind = statement.text(2);
+  row.epoch = statement.integer(3);
+  if (!statement.is_null(4)) row.rev = statement.integer(4);
+  if (!statement.is_null(5)) row.objects = statement.text(5);
+  if (!statement.is_null(6)) row.subject = statement.text(6);
+  row.body = statement.text(7);
+  return row;
+}
+
+}  // namespace
+
+Result<void> append(store::Database& database, const Row& row, const crypto::Hash& hash) {
+  return Statement(database,
+                   "INSERT INTO audit (seq, ts_ms, kind, epoch, rev, objects, subject, body, hash) "
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                   row.seq,
+                   row.ts_ms,
+                   row.kind,
+                   row.epoch,
+                   row.rev,
+                   row.objects,
+                   row.subject,
+                   row.body,
+                   BlobView{crypto::view(hash)})
+      .run();
+}
+
+Result<std::vector<Record>> query(store::Database& database, const Filter& filter) {
+  std::vector<Record> records;
+  const auto below =
+      filter.below_seq > 0 ? filter.below_seq : std::numeric_limits<std::int64_t>::max();
+  Statement select(database,
+                   "SELECT seq, ts_ms, kind, body FROM audit WHERE seq < ?1 AND (?2 IS NULL OR "
+                   "ts_ms < ?2) AND (?3 IS NULL OR ts_ms > ?3) ORDER BY seq DESC",
+                   below,
+                   positive(filter.before_ms),
+                   positive(filter.after_ms));
+  while (std::cmp_less(records.size(), filter.limit)) {
+    TRY_ASSIGN(const bool found, select.step());
+    if (!found) break;
+    if (!has_kind(filter, select.text(2))) continue;
+    auto event = from_body(std::string(select.text(2)), select.text(3));
+    if (!accepts(filter, event)) continue;
+    records.push_back({select.integer(0), from_int(select.integer(1)), std::move(event)});
+  }
+  return records;
+}
+
+Result<Newest> newest(store::Database& database) {
+  Newest newest;
+  Statement select(database, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1");
+  TRY(store::first_row(select, [&](const Statement& row) {
+    newest = {row.integer(0), crypto::hash_from(row.blob(1))};
+  }));
+  return newest;
+}
+
+Result<std::vector<Event>> unfinished_calls(store::Database& database,
+                                            std::int64_t first,
+                                            std::int64_t last) {
+  std::map<std::string, Event, std::less<>> running;
+  Statement select(database,
+                   "SELECT body FROM audit WHERE seq BETWEEN ?1 AND ?2 AND "
+                   "kind = 'capability.invoke' ORDER BY seq",
+                   first,
+                   last);
+  while (true) {
+    TRY_ASSIGN(const bool found, select.step());
+    if (!found) break;
+    auto event = from_body("capability.invoke", select.text(0));
+    if (event.request_id.empty()) continue;
+    if (event.outcome == "started") {
+      running.insert_or_assign(event.request_id, std::move(event));
+    } else {
+      running.erase(event.request_id);
+    }
+  }
+  std::vector<Event> unfinished;
+  for (auto& [id, event] : running) unfinished.push_back(std::move(event));
+  return unfinished;
+}
+
+Result<bool> has_history(store::Database& database) {
+  Statement select(database,
+                   "SELECT 1 FROM audit WHERE kind GLOB 'secret.*' OR kind GLOB 'credential.*' OR "
+                   "kind GLOB 'capability.*' OR kind GLOB 'provider.*' OR kind GLOB 'agent.*' OR "
+                   "kind GLOB 'token.*' OR kind GLOB 'oauth.*' LIMIT 1");
+  return select.step();
+}
+
+Result<Verification> verify(store::Database& database,
+                            const Chain& chain,
+                            const std::optional<Head>& given) {
+  Verification result;
+  crypto::Hash previous{};
+  std::int64_t expected = 1;
+  bool given_found = !given || (given->seq == 0 && given->hash == std::string(64, '0'));
+  const auto bad = [&](std::int64_t seq) {
+    if (!result.first_bad_seq) result.first_bad_seq = seq;
+  };
+  Statement select(
+      database,
+      "SELECT seq, ts_ms, kind, epoch, rev, objects, subject, body, hash FROM audit ORDER BY seq");
+  while (true) {
+    TRY_ASSIGN(const bool found, select.step());
+    if (!found) break;
+    const auto row = row_of(select);
+    ++result.events;
+    if (row.seq != expected) bad(expected);
+    const auto stored = crypto::hash_from(select.blob(8));
+    const auto* key = chain.key(row.epoch);
+    if (key == nullptr ||
+        !crypto::equal(crypto::view(chain_hash(*key, previous, chain.vault_id, row)),
+                       crypto::view(stored))) {
+      bad(row.seq);
+    }
+    if (given && given->seq == row.seq)
+      given_found = hex(bytes_of(crypto::view(stored))) == given->hash;
+    previous = stored;
+    expected = row.seq + 1;
+  }
+  // The tail may have been cut, or rows appended by somebody without the key.
+  if (expected - 1 != chain.head_seq) bad(std::min(expected, chain.head_seq + 1));
+  if (!crypto::equal(crypto::view(previous), crypto::view(chain.head_hash))) bad(expected - 1);
+  if (!given_found) bad(given->seq);
+  result.head_seq = chain.head_seq;
+  result.head_hash = hex(bytes_of(crypto::view(chain.head_hash)));
+  result.ok = !result.first_bad_seq && result.missing.empty();
+  return result;
+}
+
+}  // namespace aivault::audit

@@ -1,0 +1,197 @@
+#include "store/database.h"
+
+#include <sqlite3.h>
+
+#include <new>
+#include <utility>
+
+#include "store/statement.h"
+
+namespace aivault::store {
+namespace {
+
+constexpr int kBusyTimeoutMs = 10'000;
+constexpr int kMaxColumns = 64;
+constexpr int kMaxValueBytes = 64 << 20;
+
+Error explain(int code) {
+  const std::string what = sqlite3_errstr(code);
+  switch (code & 0xFF) {
+    case SQLITE_NOMEM: throw std::bad_alloc();
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return {ErrorCode::vault_unavailable, "busy", "vault busy: another process uses it", 1};
+    case SQLITE_CANTOPEN:
+      if (code == SQLITE_CANTOPEN_SYMLINK) {
+        return {ErrorCode::vault_unavailable, "unsafe_path", "unsafe file: a symbolic link", 0};
+      }
+      [[fallthrough]];
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return {ErrorCode::vault_unavailable, "not_writable", "vault not writable: " + what, 0};
+    case SQLITE_CONSTRAINT:
+    case SQLITE_TOOBIG:
+      return {ErrorCode::invalid_request,
+              "record_invalid",
+              "the record does not fit the database (" + what + ")",
+              0};
+    default:
+      return {ErrorCode::vault_unavailable,
+              "damaged",
+              "vault damaged (" + what + "): use aivault restore",
+              0};
+  }
+}
+
+// SQLite 3.40 forbids its own json_valid in a schema that is not trusted, because the function is
+// not marked as harmless. This one is; json() does the work.
+void json_valid(sqlite3_context* context, int, sqlite3_value** arguments) {
+  sqlite3_stmt* parse = nullptr;
+  sqlite3_prepare_v2(sqlite3_context_db_handle(context), "SELECT json(?1)", -1, &parse, nullptr);
+  sqlite3_bind_value(parse, 1, arguments[0]);
+  sqlite3_result_int(context, sqlite3_step(parse) == SQLITE_ROW ? 1 : 0);
+  sqlite3_finalize(parse);
+}
+
+void configure(sqlite3* handle) {
+  const std::pair<int, int> switches[] = {
+      {SQLITE_DBCONFIG_DEFENSIVE, 1},
+      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+      {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+      {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+      {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+      {SQLITE_DBCONFIG_DQS_DML, 0},
+      {SQLITE_DBCONFIG_DQS_DDL, 0},
+  };
+  for (const auto& [option, value] : switches) {
+    sqlite3_db_config(handle, option, value, static_cast<int*>(nullptr));
+  }
+  sqlite3_limit(handle, SQLITE_LIMIT_COLUMN, kMaxColumns);
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, kMaxValueBytes);
+  sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  sqlite3_create_function_v2(handle,
+                             "json_valid",
+                             1,
+                             SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+                             nullptr,
+                             json_valid,
+                             nullptr,
+                             nullptr,
+                             nullptr);
+}
+
+}  // namespace
+
+Result<Database> Database::open(const std::string& path) {
+  sqlite3* handle = nullptr;
+  const int code =
+      sqlite3_open_v2(path.c_str(),
+                      &handle,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+                          SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE,
+                      nullptr);
+  Database database(handle);
+  if (code != SQLITE_OK) return fail(explain(code));
+  configure(handle);
+  TRY(
+      database.execute("PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA "
+                       "cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; "
+                       "PRAGMA synchronous=FULL"));
+  return database;
+}
+
+Database::Database(Database&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)),
+      idle_(std::exchange(other.idle_, {})),
+      level_(other.level_) {}
+
+Database& Database::operator=(Database&& other) noexcept {
+  Database taken(std::move(other));
+  std::swap(handle_, taken.handle_);
+  std::swap(idle_, taken.idle_);
+  std::swap(level_, taken.level_);
+  return *this;
+}
+
+Database::~Database() {
+  for (const auto& [literal, statement] : idle_) sqlite3_finalize(statement);
+  sqlite3_close(handle_);
+}
+
+Error Database::error(int code) const { return explain(code); }
+
+Result<void> Database::execute(Sql statements) {
+  const int code = sqlite3_exec(handle_, statements.text().data(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return fail(error(code));
+  return {};
+}
+
+Result<void> Database::synchronise(Synchronous level) {
+  if (level == level_) return {};
+  TRY(level == Synchronous::full ? execute("PRAGMA synchronous=FULL")
+                                 : execute("PRAGMA synchronous=NORMAL"));
+  level_ = level;
+  return {};
+}
+
+Result<void> Database::use_wal() {
+  std::string mode;
+  Statement statement(*this, "PRAGMA journal_mode=WAL");
+  TRY(first_row(statement, [&](const Statement& row) { mode = row.text(0); }));
+  if (mode != "wal") return vault_unavailable("not_writable", "vault not writable: no WAL");
+  return {};
+}
+
+Result<bool> Database::truncate_wal() {
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) return fail(error(code));
+  sqlite3_busy_timeout(handle_, 0);  // Try, but let nobody wait for it.
+  const int truncated =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
+  if ((truncated & 0xFF) == SQLITE_BUSY) return false;
+  if (truncated != SQLITE_OK) return fail(error(truncated));
+  return true;
+}
+
+bool Database::has_moved() {
+  int moved = 1;
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  return moved != 0;
+}
+
+Result<std::vector<std::string>> Database::quick_check() {
+  std::vector<std::string> findings;
+  Statement check(*this, "PRAGMA quick_check(10)");
+  while (true) {
+    TRY_ASSIGN(const bool found, check.step());
+    if (!found) return findings;
+    if (check.text(0) != "ok") findings.emplace_back(check.text(0));
+  }
+}
+
+Result<Transaction> Transaction::begin(Database& database, Kind kind) {
+  TRY(Statement(database, kind == Kind::write ? Sql("BEGIN IMMEDIATE") : Sql("BEGIN")).run());
+  return Transaction(database);
+}
+
+Transaction::Transaction(Transaction&& other) noexcept
+    : database_(std::exchange(other.database_, nullptr)) {}
+
+Transaction::~Transaction() {
+  // After some errors SQLite has rolled back by itself.
+  if (database_ == nullptr || sqlite3_get_autocommit(database_->handle_) != 0) return;
+  (void)Statement(*database_, "ROLLBACK").run();
+}
+
+Result<void> Transaction::commit() {
+  auto done = Statement(*database_, "COMMIT").run();
+  if (done) database_ = nullptr;
+  return done;
+}
+
+}  // namespace aivault::store

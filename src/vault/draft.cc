@@ -1,0 +1,166 @@
+#include "vault/draft.h"
+
+#include <algorithm>
+#include <set>
+
+#include "audit/log.h"
+#include "json/write.h"
+#include "store/seals.h"
+#include "store/tables.h"
+
+namespace aivault::vault {
+namespace {
+
+using store::Table;
+
+tl::unexpected<Error> integrity(Table table, std::string_view id, const std::string& what) {
+  return vault_unavailable("row_integrity",
+                           "row integrity check failed: " + std::string(store::name_of(table)) +
+                               "/" + std::string(id) + ": " + what);
+}
+
+// The main object of a change, by which its history is found.
+std::optional<std::string> subject_of(const audit::Event& event) {
+  if (event.kind == "capability.invoke") return std::nullopt;
+  if (!event.secret_id.empty()) return "secrets/" + event.secret_id;
+  if (!event.credential.empty()) return "credentials/" + event.credential;
+  if (!event.capability.empty()) return "capabilities/" + event.capability;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Draft::Draft(store::Database& database, Core& core, UnixMs now)
+    : database_(database),
+      core_(core),
+      memory_(core.memory()),
+      now_(now),
+      state_(memory_.state),
+      digest_(memory_.digest) {}
+
+const RowWrite* Draft::written(Table table, std::string_view id) const {
+  const auto found = std::find_if(writes_.rbegin(), writes_.rend(), [&](const RowWrite& write) {
+    return write.table == table && write.id == id;
+  });
+  return found == writes_.rend() ? nullptr : &*found;
+}
+
+std::optional<std::int64_t> Draft::rev_of(Table table, std::string_view id) const {
+  if (const auto* write = written(table, id)) return write->rev;
+  return memory_.revisions->at(table, id, memory_.state.counter);
+}
+
+std::vector<std::string> Draft::ids(Table table) const {
+  const auto before = memory_.revisions->ids(table, memory_.state.counter);
+  std::set<std::string> ids(before.begin(), before.end());
+  for (const auto& write : writes_) {
+    if (write.table != table) continue;
+    if (write.rev) {
+      ids.insert(write.id);
+    } else {
+      ids.erase(write.id);
+    }
+  }
+  return {ids.begin(), ids.end()};
+}
+
+void Draft::note(Table table, std::string_view id, std::optional<std::int64_t> rev) {
+  std::erase_if(writes_,
+                [&](const RowWrite& write) { return write.table == table && write.id == id; });
+  writes_.push_back({table, std::string(id), rev});
+}
+
+Result<void> Draft::subtract(Table table, std::string_view id) {
+  const auto expected = rev_of(table, id);
+  if (!expected) return {};
+  TRY_ASSIGN(const auto seal, store::find_seal(database_, table, id));
+  if (!seal || seal->rev != *expected) return integrity(table, id, "seal");
+  digest_.subtract(keys().set_element(table, id, *seal));
+  --state_.objects;
+  return {};
+}
+
+Result<void> Draft::put(Table table, const store::Row& row, const SecretRecord* lists) {
+  const auto id = store::id_of(row);
+  TRY(subtract(table, id));
+  TRY(store::put_row(database_, table, row));
+  const auto mac = keys().row_mac(table, next_counter(), row, lists);
+  const store::RowSeal seal{next_counter(), std::string(crypto::view(mac))};
+  TRY(store::put_seal(database_, table, id, seal));
+  digest_.add(keys().set_element(table, id, seal));
+  ++state_.objects;
+  note(table, id, seal.rev);
+  return {};
+}
+
+Result<void> Draft::remove(Table table, std::string_view id) {
+  TRY(subtract(table, id));
+  TRY(store::remove_row(database_, table, id));
+  TRY(store::remove_seal(database_, table, id));
+  note(table, id, std::nullopt);
+  return {};
+}
+
+Result<void> Draft::remove_untrusted(Table table, std::string_view id) {
+  TRY(store::remove_row(database_, table, id));
+  TRY(store::remove_seal(database_, table, id));
+  const bool counted = rev_of(table, id).has_value();
+  note(table, id, std::nullopt);
+  Digest remaining;
+  std::int64_t objects = 0;
+  TRY(store::scan_seals(
+      database_, [&](Table other, std::string_view other_id, const store::RowSeal& seal) {
+        if (rev_of(other, other_id) != seal.rev) {
+          return Result<void>(integrity(other, other_id, "revision; use aivault restore"));
+        }
+        ++objects;
+        remaining.add(keys().set_element(other, other_id, seal));
+        return Result<void>();
+      }));
+  if (objects != state_.objects - (counted ? 1 : 0)) {
+    return vault_unavailable("row_integrity",
+                             "row integrity check failed: vault.db: other rows are missing; use "
+                             "aivault restore");
+  }
+  digest_ = remaining;
+  state_.objects = objects;
+  return {};
+}
+
+std::string Draft::objects_json() const {
+  auto objects = json::Value::array();
+  for (const auto& write : writes_) {
+    objects.push((write.rev ? "+" : "-") + std::string(store::name_of(write.table)) + "/" +
+                 write.id);
+  }
+  return json::compact(objects);
+}
+
+Result<void> Draft::finish(const std::vector<audit::Event>& events) {
+  const auto epoch = memory_.keys->epoch();
+  auto head = crypto::hash_from(state_.audit_head);
+  bool first = !writes_.empty();
+  for (const auto& event : events) {
+    audit::Row row;
+    row.seq = ++state_.audit_seq;
+    row.ts_ms = to_int(now_);
+    row.kind = event.kind;
+    row.epoch = epoch;
+    if (first) {
+      row.rev = next_counter();
+      row.objects = objects_json();
+      first = false;
+    }
+    row.subject = subject_of(event);
+    row.body = audit::to_body(event);
+    head = audit::chain_hash(*memory_.keys->audit_key(epoch), head, memory_.keys->vault_id(), row);
+    TRY(audit::append(database_, row, head));
+  }
+  state_.audit_head = crypto::view(head);
+  state_.counter = next_counter();
+  state_.last_ts_ms = std::max(state_.last_ts_ms, to_int(now_));
+  keys().seal_digest(state_, digest_);
+  return store::store_state(database_, state_);
+}
+
+}  // namespace aivault::vault

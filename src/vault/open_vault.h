@@ -1,0 +1,71 @@
+// OpenVault: the Vault interface over one core, one writer and a few reading connections.
+// Thread: any.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "vault/core.h"
+#include "vault/vault.h"
+#include "vault/writer.h"
+
+namespace aivault::vault {
+
+class OpenVault final : public Vault {
+ public:
+  static Result<std::unique_ptr<Vault>> open(const Options& options);
+
+  OpenVault(std::unique_ptr<Core> core,
+            store::Database database,
+            Writer::Start start,
+            CallRecords call_records);
+  ~OpenVault() override;
+
+  Status status() override;
+  std::vector<Problem> problems() override { return core_->problems(); }
+  const std::string& root() const override { return core_->root().path(); }
+  Result<std::int64_t> change_counter() override;
+  Result<void> read(const std::function<Result<void>(Reader&)>& work) override;
+  Result<void> change(const std::function<Result<void>(Change&)>& work) override;
+  Result<OpenedSecret> open_secret(const SecretId& id,
+                                   const Context& context,
+                                   Opener opener) override;
+  void record(audit::Event event, Recorded done) override;
+  void flush() override { writer_.flush(); }
+  Result<audit::Verification> verify_audit(const std::optional<audit::Head>& head) override;
+  std::vector<Check> examine() override;
+
+ private:
+  // A connection for one read.
+  class Lease {
+   public:
+    static Result<Lease> from(OpenVault& vault);
+    Lease(Lease&&) = default;
+    Lease& operator=(Lease&&) = delete;
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease();
+    store::Database& database() { return *database_; }
+
+   private:
+    Lease(OpenVault& vault, std::unique_ptr<store::Database> database)
+        : vault_(vault), database_(std::move(database)) {}
+    OpenVault& vault_;
+    std::unique_ptr<store::Database> database_;
+  };
+  Result<std::unique_ptr<store::Database>> take();
+  void give_back(std::unique_ptr<store::Database> database);
+
+  std::unique_ptr<Core> core_;
+  CallRecords call_records_;
+  std::mutex pool_guard_;
+  std::vector<std::unique_ptr<store::Database>> pool_;
+  Writer writer_;
+};
+
+// Rows of every protected table that fail their check, those that are missing included.
+Result<std::vector<Problem>> verify_all_rows(store::Database& database, const View& view);
+
+}  // namespace aivault::vault

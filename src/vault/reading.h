@@ -1,0 +1,92 @@
+// Reading: the Reader interface over a RowReader, for snapshots and for changes alike.
+// Thread: that of the database.
+#pragma once
+
+#include <utility>
+
+#include "audit/log.h"
+#include "vault/row_reader.h"
+#include "vault/vault.h"
+
+namespace aivault::vault {
+
+template <typename Interface>
+class Reading : public Interface {
+ public:
+  using After = Reader::After;
+
+  Result<std::optional<SecretRecord>> secret(const SecretId& id) override {
+    return record_of(rows_.secret(id.str()));
+  }
+  Result<std::optional<SecretRecord>> secret_by_name(const Scope& scope,
+                                                     std::string_view name) override {
+    return record_of(rows_.secret_by_name(scope, name));
+  }
+  Result<std::vector<SecretRecord>> secrets(const SecretFilter& filter,
+                                            const std::optional<After>& after,
+                                            std::size_t limit) override {
+    return rows_.secrets(filter, after, limit);
+  }
+  Result<std::optional<CredentialRow>> credential(std::string_view id) override {
+    return one(store::Table::credentials, id, credential_from);
+  }
+  Result<std::optional<CapabilityRow>> capability(std::string_view id) override {
+    return one(store::Table::capabilities, id, capability_from);
+  }
+  Result<std::optional<PolicyRow>> policy(std::string_view id) override {
+    return one(store::Table::policies, id, policy_from);
+  }
+  Result<std::optional<SettingRow>> setting(std::string_view id) override {
+    return one(store::Table::settings, id, setting_from);
+  }
+  Result<std::vector<CredentialRow>> credentials(std::vector<Problem>& damaged) override {
+    return all(store::Table::credentials, damaged, credential_from);
+  }
+  Result<std::vector<CapabilityRow>> capabilities(std::vector<Problem>& damaged) override {
+    return all(store::Table::capabilities, damaged, capability_from);
+  }
+  Result<std::vector<PolicyRow>> policies(std::vector<Problem>& damaged) override {
+    return all(store::Table::policies, damaged, policy_from);
+  }
+  Result<std::vector<SettingRow>> settings(std::vector<Problem>& damaged) override {
+    return all(store::Table::settings, damaged, setting_from);
+  }
+  Result<std::vector<CredentialRow>> credentials_of_secret(const SecretId& id) override {
+    return rows_.credentials_of_secret(id.str());
+  }
+  Result<std::vector<audit::Record>> audit(const audit::Filter& filter) override {
+    return audit::query(rows_.database(), filter);
+  }
+
+ protected:
+  Reading(store::Database& database, Judge& judge) : rows_(database, judge) {}
+  RowReader& rows() { return rows_; }
+
+ private:
+  static Result<std::optional<SecretRecord>> record_of(Result<std::optional<StoredSecret>> stored) {
+    if (!stored) return fail(std::move(stored).error());
+    if (!*stored) return std::optional<SecretRecord>();
+    return std::optional(std::move((*stored)->record));
+  }
+  template <typename Record>
+  Result<std::optional<Record>> one(store::Table table,
+                                    std::string_view id,
+                                    Record (*decode)(const store::Row&)) {
+    TRY_ASSIGN(const auto row, rows_.find(table, id));
+    return row ? std::optional(decode(*row)) : std::nullopt;
+  }
+  template <typename Record>
+  Result<std::vector<Record>> all(store::Table table,
+                                  std::vector<Problem>& damaged,
+                                  Record (*decode)(const store::Row&)) {
+    TRY_ASSIGN(const auto rows, rows_.all(table, damaged));
+    std::vector<Record> records;
+    records.reserve(rows.size());
+    for (const auto& row : rows) records.push_back(decode(row));
+    return records;
+  }
+
+  RowReader rows_;
+};
+
+}  // namespace aivault::vault

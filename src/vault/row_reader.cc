@@ -1,0 +1,219 @@
+#include "vault/row_reader.h"
+
+#include <algorithm>
+#include <set>
+
+#include "store/statement.h"
+
+namespace aivault::vault {
+namespace {
+
+using store::Statement;
+using store::Table;
+
+Problem problem_of(Table table, std::string_view id, const std::string& what) {
+  const auto row = std::string(store::name_of(table)) + "/" + std::string(id);
+  return {std::string(noun_of(table)),
+          std::string(id),
+          "row integrity check failed: " + row + ": " + what};
+}
+
+}  // namespace
+
+tl::unexpected<Error> RowReader::refuse(Table table, std::string_view id, const std::string& what) {
+  const auto problem = problem_of(table, id, what);
+  judge_.report(problem);
+  return vault_unavailable("row_integrity", problem.message);
+}
+
+Result<void> RowReader::verify(Table table,
+                               std::string_view id,
+                               const store::Row& row,
+                               const SecretRecord* lists) {
+  const auto expected = judge_.rev_of(table, id);
+  if (!expected) return refuse(table, id, "unknown row");
+  TRY_ASSIGN(const auto seal, store::find_seal(database_, table, id));
+  if (!seal) return refuse(table, id, "its seal is missing");
+  if (seal->rev != *expected) return refuse(table, id, "revision");
+  const auto mac = judge_.keys().row_mac(table, seal->rev, row, lists);
+  if (!crypto::equal(crypto::view(mac), seal->mac)) return refuse(table, id, "MAC");
+  return {};
+}
+
+Result<std::optional<store::Row>> RowReader::find(Table table, std::string_view id) {
+  TRY_ASSIGN(auto row, store::find_row(database_, table, id));
+  if (row) {
+    TRY(verify(table, id, *row, nullptr));
+  } else if (judge_.rev_of(table, id)) {
+    return refuse(table, id, "the row is missing");
+  }
+  return row;
+}
+
+Result<std::vector<store::Row>> RowReader::all(Table table, std::vector<Problem>& damaged) {
+  std::vector<store::Row> rows;
+  std::set<std::string, std::less<>> seen;
+  TRY(store::scan_rows(database_, table, [&](const store::Row& row) -> Result<void> {
+    const auto id = store::id_of(row);
+    seen.insert(id);
+    if (auto verified = verify(table, id, row, nullptr)) {
+      rows.push_back(row);
+    } else if (verified.error().reason == "row_integrity") {
+      damaged.push_back({std::string(noun_of(table)), id, std::move(verified).error().message});
+    } else {
+      return verified;
+    }
+    return {};
+  }));
+  for (const auto& id : judge_.ids(table)) {
+    if (seen.contains(id)) continue;
+    damaged.push_back(problem_of(table, id, "the row is missing"));
+    judge_.report(damaged.back());
+  }
+  return rows;
+}
+
+Result<void> RowReader::load_names(SecretRecord& record) {
+  Statement names(database_,
+                  "SELECT name, is_alias, scope, workspace_id, group_id FROM secret_names WHERE "
+                  "secret_id = ?1",
+                  record.id.str());
+  std::size_t own_names = 0;
+  while (true) {
+    TRY_ASSIGN(const bool found, names.step());
+    if (!found) break;
+    const Scope scope{static_cast<Scope::Kind>(names.integer(2)),
+                      std::string(names.text(3)),
+                      std::string(names.text(4))};
+    if (scope != record.scope) return refuse(Table::secrets, record.id.str(), "scope of a name");
+    if (names.integer(1) != 0) {
+      record.aliases.emplace_back(names.text(0));
+    } else if (names.text(0) == record.name) {
+      ++own_names;
+    } else {
+      return refuse(Table::secrets, record.id.str(), "name");
+    }
+  }
+  if (own_names != (record.revoked_at ? 0U : 1U)) {
+    return refuse(Table::secrets, record.id.str(), "name");
+  }
+  std::ranges::sort(record.aliases);
+  return {};
+}
+
+Result<void> RowReader::load_groups(SecretRecord& record) {
+  Statement groups(database_,
+                   "SELECT workspace_id, group_id FROM secret_groups WHERE secret_id = ?1",
+                   record.id.str());
+  while (true) {
+    TRY_ASSIGN(const bool found, groups.step());
+    if (!found) break;
+    record.attached.push_back({std::string(groups.text(0)), std::string(groups.text(1))});
+  }
+  std::ranges::sort(record.attached);
+  return {};
+}
+
+Result<void> RowReader::load_usage(SecretRecord& record) {
+  Statement usage(
+      database_, "SELECT last_used_at_ms FROM secret_usage WHERE secret_id = ?1", record.id.str());
+  TRY(store::first_row(
+      usage, [&](const Statement& row) { record.last_used_at = from_int(row.integer(0)); }));
+  return {};
+}
+
+Result<StoredSecret> RowReader::complete_secret(const store::Row& row) {
+  auto secret = secret_from(row);
+  auto& record = secret.record;
+  TRY(load_names(record));
+  TRY(load_groups(record));
+  TRY(verify(Table::secrets, record.id.str(), row, &record));
+  TRY(load_usage(record));
+  return secret;
+}
+
+Result<std::optional<StoredSecret>> RowReader::secret(std::string_view id) {
+  TRY_ASSIGN(const auto row, store::find_row(database_, Table::secrets, id));
+  if (!row) {
+    if (judge_.rev_of(Table::secrets, id)) {
+      return refuse(Table::secrets, id, "the row is missing");
+    }
+    return std::optional<StoredSecret>();
+  }
+  TRY_ASSIGN(auto secret, complete_secret(*row));
+  return std::optional(std::move(secret));
+}
+
+Result<std::optional<StoredSecret>> RowReader::secret_by_name(const Scope& scope,
+                                                              std::string_view name) {
+  std::string id;
+  Statement find(database_,
+                 "SELECT secret_id FROM secret_names WHERE scope = ?1 AND workspace_id = ?2 AND "
+                 "group_id = ?3 AND name = ?4",
+                 static_cast<std::int64_t>(scope.kind),
+                 scope.workspace,
+                 scope.group,
+                 name);
+  TRY_ASSIGN(const bool found,
+             store::first_row(find, [&](const Statement& row) { id = row.text(0); }));
+  if (!found) return std::optional<StoredSecret>();
+  TRY_ASSIGN(auto stored, secret(id));
+  if (!stored) return refuse(Table::secrets, id, "the row is missing");
+  return stored;
+}
+
+Result<std::vector<SecretRecord>> RowReader::secrets(const SecretFilter& filter,
+                                                     const std::optional<Reader::After>& after,
+                                                     std::size_t limit) {
+  std::vector<SecretRecord> records;
+  const auto kind =
+      filter.kind ? std::optional(static_cast<std::int64_t>(*filter.kind)) : std::nullopt;
+  Statement select(database_,
+                   "SELECT * FROM secrets WHERE (name, id) > (?1, ?2) AND (?3 IS NULL OR scope = "
+                   "?3) AND (?4 IS NULL OR workspace_id = ?4) AND (?5 IS NULL OR group_id = ?5) "
+                   "ORDER BY name, id",
+                   after ? after->name : "",
+                   after ? after->id : "",
+                   kind,
+                   filter.workspace,
+                   filter.group);
+  while (records.size() < limit) {
+    TRY_ASSIGN(const bool found, select.step());
+    if (!found) break;
+    auto secret = complete_secret(select.row());
+    if (secret) {
+      records.push_back(std::move(secret->record));
+    } else if (secret.error().reason != "row_integrity") {
+      return fail(std::move(secret).error());
+    }
+  }
+  return records;
+}
+
+Result<Secret> RowReader::open(const StoredSecret& secret) {
+  const auto& id = secret.record.id.str();
+  crypto::Sealed sealed;
+  Statement find(database_, "SELECT nonce, ciphertext FROM secret_values WHERE secret_id = ?1", id);
+  TRY_ASSIGN(const bool found, store::first_row(find, [&](const Statement& row) {
+               sealed = {std::string(row.blob(0)), std::string(row.blob(1))};
+             }));
+  if (!found) return refuse(Table::secrets, id, "its value is missing");
+  auto value = judge_.keys().open_value(secret, sealed);
+  if (!value) return refuse(Table::secrets, id, "value");
+  return std::move(*value);
+}
+
+Result<std::vector<CredentialRow>> RowReader::credentials_of_secret(std::string_view secret_id) {
+  std::vector<CredentialRow> credentials;
+  Statement select(
+      database_, "SELECT * FROM credentials WHERE secret_id = ?1 ORDER BY id", secret_id);
+  while (true) {
+    TRY_ASSIGN(const bool found, select.step());
+    if (!found) return credentials;
+    const auto row = select.row();
+    TRY(verify(Table::credentials, store::id_of(row), row, nullptr));
+    credentials.push_back(credential_from(row));
+  }
+}
+
+}  // namespace aivault::vault

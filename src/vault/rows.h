@@ -1,0 +1,96 @@
+// Rows: the records that other modules keep in the vault's protected tables, and the metadata of
+// secrets. `body` and `params` are JSON texts owned by the module that owns the noun.
+// Thread: any; plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/secret.h"
+#include "base/time.h"
+#include "vault/scope.h"
+
+namespace aivault::vault {
+
+struct SecretRecord {
+  SecretId id;
+  std::string name;                  // The last one, also when revoked.
+  std::vector<std::string> aliases;  // Sorted; empty when revoked.
+  Scope scope;
+  bool system_managed = false;
+  std::optional<std::string> pinned_provider;  // A provider id or "family:<name>".
+  std::int64_t value_version = 1;
+  UnixMs created_at, updated_at, value_changed_at;
+  std::optional<UnixMs> last_used_at, revoked_at, expires_at;
+  std::optional<std::int64_t> rotate_every_days;
+  std::vector<Attachment> attached;  // Sorted.
+};
+
+struct NewSecret {
+  std::string name;
+  std::vector<std::string> aliases;
+  Scope scope;
+  bool system_managed = false;
+  std::optional<std::string> pinned_provider;
+  std::optional<UnixMs> expires_at;
+  std::optional<std::int64_t> rotate_every_days;
+};
+
+// Set members change; a set inner optional that is empty clears.
+struct SecretUpdate {
+  std::optional<std::string> name;
+  std::optional<std::vector<std::string>> aliases;
+  std::optional<std::optional<UnixMs>> expires_at;
+  std::optional<std::optional<std::int64_t>> rotate_every_days;
+  std::optional<std::string> pinned_provider;  // Adds a pin (re-seals the value); never removes.
+};
+
+struct SecretFilter {
+  std::optional<Scope::Kind> kind;
+  std::optional<std::string> workspace, group;
+};
+
+enum class Origin : std::uint8_t { operator_made = 0, registry = 1 };
+
+struct CredentialRow {
+  std::string id, provider;
+  Origin origin = Origin::operator_made;
+  bool enabled = true;
+  Scope scope;
+  std::optional<SecretId> secret_id;
+  std::string params = "{}";
+  std::string body = "{}";
+  UnixMs created_at, updated_at;
+};
+
+struct CapabilityRow {
+  std::string id, provider;
+  Origin origin = Origin::operator_made;  // registry: only while disabled.
+  bool enabled = true;
+  std::string body = "{}";
+  UnixMs created_at, updated_at;
+};
+
+struct PolicyRow {
+  std::string id;  // The capability.
+  std::string body = "{}";
+  UnixMs updated_at;
+};
+
+struct SettingRow {
+  std::string id;
+  std::string body = "{}";
+  UnixMs updated_at;
+};
+
+// A protected row that failed its check, by name; it is refused and everything else works.
+struct Problem {
+  std::string kind;  // "secret", "credential", "capability", ... or "vault"
+  std::string id;
+  std::string message;
+};
+
+}  // namespace aivault::vault

@@ -1,0 +1,200 @@
+// Vault: one open vault. Every row read is verified before it is returned; every change is one
+// transaction with its seals, its counter and its audit record: both or neither.
+// Thread: any; changes and call records run one after another on a writer thread of the vault's
+// own (group commit), reads use connections of their own. Calls block for at most 10 s.
+// Errors: vault_unavailable with the reasons of docs/vault.md (vault_locked, wrong_key,
+// key_unavailable, row_integrity, damaged, not_writable, audit_unavailable, busy, secret_missing,
+// secret_malformed, newer_format, ...), invalid_request exists | changed | not_found |
+// record_invalid, policy_violation secret_not_accessible.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "audit/event.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "vault/rows.h"
+#include "vault/scope.h"
+
+namespace aivault::vault {
+
+struct Location {
+  std::string root;              // Absolute.
+  std::string default_key_file;  // Absolute; where the `file` provider keeps a new key.
+};
+
+enum class CallRecords : std::uint8_t { written, disabled };  // AIVAULT_DISABLE_DISK_LOGS
+
+struct Options {
+  Location location;
+  CallRecords call_records = CallRecords::written;
+};
+
+// VaultStatus of the command line.
+struct Status {
+  bool enabled = false;
+  std::optional<std::string> provider_type;  // "file"
+  bool locked = true;
+  std::optional<std::string> kek_id;  // 64 hex digits.
+  bool writable = true;
+};
+
+// Verified reads, all of one moment. Valid inside the function that receives it.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+
+  virtual Result<std::optional<SecretRecord>> secret(const SecretId& id) = 0;
+  // Live secrets only; matches name or alias in exactly this scope.
+  virtual Result<std::optional<SecretRecord>> secret_by_name(const Scope& scope,
+                                                             std::string_view name) = 0;
+  // Sorted by (name bytes, id), revoked ones included; at most `limit` after that pair.
+  struct After {
+    std::string name;
+    std::string id;
+  };
+  virtual Result<std::vector<SecretRecord>> secrets(const SecretFilter& filter,
+                                                    const std::optional<After>& after,
+                                                    std::size_t limit) = 0;
+
+  virtual Result<std::optional<CredentialRow>> credential(std::string_view id) = 0;
+  virtual Result<std::optional<CapabilityRow>> capability(std::string_view id) = 0;
+  virtual Result<std::optional<PolicyRow>> policy(std::string_view id) = 0;
+  virtual Result<std::optional<SettingRow>> setting(std::string_view id) = 0;
+  // Sorted by id. A row that fails its check is left out and appended to `damaged`.
+  virtual Result<std::vector<CredentialRow>> credentials(std::vector<Problem>& damaged) = 0;
+  virtual Result<std::vector<CapabilityRow>> capabilities(std::vector<Problem>& damaged) = 0;
+  virtual Result<std::vector<PolicyRow>> policies(std::vector<Problem>& damaged) = 0;
+  virtual Result<std::vector<SettingRow>> settings(std::vector<Problem>& damaged) = 0;
+  // Credentials that use this secret (by index), verified.
+  virtual Result<std::vector<CredentialRow>> credentials_of_secret(const SecretId& id) = 0;
+
+  virtual Result<std::vector<audit::Record>> audit(const audit::Filter& filter) = 0;
+  virtual std::int64_t counter() = 0;
+};
+
+// One transaction under way: reads see its own writes. Valid inside the function that receives
+// it, on the writer thread. If the function fails, nothing has happened.
+class Change : public Reader {
+ public:
+  // Checks of docs/vault.md 7: names, limits, uniqueness. The value is sealed under a new DEK.
+  virtual Result<SecretRecord> create_secret(const NewSecret& secret, const Secret& value) = 0;
+  virtual Result<SecretRecord> update_secret(const SecretId& id, const SecretUpdate& update) = 0;
+  virtual Result<SecretRecord> rotate_secret(const SecretId& id,
+                                             const Secret& value,
+                                             std::optional<std::int64_t> expected_version) = 0;
+  // Destroys ciphertext, DEK and names; keeps the row as revoked. Repeating it changes nothing.
+  virtual Result<SecretRecord> revoke_secret(const SecretId& id) = 0;
+  // Removes the row altogether; for system-managed secrets only.
+  virtual Result<void> erase_system_secret(const SecretId& id) = 0;
+  // The value for the daemon's own work (composites): no context applies.
+  virtual Result<Secret> open_internally(const SecretId& id) = 0;
+
+  virtual Result<void> put(const CredentialRow& row) = 0;
+  virtual Result<void> put(const CapabilityRow& row) = 0;
+  virtual Result<void> put(const PolicyRow& row) = 0;
+  virtual Result<void> put(const SettingRow& row) = 0;
+  // A row that was refused may be removed too; true if there was one.
+  virtual Result<bool> remove_credential(std::string_view id) = 0;
+  virtual Result<bool> remove_capability(std::string_view id) = 0;
+  virtual Result<bool> remove_policy(std::string_view id) = 0;
+
+  // The records of this change, in order; at least one. Committed with it.
+  virtual void record(audit::Event event) = 0;
+  virtual UnixMs now() const = 0;  // The time of the transaction.
+};
+
+// What opening a secret for a call gives. `version` changes with every new value.
+struct OpenedSecret {
+  Secret value;
+  SecretRecord record;
+};
+
+class Vault {
+ public:
+  // A vault exists when vault.db or vault.json does.
+  static bool exists(const Location& location);
+  // Opens an existing vault and checks it in full. not_initialised if there is none.
+  static Result<std::unique_ptr<Vault>> open(const Options& options);
+  // Creates one with the `file` provider, or opens the one that another process has just made.
+  // Any number of concurrent calls ends with one vault.
+  static Result<std::unique_ptr<Vault>> open_or_create(const Options& options);
+  struct FileProvider {
+    std::string key_path;  // Empty: the default key file.
+  };
+  // `init`: exists if there is one, except that one which never held anything is re-keyed.
+  static Result<Status> init(const Options& options, const FileProvider& provider);
+
+  virtual ~Vault() = default;
+
+  virtual Status status() = 0;
+  virtual std::vector<Problem> problems() = 0;  // Rows refused so far, by name.
+  virtual const std::string& root() const = 0;
+
+  // Grows with every change that other modules could see, by whatever process. Cheap: for every
+  // call. An error means that the vault must not be used (rolled back, replaced, damaged).
+  virtual Result<std::int64_t> change_counter() = 0;
+
+  virtual Result<void> read(const std::function<Result<void>(Reader&)>& work) = 0;
+  // Runs on the writer thread; returns when it is committed and synced, or has failed.
+  virtual Result<void> change(const std::function<Result<void>(Change&)>& work) = 0;
+
+  // Opens one secret in a context: exactly one is decrypted. Expiry, revocation and scope are
+  // judged here again. A denial does not reveal whether the secret exists elsewhere.
+  virtual Result<OpenedSecret> open_secret(const SecretId& id,
+                                           const Context& context,
+                                           Opener opener) = 0;
+
+  // One record of a call (started, ok, error, denied). `done` runs on the writer thread once it
+  // is in the WAL, or with audit_unavailable. Rows that queue meanwhile share one commit.
+  // With CallRecords::disabled, capability.invoke records are not written and `done` gets success.
+  using Recorded = std::function<void(Result<void>)>;
+  virtual void record(audit::Event event, Recorded done) = 0;
+  // Returns when everything recorded so far is committed.
+  virtual void flush() = 0;
+
+  virtual Result<audit::Verification> verify_audit(const std::optional<audit::Head>& head) = 0;
+
+  // Checks of `doctor` that concern the vault: vault-directory, vault-files, key-file-mode,
+  // kek-check, database (quick_check and the full MAC pass).
+  struct Check {
+    std::string id;
+    enum class State : std::uint8_t { ok, warn, fail } state = State::ok;
+    std::string detail, hint;
+  };
+  virtual std::vector<Check> examine() = 0;
+  // The same without opening: for a vault that cannot be opened, or does not exist.
+  static std::vector<Check> examine_closed(const Location& location);
+};
+
+// read() and change() with a value.
+template <typename Work>
+auto read(Vault& vault, Work work) -> std::invoke_result_t<Work, Reader&> {
+  std::optional<std::invoke_result_t<Work, Reader&>> value;
+  auto done = vault.read([&](Reader& reader) -> Result<void> {
+    value.emplace(work(reader));
+    if (!*value) return fail(value->error());
+    return {};
+  });
+  if (!done) return fail(std::move(done).error());
+  return *std::move(value);
+}
+template <typename Work>
+auto change(Vault& vault, Work work) -> std::invoke_result_t<Work, Change&> {
+  std::optional<std::invoke_result_t<Work, Change&>> value;
+  auto done = vault.change([&](Change& transaction) -> Result<void> {
+    value.emplace(work(transaction));
+    if (!*value) return fail(value->error());
+    return {};
+  });
+  if (!done) return fail(std::move(done).error());
+  return *std::move(value);
+}
+
+}  // namespace aivault::vault

@@ -1,0 +1,95 @@
+// Writer: the one thread that writes to a vault. Changes run one after another, each in its own
+// synced transaction; records of calls share transactions (group commit) and are synced at least
+// every 250 ms. What cannot be recorded is refused.
+// Thread: members may be called from any, but not from the writer's own (from `done` or a change).
+// Errors: audit_unavailable for records; for changes those of the change and of the store.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "audit/event.h"
+#include "base/result.h"
+#include "store/database.h"
+#include "vault/core.h"
+#include "vault/vault.h"
+
+namespace aivault::vault {
+
+class Writer {
+ public:
+  using Work = std::function<Result<void>(Change&)>;
+  // Audit rows up to this one belong to processes that are gone: calls among them that have no
+  // end get one. 0: another process has the vault open.
+  struct Start {
+    std::int64_t orphans_up_to = 0;
+  };
+
+  Writer(Core& core, store::Database database, Start start);
+  ~Writer();  // Writes what is queued, then ends.
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  Result<void> change(const Work& work);
+  void record(audit::Event event, Vault::Recorded done);
+  void flush();
+  bool is_writable() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Job {
+    const Work& work;
+    Result<void> outcome;
+    std::exception_ptr thrown;
+    bool done = false;
+  };
+  struct Entry {
+    audit::Event event;
+    Vault::Recorded done;
+  };
+
+  void run();
+  Clock::time_point next_deadline() const;
+  void run_change(Job& job);
+  Result<void> commit_change(const Work& work);
+  void write_batch(std::vector<Entry> batch);
+  Result<void> append(const std::vector<Entry>& batch);
+  void after_failure(const Error& error, std::vector<Entry> batch);
+  void close_orphans();
+  void write_usage();
+  void sync_wal();
+  void housekeeping(Clock::time_point now);
+  Result<void> publish(class Draft& draft, store::Transaction transaction);
+  std::optional<audit::Event> clock_note(UnixMs now);
+
+  Core& core_;
+  store::Database database_;
+  Start start_;
+
+  mutable std::mutex guard_;  // Of the queues and what goes with them.
+  std::condition_variable wake_, progress_;
+  std::deque<Job*> changes_;
+  std::deque<Entry> records_;
+  std::uint64_t recorded_ = 0, settled_ = 0;  // Records taken, and answered or kept waiting.
+  bool writable_ = true;
+  bool stopping_ = false;
+
+  // Of the thread alone.
+  std::deque<Entry> waiting_ends_;  // Ends of calls that could not be written yet.
+  std::int64_t refused_calls_ = 0;  // Since writing failed.
+  bool clock_noted_ = false;
+  bool wal_dirty_ = false, wal_to_truncate_ = false;
+  Clock::time_point sync_at_, usage_at_, truncate_at_, probe_at_;
+
+  std::thread thread_;  // Last: it uses all of the above.
+};
+
+}  // namespace aivault::vault
