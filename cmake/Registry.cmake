@@ -20,9 +20,11 @@ endif()
 set(registry_tables ${CMAKE_BINARY_DIR}/generated/registry_tables.cc)
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
 file(GLOB provider_files CONFIGURE_DEPENDS registry/*.json registry/meta/families.json registry/meta/ids.lock)
+# A list of the files, rewritten only when it changes: ninja does not see that an input is gone.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/registry_files.txt CONTENT "${provider_files}")
 add_custom_command(OUTPUT ${registry_tables}
   COMMAND registry_gen ${CMAKE_SOURCE_DIR}/registry --tables ${registry_tables} "$<$<NOT:$<CONFIG:Debug>>:--strict>"
-  DEPENDS registry_gen ${provider_files}
+  DEPENDS registry_gen ${provider_files} ${CMAKE_BINARY_DIR}/generated/registry_files.txt
   COMMENT "Compiling the provider registry" VERBATIM COMMAND_EXPAND_LISTS)
 set_property(TARGET aivault_registry PROPERTY SOURCES ${CMAKE_SOURCE_DIR}/src/registry/registry.cc ${registry_tables})
 target_link_libraries(aivault_registry PUBLIC aivault_registry_definitions)
