@@ -1,12 +1,16 @@
 #include "upstream/resolver.h"
 
+#include <netdb.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <charconv>
-#include <memory>
+#include <cstring>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -19,6 +23,8 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using Tcp = asio::ip::tcp;
 using Addresses = std::vector<policy::IpAddress>;
+
+constexpr std::size_t kThreads = 4;
 
 policy::IpAddress from_asio(const asio::ip::address& address) {
   policy::IpAddress result{};
@@ -42,50 +48,73 @@ tl::unexpected<Error> blocked() {
   return policy_violation("ssrf_blocked", "upstream host blocked by SSRF guard");
 }
 
-// A lookup under way. getaddrinfo cannot be interrupted, so the waiter leaves and the answer,
-// when it comes, finds nobody.
-struct Lookup {
-  explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), done(executor) {
-    done.expires_at(asio::steady_timer::time_point::max());
-  }
-  Tcp::resolver resolver;
-  asio::steady_timer done;
-  bool answered = false;
-  error_code error;
+Result<Addresses> ask_system(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* first = nullptr;
   Addresses addresses;
-};
+  if (getaddrinfo(host.c_str(), nullptr, &hints, &first) != 0) return addresses;
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(first, &freeaddrinfo);
+  for (const auto* entry = first; entry != nullptr; entry = entry->ai_next) {
+    Tcp::endpoint endpoint;
+    if (entry->ai_addrlen > endpoint.capacity()) continue;
+    std::memcpy(endpoint.data(), entry->ai_addr, entry->ai_addrlen);
+    addresses.push_back(from_asio(endpoint.address()));
+  }
+  return addresses;
+}
 
 }  // namespace
 
+// A question to the system and those who wait for the answer. It cannot be interrupted, so whoever
+// loses patience leaves. Several questions about one name are one, and so a name server that is
+// silent takes one thread and not all of them.
+struct Resolver::Lookup {
+  std::vector<std::weak_ptr<asio::steady_timer>> waiting;
+  std::optional<Result<Addresses>> answer;
+};
+
 Resolver::Resolver(asio::any_io_executor executor, Options options)
-    : executor_(std::move(executor)), options_(std::move(options)) {}
+    : executor_(std::move(executor)), options_(std::move(options)) {
+  if (!options_.lookup) options_.lookup = ask_system;
+}
+
+Resolver::~Resolver() = default;
+
+std::shared_ptr<Resolver::Lookup> Resolver::lookup_of(const std::string& host) {
+  std::erase_if(under_way_, [](const auto& entry) { return entry.second.expired(); });
+  auto& known = under_way_[host];
+  if (auto lookup = known.lock(); lookup && !lookup->answer) return lookup;
+  const auto lookup = std::make_shared<Lookup>();
+  known = lookup;
+  if (!threads_) threads_ = std::make_unique<asio::thread_pool>(kThreads);
+  asio::post(*threads_, [lookup, host, find = options_.lookup, loop = executor_]() mutable {
+    auto found = find(host);
+    asio::post(loop, [lookup = std::move(lookup), found = std::move(found)]() mutable {
+      lookup->answer = std::move(found);
+      for (const auto& waiting : lookup->waiting) {
+        if (const auto timer = waiting.lock()) timer->cancel();
+      }
+    });
+  });
+  return lookup;
+}
 
 asio::awaitable<Result<Addresses>> Resolver::look_up(std::string host, Deadlines& deadlines) {
-  const auto nothing = [&host] {
-    return fail(ErrorCode::upstream_unreachable, "dns", "cannot resolve " + host);
-  };
-  if (options_.lookup) {
-    auto found = options_.lookup(host);
-    if (found && found->empty()) co_return nothing();
-    co_return found;
-  }
-  const auto lookup = std::make_shared<Lookup>(executor_);
-  lookup->resolver.async_resolve(
-      host, "", [lookup](const error_code& error, const Tcp::resolver::results_type& results) {
-        lookup->answered = true;
-        lookup->error = error;
-        for (const auto& entry : results) {
-          lookup->addresses.push_back(from_asio(entry.endpoint().address()));
-        }
-        lookup->done.cancel();
-      });
-  deadlines.on_expiry([weak = std::weak_ptr(lookup)] {
-    if (const auto waiting = weak.lock()) waiting->done.cancel();
+  const auto lookup = lookup_of(host);
+  const auto forever = asio::steady_timer::time_point::max();
+  const auto answered = std::make_shared<asio::steady_timer>(executor_, forever);
+  lookup->waiting.push_back(answered);
+  deadlines.on_expiry([weak = std::weak_ptr(answered)] {
+    if (const auto waiting = weak.lock()) waiting->cancel();
   });
-  co_await lookup->done.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_await answered->async_wait(asio::as_tuple(asio::use_awaitable));
   deadlines.on_expiry(nullptr);
-  if (!lookup->answered || lookup->error || lookup->addresses.empty()) co_return nothing();
-  co_return std::move(lookup->addresses);
+  if (lookup->answer && !*lookup->answer) co_return fail(lookup->answer->error());
+  if (!lookup->answer || (*lookup->answer)->empty()) {
+    co_return fail(ErrorCode::upstream_unreachable, "dns", "cannot resolve " + host);
+  }
+  co_return **lookup->answer;
 }
 
 const DevAddress* Resolver::dev_address([[maybe_unused]] const std::string& host) const {

@@ -2,16 +2,25 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include "testing/run_async.h"
 
 namespace aivault::upstream {
 namespace {
 
+using namespace std::chrono_literals;
+using Addresses = std::vector<policy::IpAddress>;
 using Endpoints = std::vector<boost::asio::ip::tcp::endpoint>;
 
 Result<Endpoints> resolve(const std::string& authority,
@@ -62,6 +71,77 @@ TEST(Resolver, DropsRepeatedAnswers) {
   const auto found = resolve("a.example", policy::AddressPolicy::public_only, std::move(options));
   ASSERT_TRUE(found);
   EXPECT_EQ(found->size(), 1U);
+}
+
+Addresses documentation_address() {
+  policy::IpAddress address{};
+  address.bytes = {93, 184, 216, 34};
+  return {address};
+}
+
+boost::asio::awaitable<void> resolve_and_note(Resolver& resolver,
+                                              std::string host,
+                                              Timeouts timeouts,
+                                              std::vector<std::string>& ended) {
+  const auto executor = co_await boost::asio::this_coro::executor;
+  const auto authority = http::parse_authority(host);
+  Deadlines deadlines(executor, timeouts, host);
+  deadlines.begin(Deadlines::Limit::connect);
+  const auto found =
+      co_await resolver.resolve(*authority, policy::AddressPolicy::public_only, deadlines);
+  ended.push_back(host + (found ? "" : " " + deadlines.explain(found.error()).reason));
+}
+
+TEST(Resolver, LetsNoSlowNameHoldUpAnother) {
+  std::atomic<int> slow_lookups = 0;
+  std::atomic<bool> go = false;
+  Resolver::Options options;
+  options.lookup = [&](const std::string& host) {
+    if (host == "slow.example") {
+      ++slow_lookups;
+      while (!go) std::this_thread::sleep_for(1ms);
+    }
+    return Result<Addresses>(documentation_address());
+  };
+  boost::asio::io_context loop;
+  Resolver resolver(loop.get_executor(), std::move(options));
+  std::vector<std::string> ended;
+  const auto ask = [&](std::string host, Timeouts timeouts) {
+    boost::asio::co_spawn(
+        loop, resolve_and_note(resolver, std::move(host), timeouts, ended), boost::asio::detached);
+  };
+  const auto run_until = [&](std::size_t count) {
+    for (int i = 0; i < 1000 && ended.size() < count; ++i) {
+      loop.restart();
+      loop.run_for(10ms);
+    }
+  };
+  Timeouts hasty;
+  hasty.connect = 30ms;
+  for (int i = 0; i < 10; ++i) ask("slow.example", Timeouts{});
+  ask("slow.example", hasty);
+  ask("fast.example", Timeouts{});
+  run_until(2);
+  ASSERT_EQ(ended.size(), 2U);
+  std::ranges::sort(ended);
+  EXPECT_EQ(ended[0], "fast.example");
+  EXPECT_EQ(ended[1], "slow.example timeout_connect");
+  go = true;
+  run_until(12);
+  EXPECT_EQ(std::ranges::count(ended, "slow.example"), 10);
+  EXPECT_EQ(slow_lookups, 1);
+  ask("slow.example", Timeouts{});
+  run_until(13);
+  EXPECT_EQ(slow_lookups, 2) << "an answer is not kept";
+}
+
+TEST(Resolver, SaysWhichNameHasNoAddress) {
+  Resolver::Options options;
+  options.lookup = [](const std::string&) { return Result<Addresses>(Addresses{}); };
+  const auto found = resolve("a.example", policy::AddressPolicy::public_only, std::move(options));
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().reason, "dns");
+  EXPECT_EQ(found.error().message, "cannot resolve a.example");
 }
 
 TEST(DevResolve, ParsesEntriesAndRefusesOthers) {
