@@ -1,0 +1,57 @@
+// audit and audit verify.
+#include <algorithm>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/exit_status.h"
+#include "cli/key_value.h"
+#include "cli/render_parts.h"
+
+namespace aivault::cli {
+namespace {
+
+constexpr std::int64_t kDefaultLimit = 200;
+constexpr std::int64_t kPage = 1000;
+
+}  // namespace
+
+Result<int> run_audit(Session& session, const Arguments& arguments) {
+  const auto limit = arguments.number("limit").value_or(kDefaultLimit);
+  if (limit == 0) {
+    session.print_json(json::Value::array());
+    return kSuccess;
+  }
+  Query query{{"limit", std::to_string(std::min(limit, kPage))}};
+  const auto add_time = [&](const char* flag, const char* name) {
+    const auto time = arguments.number(flag);
+    if (time && *time > 0) query.emplace_back(name, std::to_string(*time));
+  };
+  add_time("before-ts-ms", "beforeTsMs");
+  add_time("after-ts-ms", "afterTsMs");
+  for (const auto& kind : arguments.list("kind")) query.emplace_back("kind", kind);
+  const auto add_text = [&](const char* flag, const char* name) {
+    if (const auto text = not_blank(arguments.text(flag))) query.emplace_back(name, *text);
+  };
+  add_text("capability", "capability");
+  add_text("credential", "credential");
+  add_text("secret-id", "secretId");
+  add_text("agent", "agent");
+  add_text("uid", "uid");
+  add_text("outcome", "outcome");
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  TRY_ASSIGN(const auto events,
+             client.list("/aivault/audit", std::move(query), static_cast<std::size_t>(limit)));
+  session.print_json(events);
+  return kSuccess;
+}
+
+Result<int> run_audit_verify(Session& session, const Arguments& arguments) {
+  Query query;
+  if (const auto head = not_blank(arguments.text("head"))) query.emplace_back("head", *head);
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  TRY_ASSIGN(const auto report, client.get("/aivault/audit/verify", query));
+  session.print_json(report, json::Order::alphabetical);
+  return is_true_in(report, "ok") ? kSuccess : kFailure;
+}
+
+}  // namespace aivault::cli

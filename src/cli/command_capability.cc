@@ -1,0 +1,113 @@
+// capability create, list, describe, delete, enable and disable.
+#include <map>
+
+#include "base/text.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/exit_status.h"
+#include "cli/key_value.h"
+#include "cli/render.h"
+#include "cli/render_parts.h"
+
+namespace aivault::cli {
+namespace {
+
+using json::Value;
+
+std::string capability_path(const Arguments& arguments, std::string_view action = {}) {
+  return "/aivault/capabilities/" + segment(trim(arguments.positional())) + std::string(action);
+}
+
+Result<void> check_id(const Arguments& arguments) {
+  if (!trim(arguments.positional()).empty()) return {};
+  return invalid_request("", "capability id is required");
+}
+
+Value texts(const std::vector<std::string>& list) {
+  auto array = Value::array();
+  for (const auto& text : list) array.push(text);
+  return array;
+}
+
+// For each provider whose capabilities lack a credential: the commands that make one.
+using Setup = std::map<std::string, std::vector<std::string>>;
+Result<Setup> setup_commands(Client& client, const Value& list) {
+  Setup setup;
+  for (const auto& capability : items_in(list, "registryCapabilities")) {
+    const auto provider = text_in(capability, "provider");
+    if (setup.contains(provider)) continue;
+    TRY_ASSIGN(const auto described,
+               client.get("/aivault/capabilities/" + segment(text_in(capability, "id"))));
+    auto& commands = setup[provider];
+    const auto* section = described.find("setup");
+    if (section == nullptr) continue;
+    for (const auto& command : items_in(*section, "commands")) {
+      commands.emplace_back(command.text());
+    }
+  }
+  return setup;
+}
+
+Result<int> switch_capability(Session& session,
+                              const Arguments& arguments,
+                              std::string_view action) {
+  TRY(check_id(arguments));
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(session,
+                      client.change(session, "POST", capability_path(arguments, action)),
+                      json::Order::alphabetical);
+}
+
+}  // namespace
+
+Result<int> run_capability_create(Session& session, const Arguments& arguments) {
+  TRY(check_id(arguments));
+  auto body = Value::object({{"id", arguments.positional()},
+                             {"methods", texts(arguments.list("method"))},
+                             {"paths", texts(arguments.list("path"))}});
+  if (const auto provider = arguments.text("provider")) body.set("provider", *provider);
+  if (const auto credential = arguments.text("credential")) body.set("credential", *credential);
+  if (arguments.has("host")) body.set("hosts", texts(arguments.list("host")));
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(session,
+                      client.change(session, "POST", "/aivault/capabilities", body),
+                      json::Order::as_built);
+}
+
+Result<int> run_capability_list(Session& session, const Arguments& arguments) {
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  TRY_ASSIGN(const auto list, client.get("/aivault/capabilities"));
+  if (arguments.wants_json()) {
+    session.print_json(list, json::Order::alphabetical);
+    return kSuccess;
+  }
+  TRY_ASSIGN(const auto setup, setup_commands(client, list));
+  session.print(render_capabilities(list, setup, session.style()));
+  return kSuccess;
+}
+
+Result<int> run_capability_describe(Session& session, const Arguments& arguments) {
+  TRY(check_id(arguments));
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  TRY_ASSIGN(const auto described, client.get(capability_path(arguments)));
+  session.print_json(described, json::Order::alphabetical);
+  return kSuccess;
+}
+
+Result<int> run_capability_delete(Session& session, const Arguments& arguments) {
+  TRY(check_id(arguments));
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(session,
+                      client.change(session, "DELETE", capability_path(arguments)),
+                      json::Order::alphabetical);
+}
+
+Result<int> run_capability_enable(Session& session, const Arguments& arguments) {
+  return switch_capability(session, arguments, "/enable");
+}
+
+Result<int> run_capability_disable(Session& session, const Arguments& arguments) {
+  return switch_capability(session, arguments, "/disable");
+}
+
+}  // namespace aivault::cli

@@ -1,0 +1,184 @@
+// credential create, list, delete, enable and disable.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "base/text.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/exit_status.h"
+#include "cli/key_value.h"
+#include "cli/render.h"
+#include "platform/descriptor.h"
+
+namespace aivault::cli {
+namespace {
+
+using json::Value;
+
+constexpr std::size_t kMaxTrustFile = std::size_t{1} << 20U;
+
+std::string credential_path(const Arguments& arguments, std::string_view action = {}) {
+  return "/aivault/credentials/" + segment(trim(arguments.positional())) + std::string(action);
+}
+
+Result<void> check_id(const Arguments& arguments) {
+  if (!trim(arguments.positional()).empty()) return {};
+  return invalid_request("", "credential id is required");
+}
+
+Result<std::string> read_trust_file(const std::string& path) {
+  const platform::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  std::string text;
+  std::array<char, 16384> piece{};
+  while (file) {
+    const auto got = read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) break;
+    if (got == 0) return text;
+    text.append(piece.data(), static_cast<std::size_t>(got));
+    if (text.size() > kMaxTrustFile) {
+      return invalid_request("", "--tls-ca-file '" + path + "' is larger than 1 MiB");
+    }
+  }
+  return invalid_request("", "cannot read --tls-ca-file '" + path + "': " + std::strerror(errno));
+}
+
+// The flags of the auth kinds, each with the kind it belongs to.
+constexpr auto kAuthFlags = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"header-name", "header"},
+    {"value-template", "header"},
+    {"query-param", "query"},
+    {"path-prefix-template", "path"},
+    {"username-template", "basic"},
+    {"password-template", "basic"},
+});
+
+Value auth_of(const Arguments& arguments, const std::string& kind) {
+  const auto text = [&](std::string_view flag, std::string_view otherwise) {
+    return Value(arguments.text_or(flag, otherwise));
+  };
+  if (kind == "header") {
+    return Value::object(
+        {{"header",
+          Value::object({{"header_name", text("header-name", "authorization")},
+                         {"value_template", text("value-template", "Bearer {{secret}}")}})}});
+  }
+  if (kind == "path") {
+    return Value::object(
+        {{"path",
+          Value::object({{"prefix_template", text("path-prefix-template", "/bot{{secret}}")}})}});
+  }
+  if (kind == "query") {
+    return Value::object(
+        {{"query", Value::object({{"param_name", text("query-param", "api_key")}})}});
+  }
+  if (!arguments.has("username-template") && !arguments.has("password-template")) return "basic";
+  return Value::object(
+      {{"basic",
+        Value::object({{"username_template", text("username-template", "{{username}}")},
+                       {"password_template", text("password-template", "{{password}}")}})}});
+}
+
+Result<int> switch_credential(Session& session,
+                              const Arguments& arguments,
+                              std::string_view action) {
+  TRY(check_id(arguments));
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(session,
+                      client.change(session, "POST", credential_path(arguments, action)),
+                      json::Order::alphabetical);
+}
+
+}  // namespace
+
+Result<int> run_credential_create(Session& session, const Arguments& arguments) {
+  TRY(check_id(arguments));
+  TRY_ASSIGN(const auto context, parse_context(arguments));
+  TRY_ASSIGN(const auto params, parse_key_values("param", arguments.list("param")));
+  TRY_ASSIGN(const auto defaults,
+             parse_key_values("default-header", arguments.list("default-header")));
+  auto body = Value::object({{"id", arguments.positional()},
+                             {"provider", arguments.text_or("provider", "")},
+                             {"secretRef", arguments.text_or("secret-ref", "")}});
+  if (context.workspace) body.set("workspaceId", *context.workspace);
+  if (context.group) body.set("groupId", *context.group);
+  const auto kind = arguments.text("auth");
+  if (kind) body.set("auth", auth_of(arguments, *kind));
+  for (const auto& [flag, of_kind] : kAuthFlags) {
+    if (arguments.has(flag) && kind != of_kind) {
+      session.warning("--" + std::string(flag) + " is ignored: it belongs to --auth " +
+                      std::string(of_kind));
+    }
+  }
+  if (arguments.has("host")) {
+    auto hosts = Value::array();
+    for (const auto& host : arguments.list("host")) hosts.push(host);
+    body.set("hosts", std::move(hosts));
+  }
+  if (!params.empty()) {
+    auto object = Value::object();
+    for (const auto& [name, value] : params) object.set(name, value);
+    body.set("params", std::move(object));
+  }
+  if (!defaults.empty()) {
+    auto list = Value::array();
+    for (const auto& [name, value] : defaults) {
+      list.push(Value::object({{"name", name}, {"value", value}}));
+    }
+    body.set("defaultHeaders", std::move(list));
+  }
+  if (arguments.has("allow-private-network")) body.set("allowPrivateNetwork", true);
+  if (const auto path = arguments.text("tls-ca-file")) {
+    TRY_ASSIGN(const auto pem, read_trust_file(*path));
+    body.set("tlsCaPem", pem);
+  }
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(
+      session, client.change(session, "POST", "/aivault/credentials", body), json::Order::as_built);
+}
+
+Result<int> run_credential_list(Session& session, const Arguments& arguments) {
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  TRY_ASSIGN(const auto listed,
+             client.list("/aivault/credentials", {}, std::numeric_limits<std::size_t>::max()));
+  if (!arguments.wants_json()) {
+    session.print(render_credentials(listed, session.style()));
+    return kSuccess;
+  }
+  auto credentials = Value::array();
+  for (const auto& entry : listed.items()) {
+    auto credential = Value::object();
+    for (const auto& member : entry.members()) {
+      if (member.key != "state") credential.set(member.key, member.value);
+    }
+    credentials.push(std::move(credential));
+  }
+  session.print_json(Value::object({{"credentials", std::move(credentials)},
+                                    {"path", client.vault_root() + "/vault.db"}}),
+                     json::Order::alphabetical);
+  return kSuccess;
+}
+
+Result<int> run_credential_delete(Session& session, const Arguments& arguments) {
+  TRY(check_id(arguments));
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(session,
+                      client.change(session, "DELETE", credential_path(arguments)),
+                      json::Order::alphabetical);
+}
+
+Result<int> run_credential_enable(Session& session, const Arguments& arguments) {
+  return switch_credential(session, arguments, "/enable");
+}
+
+Result<int> run_credential_disable(Session& session, const Arguments& arguments) {
+  return switch_credential(session, arguments, "/disable");
+}
+
+}  // namespace aivault::cli

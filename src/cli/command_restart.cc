@@ -1,0 +1,105 @@
+// restart: the old daemon finishes its calls, the new one serves from now on.
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/exit_status.h"
+#include "cli/launch.h"
+#include "cli/render_parts.h"
+#include "platform/peer.h"
+
+namespace aivault::cli {
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr seconds kHealthLimit{5};
+constexpr std::chrono::milliseconds kPause{20};
+
+Result<void> check_ours(const Reached& daemon) {
+  if (daemon.uid == std::int64_t{geteuid()}) return {};
+  if (geteuid() != 0) {
+    return fail(
+        ErrorCode::operator_auth_required, "", "OperatorAuthRequired: operator token required");
+  }
+  const auto name = platform::user_name(daemon.uid);
+  return vault_unavailable("",
+                           daemon.where() + " belongs to '" +
+                               (name.empty() ? std::to_string(daemon.uid) : name) +
+                               "'; run `aivault restart` as that user");
+}
+
+enum class Next : std::uint8_t { start, supervisor };
+
+struct Leaving {
+  Next next = Next::start;
+  std::vector<std::string> arguments;  // Of the old daemon, as far as the new one keeps them.
+};
+
+// Asks the daemon at the socket to go, if there is one.
+Result<Leaving> ask_to_leave(Session& session, const Routes& routes) {
+  Leaving leaving;
+  auto attempt = connect_to_any({routes.first, std::nullopt, routes.places});
+  if (attempt.is_final) return vault_unavailable("", std::move(attempt.failure));
+  if (!attempt.reached) return leaving;
+  TRY(check_ours(*attempt.reached));
+  auto client = Client::at(session, *std::move(attempt.reached));
+  if (!client && is_going_away(client.error())) return leaving;
+  if (!client) return fail(client.error());
+  TRY_ASSIGN(const auto answer,
+             client->change(
+                 session, "POST", "/aivault/shutdown", json::Value::object({{"mode", "restart"}})));
+  if (text_in(answer, "next") == "supervisor") leaving.next = Next::supervisor;
+  for (const auto& word : items_in(answer, "args")) {
+    if (word.text() == "--shared") leaving.arguments.emplace_back(word.text());
+  }
+  return leaving;
+}
+
+auto timed_out(const Routes& routes) {
+  return vault_unavailable("", "timed out waiting for aivaultd on '" + routes.first.socket + "'");
+}
+
+Result<void> wait_for_health(Session& session, const Routes& routes) {
+  const auto deadline = steady_clock::now() + kHealthLimit;
+  while (steady_clock::now() < deadline) {
+    auto attempt = connect_to_any({routes.first, std::nullopt, routes.places});
+    if (attempt.is_final) return vault_unavailable("", std::move(attempt.failure));
+    if (attempt.reached) {
+      const auto client = Client::at(session, *std::move(attempt.reached));
+      if (client) return {};
+      if (!is_going_away(client.error())) return fail(client.error());
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  return timed_out(routes);
+}
+
+}  // namespace
+
+Result<int> run_restart(Session& session, const Arguments& /*arguments*/) {
+  const auto& environment = session.environment();
+  TRY_ASSIGN(const auto routes, find_routes(environment));
+  const auto program = find_daemon_program(environment);
+  TRY_ASSIGN(const auto leaving, ask_to_leave(session, routes));
+  if (leaving.next == Next::start) {
+    const auto started = start_daemon(environment,
+                                      routes.first.socket,
+                                      leaving.arguments,
+                                      Lifetime::lasting,
+                                      IdleExit::as_configured);
+    if (!started && started.error().reason == kStartTimeout) return timed_out(routes);
+    if (!started) return fail(started.error());
+  }
+  TRY(wait_for_health(session, routes));
+  session.print_json(json::Value::object({{"daemonPath", program.value_or("")},
+                                          {"restarted", true},
+                                          {"socket", routes.first.socket}}));
+  return kSuccess;
+}
+
+}  // namespace aivault::cli

@@ -1,0 +1,123 @@
+// secrets list, create, update, rotate and delete.
+#include <limits>
+
+#include "base/text.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/exit_status.h"
+#include "cli/key_value.h"
+#include "cli/moment.h"
+#include "cli/render.h"
+#include "cli/secret_input.h"
+
+namespace aivault::cli {
+namespace {
+
+using json::Value;
+
+constexpr std::string_view kRefPrefix = "vault:secret:";
+
+std::string secret_path(const Arguments& arguments, std::string_view action = {}) {
+  const auto id = arguments.text_or("id", "");
+  std::string_view name = trim(id);
+  if (name.starts_with(kRefPrefix)) name.remove_prefix(kRefPrefix.size());
+  return "/aivault/secrets/" + segment(name) + std::string(action);
+}
+
+Result<void> check_id(const Arguments& arguments) {
+  if (not_blank(arguments.text("id"))) return {};
+  return invalid_request("", "secret not found");
+}
+
+Value texts(const std::vector<std::string>& list) {
+  auto array = Value::array();
+  for (const auto& text : list) array.push(text);
+  return array;
+}
+
+Value expiry(const std::string& text) {
+  if (text == "never") return {};
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  return to_int(*parse_moment(text, now));  // The parser has checked the text.
+}
+
+}  // namespace
+
+Result<int> run_secrets_list(Session& session, const Arguments& arguments) {
+  Query query{{"limit", "1000"}};
+  const auto add = [&](const char* flag, const char* name) {
+    if (const auto text = not_blank(arguments.text(flag))) query.emplace_back(name, *text);
+  };
+  add("scope", "scope");
+  add("workspace-id", "workspaceId");
+  add("group-id", "groupId");
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  TRY_ASSIGN(
+      const auto secrets,
+      client.list("/aivault/secrets", std::move(query), std::numeric_limits<std::size_t>::max()));
+  if (arguments.wants_json()) {
+    session.print_json(secrets);
+  } else {
+    session.print(render_secrets(secrets, session.style()));
+  }
+  return kSuccess;
+}
+
+Result<int> run_secrets_create(Session& session, const Arguments& arguments) {
+  const auto name = arguments.text_or("name", "");
+  if (trim(name).empty()) return invalid_request("", "secret name is required");
+  TRY_ASSIGN(const auto scope, parse_scope(arguments));
+  auto body = Value::object({{"name", name}, {"scope", scope.kind}});
+  if (scope.workspace) body.set("workspaceId", *scope.workspace);
+  if (scope.group) body.set("groupId", *scope.group);
+  if (arguments.has("alias")) body.set("aliases", texts(arguments.list("alias")));
+  if (const auto moment = arguments.text("expires")) body.set("expiresAtMs", expiry(*moment));
+  if (const auto days = arguments.number("rotate-every")) body.set("rotateEveryDays", *days);
+  TRY_ASSIGN(const auto value,
+             read_secret(session, arguments, "secret value", "Value of " + name + ": "));
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(
+      session,
+      client.change_with_secret(session, "POST", "/aivault/secrets", body, "valueB64", value),
+      json::Order::as_built);
+}
+
+Result<int> run_secrets_update(Session& session, const Arguments& arguments) {
+  TRY(check_id(arguments));
+  if (arguments.has("alias") && arguments.has("clear-aliases")) {
+    return invalid_request("", "provide either --alias or --clear-aliases, not both");
+  }
+  auto body = Value::object();
+  if (const auto name = arguments.text("name")) body.set("name", *name);
+  if (arguments.has("alias")) body.set("aliases", texts(arguments.list("alias")));
+  if (arguments.has("clear-aliases")) body.set("aliases", Value::array());
+  if (const auto moment = arguments.text("expires")) body.set("expiresAtMs", expiry(*moment));
+  if (const auto days = arguments.number("rotate-every")) {
+    body.set("rotateEveryDays", *days == 0 ? Value() : Value(*days));
+  }
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(session,
+                      client.change(session, "PATCH", secret_path(arguments), body),
+                      json::Order::as_built);
+}
+
+Result<int> run_secrets_rotate(Session& session, const Arguments& arguments) {
+  TRY(check_id(arguments));
+  TRY_ASSIGN(const auto value, read_secret(session, arguments, "secret value", "New value: "));
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(
+      session,
+      client.change_with_secret(
+          session, "POST", secret_path(arguments, "/rotate"), Value::object(), "valueB64", value),
+      json::Order::as_built);
+}
+
+Result<int> run_secrets_delete(Session& session, const Arguments& arguments) {
+  TRY(check_id(arguments));
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(
+      session, client.change(session, "DELETE", secret_path(arguments)), json::Order::as_built);
+}
+
+}  // namespace aivault::cli

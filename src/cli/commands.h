@@ -1,0 +1,46 @@
+// Commands: the functions behind the command table, one group of them in each command_*.cc.
+#pragma once
+
+#include "base/result.h"
+#include "cli/arguments.h"
+#include "cli/session.h"
+
+namespace aivault::cli {
+
+// command_vault.cc
+Result<int> run_status(Session& session, const Arguments& arguments);
+Result<int> run_init(Session& session, const Arguments& arguments);
+// command_audit.cc
+Result<int> run_audit(Session& session, const Arguments& arguments);
+Result<int> run_audit_verify(Session& session, const Arguments& arguments);
+// command_secrets.cc
+Result<int> run_secrets_list(Session& session, const Arguments& arguments);
+Result<int> run_secrets_create(Session& session, const Arguments& arguments);
+Result<int> run_secrets_update(Session& session, const Arguments& arguments);
+Result<int> run_secrets_rotate(Session& session, const Arguments& arguments);
+Result<int> run_secrets_delete(Session& session, const Arguments& arguments);
+// command_credential.cc
+Result<int> run_credential_create(Session& session, const Arguments& arguments);
+Result<int> run_credential_list(Session& session, const Arguments& arguments);
+Result<int> run_credential_delete(Session& session, const Arguments& arguments);
+Result<int> run_credential_enable(Session& session, const Arguments& arguments);
+Result<int> run_credential_disable(Session& session, const Arguments& arguments);
+// command_capability.cc
+Result<int> run_capability_create(Session& session, const Arguments& arguments);
+Result<int> run_capability_list(Session& session, const Arguments& arguments);
+Result<int> run_capability_describe(Session& session, const Arguments& arguments);
+Result<int> run_capability_delete(Session& session, const Arguments& arguments);
+Result<int> run_capability_enable(Session& session, const Arguments& arguments);
+Result<int> run_capability_disable(Session& session, const Arguments& arguments);
+// command_call.cc
+Result<int> run_invoke(Session& session, const Arguments& arguments);
+Result<int> run_json(Session& session, const Arguments& arguments);
+Result<int> run_markdown(Session& session, const Arguments& arguments);
+// command_doctor.cc
+Result<int> run_doctor(Session& session, const Arguments& arguments);
+// command_restart.cc
+Result<int> run_restart(Session& session, const Arguments& arguments);
+// completion.cc
+Result<int> run_completion(Session& session, const Arguments& arguments);
+
+}  // namespace aivault::cli

@@ -1,0 +1,117 @@
+#include "cli/help.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace aivault::cli {
+namespace {
+
+using Row = std::pair<std::string, std::string>;
+
+std::string table(std::string_view heading, const std::vector<Row>& rows) {
+  if (rows.empty()) return {};
+  std::size_t width = 0;
+  for (const auto& [left, right] : rows) width = std::max(width, left.size());
+  std::string text = "\n" + std::string(heading) + ":\n";
+  for (const auto& [left, right] : rows) {
+    text += "  " + left + std::string(width - left.size() + 2, ' ') + right + "\n";
+  }
+  return text;
+}
+
+std::string list_of(std::span<const std::string_view> words) {
+  std::string text;
+  for (const auto word : words) text += std::string(text.empty() ? "" : ", ") + std::string(word);
+  return text;
+}
+
+std::string spelled(const Flag& flag) {
+  std::string text = "--" + std::string(flag.name);
+  if (flag.kind != ValueKind::boolean) text += " " + std::string(flag.value);
+  return text;
+}
+
+std::string described(const Flag& flag) {
+  std::string text(flag.help);
+  if (!flag.choices.empty()) text += ": " + list_of(flag.choices);
+  if (flag.need == Need::required) text += " (required)";
+  if (flag.need == Need::repeatable) text += " (may be repeated)";
+  return text;
+}
+
+std::vector<Row> rows_of(std::span<const Flag> flags) {
+  std::vector<Row> rows;
+  for (const auto& flag : flags) rows.emplace_back(spelled(flag), described(flag));
+  return rows;
+}
+
+std::vector<Row> commands_of(std::string_view group) {
+  std::vector<Row> rows;
+  for (const auto& command : commands()) {
+    if (group_word(command) != group) continue;
+    std::string summary(command.summary);
+    if (!command.aliases.empty()) summary += " (also: " + list_of(command.aliases) + ")";
+    rows.emplace_back(last_word(command), std::move(summary));
+  }
+  return rows;
+}
+
+const Row kHelpRow{"-h, --help", "Print this help"};
+const Row kVersionRow{"-V, --version", "Print the version"};
+
+}  // namespace
+
+std::string program_usage() { return "aivault COMMAND [SUBCOMMAND] [OPTIONS]"; }
+
+std::string group_usage(std::string_view group) {
+  return "aivault " + std::string(group) + " SUBCOMMAND [OPTIONS]";
+}
+
+std::string command_usage(const Command& command) {
+  std::string text = "aivault " + std::string(command.words);
+  if (!command.positional.empty()) text += " " + std::string(command.positional);
+  for (const auto& flag : command.flags) {
+    if (flag.need == Need::required) text += " " + spelled(flag);
+  }
+  return text + " [OPTIONS]";
+}
+
+std::string program_help() {
+  std::string text =
+      "aivault keeps API keys away from the programs that use them.\n\nUsage: " + program_usage() +
+      "\n";
+  auto rows = commands_of("");
+  std::erase_if(rows, [](const Row& row) { return row.first == "audit"; });
+  for (const auto& group : groups()) rows.emplace_back(group.word, group.summary);
+  rows.emplace_back("help", "Print help, also of a command: aivault help COMMAND");
+  std::ranges::sort(rows);
+  return text + table("Commands", rows) + table("Options", {kHelpRow, kVersionRow}) +
+         "\nMore: man aivault\n";
+}
+
+std::string group_help(std::string_view group) {
+  const auto found =
+      std::ranges::find_if(groups(), [group](const Group& g) { return g.word == group; });
+  std::string text = std::string(found->summary) + "\n\nUsage: " + group_usage(group) + "\n";
+  return text + table("Subcommands", commands_of(group)) +
+         table("Options", {kHelpRow, kVersionRow});
+}
+
+std::string command_help(const Command& command) {
+  std::string text = std::string(command.summary) + "\n\nUsage: " + command_usage(command) + "\n";
+  auto rows = rows_of(command.flags);
+  for (auto& row : rows_of(command.shared_flags)) rows.push_back(std::move(row));
+  if (command.verbose == Verbose::accepted) {
+    rows.emplace_back("-v, --verbose, --json", "Print the result as JSON");
+  }
+  rows.push_back(kHelpRow);
+  rows.push_back(kVersionRow);
+  text += table("Options", rows);
+  // A command may have subcommands besides: audit, audit verify.
+  text += table("Subcommands", commands_of(command.words));
+  if (!command.example.empty()) text += "\nExample:\n  " + std::string(command.example) + "\n";
+  return text;
+}
+
+}  // namespace aivault::cli

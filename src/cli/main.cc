@@ -1,0 +1,84 @@
+// aivault: the command line.
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <exception>
+
+#include "cli/argument_memory.h"
+#include "cli/exit_status.h"
+#include "cli/parser.h"
+#include "cli/session.h"
+#include "cli/version.h"
+
+namespace aivault::cli {
+namespace {
+
+// A closed standard stream would otherwise become the next file or socket that is opened.
+void fill_standard_streams() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) < 0) static_cast<void>(open("/dev/null", O_RDWR));
+  }
+}
+
+int usage_error(Session& session, const std::string& what, const std::string& usage) {
+  session.notice("error: " + what + "\n\nUsage: " + usage +
+                 "\n\nFor more information, try '--help'.");
+  return kUsage;
+}
+
+int run_command(Session& session, const Arguments& arguments) {
+  const auto& command = arguments.command();
+  if (session.argument_value) {
+    constexpr auto kHint = "use the prompt, or --value-file";
+    if (session.environment().flag("AIVAULT_STRICT_ARGV")) {
+      return usage_error(session,
+                         std::string("--value is refused (AIVAULT_STRICT_ARGV); ") + kHint,
+                         std::string("aivault ") + std::string(command.words));
+    }
+    session.warning(std::string("--value is visible to other users of this machine; ") + kHint);
+  }
+  const auto status = command.run(session, arguments);
+  if (status) return *status;
+  session.notice(status.error().message);
+  return kFailure;
+}
+
+int run_program(int count, char** words) {
+  fill_standard_streams();
+  std::signal(SIGPIPE, SIG_DFL);
+  auto value = take_argument_value(count, words);
+  if (value) prctl(PR_SET_DUMPABLE, 0);
+  const auto parsed = parse(words_of(count, words));
+  Session session(platform::Environment::of_process());
+  session.argument_value = std::move(value);
+  if (const auto* error = std::get_if<UsageError>(&parsed)) {
+    return usage_error(session, error->what, error->usage);
+  }
+  if (const auto* missing = std::get_if<SubcommandMissing>(&parsed)) {
+    session.notice(missing->help);
+    return kUsage;
+  }
+  if (const auto* help = std::get_if<ShowHelp>(&parsed)) {
+    session.print(help->text);
+    return kSuccess;
+  }
+  if (std::holds_alternative<ShowVersion>(parsed)) {
+    session.print("aivault " + std::string(kVersionText) + "\n");
+    return kSuccess;
+  }
+  return run_command(session, std::get<Arguments>(parsed));
+}
+
+}  // namespace
+}  // namespace aivault::cli
+
+int main(int count, char** words) {
+  try {
+    return aivault::cli::run_program(count, words);
+  } catch (const std::exception& exception) {
+    std::fprintf(stderr, "internal error: %s\n", exception.what());
+    return aivault::cli::kFailure;
+  }
+}

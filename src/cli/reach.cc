@@ -1,0 +1,222 @@
+#include "cli/reach.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "cli/launch.h"
+#include "platform/peer.h"
+
+namespace aivault::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr seconds kRestartPatience{2};  // Where a daemon is being restarted.
+constexpr seconds kReachLimit{15};
+constexpr seconds kAcknowledgeLimit{30};
+constexpr milliseconds kPause{20};
+constexpr int kMaxStarts = 5;  // A --once daemon may have served somebody else.
+
+// An errno, or a connected socket.
+struct Connected {
+  platform::Descriptor socket;
+  int error = 0;
+};
+
+Connected connect_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return {{}, ENAMETOOLONG};
+  std::memcpy(address.sun_path, path.data(), path.size());
+  platform::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return {{}, errno};
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  while (::connect(socket.get(), name, sizeof address) != 0) {
+    if (errno != EINTR) return {{}, errno};
+  }
+  return {std::move(socket), 0};
+}
+
+bool is_trusted(const Route& route, std::int64_t uid) {
+  return route.trust == Trust::named_by_caller || uid == 0 || uid == std::int64_t{geteuid()} ||
+         owner_of_directory(directory_of(route.socket)) == uid;
+}
+
+// nullopt: nobody there, and `error` says so.
+std::optional<Attempt> try_route(const Route& route, int& error) {
+  auto connected = connect_to(route.socket);
+  error = connected.error;
+  if (!connected.socket) return std::nullopt;
+  const auto peer = platform::peer_of(connected.socket.get());
+  if (!peer || !is_trusted(route, peer->uid)) {
+    return Attempt{std::nullopt, "untrusted daemon at '" + route.socket + "'", true};
+  }
+  Reached reached{.connection = std::make_unique<Connection>(std::move(connected.socket)),
+                  .name = route.socket,
+                  .uid = peer->uid,
+                  .child = std::nullopt};
+  return Attempt{std::move(reached), {}, false};
+}
+
+enum class Reply : std::uint8_t { acknowledged, lost, going_away };
+
+// Sends the head and waits for 100 or the final answer.
+Result<Reply> acknowledge(Connection& connection, ResponseReader& answer, const std::string& head) {
+  if (!connection.send(head)) return Reply::lost;
+  while (true) {
+    auto ready = answer.read_head(ResponseReader::Interim::stop_at_continue);
+    if (!ready) return tl::unexpected(std::move(ready).error());
+    if (*ready) break;
+    const auto more = connection.receive(kAcknowledgeLimit);
+    if (!more && more.error().reason == kNoAnswer) return tl::unexpected(more.error());
+    if (!more || !*more) return Reply::lost;
+  }
+  if (answer.was_continue()) return Reply::acknowledged;
+  const auto* reason = http::find(answer.head().headers, "x-aivault-reason");
+  const bool leaves =
+      answer.head().status == 503 && reason != nullptr && *reason == "shutting_down";
+  return leaves ? Reply::going_away : Reply::acknowledged;
+}
+
+auto not_reached(std::string message) { return vault_unavailable("", std::move(message)); }
+
+Result<Acknowledged> acknowledged_by(Reached reached, const std::string& head) {
+  ResponseReader answer(*reached.connection);
+  auto reply = acknowledge(*reached.connection, answer, head);
+  if (!reply) return fail(explain(std::move(reply).error(), reached));
+  if (*reply == Reply::acknowledged) return Acknowledged{std::move(reached), std::move(answer)};
+  return not_reached(*reply == Reply::lost
+                         ? "failed connecting to " + reached.where() + ": connection closed"
+                         : "failed connecting to " + reached.where() + ": it is shutting down");
+}
+
+bool may_try_again(const Error& error) { return error.reason.empty(); }
+
+std::string combined(const std::string& error,
+                     const std::string& first_failure,
+                     const std::optional<std::string>& first_reason) {
+  return error +
+         "\n(thin client daemon attempt failed first: " + first_reason.value_or(first_failure) +
+         ")";
+}
+
+}  // namespace
+
+void Reached::finish() {
+  if (!connection) return;  // Moved away.
+  connection->close();
+  if (child) child->wait(seconds(2));
+}
+
+Attempt connect_to_any(const Routes& routes) {
+  int error = 0;
+  if (auto attempt = try_route(routes.first, error)) return *std::move(attempt);
+  const std::string first = routes.first.socket;
+  if (!routes.shared || routes.shared->socket == first) {
+    return {std::nullopt,
+            "failed connecting to aivaultd at '" + first + "': " + std::strerror(error),
+            false};
+  }
+  if (auto attempt = try_route(*routes.shared, error)) return *std::move(attempt);
+  return {std::nullopt,
+          "failed connecting to aivaultd (tried '" + first + "' and '" + routes.shared->socket +
+              "'): " + std::strerror(error),
+          false};
+}
+
+Result<Reached> reach_private_child(const platform::Environment& environment) {
+  TRY_ASSIGN(auto child, start_private_child(environment));
+  return Reached{.connection = std::make_unique<Connection>(std::move(child.socket)),
+                 .name = "private child",
+                 .uid = std::int64_t{geteuid()},
+                 .child = child.process,
+                 .is_private = true};
+}
+
+bool is_locked(const std::string& socket) {
+  const platform::Descriptor lock(
+      open((socket + ".lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  return lock && flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+Error explain(Error error, const Reached& reached) {
+  if (error.reason == kConnectionLost) {
+    error.message =
+        "connection to " + reached.where() + " was lost; the request may have been executed";
+  } else if (error.reason == kInvalidResponse) {
+    error.message = "invalid response from " + reached.where() + ": " + error.message;
+  } else if (error.reason == kNoAnswer) {
+    error.message = "no answer from " + reached.where();
+  }
+  return error;
+}
+
+Result<Acknowledged> reach_for_call(const Session& session,
+                                    const std::string& head,
+                                    const std::optional<std::string>& first_reason) {
+  const auto& environment = session.environment();
+  if (environment.flag("AIVAULTD_DISABLE")) {
+    TRY_ASSIGN(auto reached, reach_private_child(environment));
+    return acknowledged_by(std::move(reached), head);
+  }
+  TRY_ASSIGN(const auto routes, find_routes(environment));
+  const bool once = routes.places.own_directory || environment.flag("AIVAULTD_AUTOSTART_ONCE");
+  const auto begin = steady_clock::now();
+  std::optional<platform::Child> started;
+  std::string first_failure;
+  int starts = 0;
+  while (true) {
+    auto attempt = connect_to_any(routes);
+    if (attempt.is_final) return not_reached(std::move(attempt.failure));
+    bool was_connected = false;
+    if (attempt.reached) {
+      was_connected = true;
+      if (once) attempt.reached->child = started;
+      auto answer = acknowledged_by(*std::move(attempt.reached), head);
+      if (answer || !may_try_again(answer.error())) return answer;
+      attempt.failure = answer.error().message;
+    }
+    if (first_failure.empty()) first_failure = attempt.failure;
+    const auto waited = steady_clock::now() - begin;
+    if (waited < kRestartPatience && (was_connected || is_locked(routes.first.socket))) {
+      std::this_thread::sleep_for(kPause);
+      continue;
+    }
+    auto refused = autostart_refusal(routes, environment);
+    if (!refused && starts < kMaxStarts && waited < kReachLimit) {
+      auto child = start_daemon(environment,
+                                routes.first.socket,
+                                {},
+                                once ? Lifetime::once : Lifetime::lasting,
+                                IdleExit::as_autostarted);
+      ++starts;
+      if (child) {
+        started = *child;
+        continue;
+      }
+      refused = child.error();
+    }
+    if (!refused) {
+      refused =
+          Error{ErrorCode::vault_unavailable,
+                "",
+                "failed connecting to aivaultd at '" + routes.first.socket + "' after autostart",
+                0};
+    }
+    if (routes.shared && refused->message.find(routes.shared->socket) == std::string::npos) {
+      refused->message += "\n(also tried shared socket '" + routes.shared->socket + "')";
+    }
+    return not_reached(combined(refused->message, first_failure, first_reason));
+  }
+}
+
+}  // namespace aivault::cli

@@ -1,0 +1,56 @@
+// Reach: a connection to an aivaultd that may be spoken to: found, started, or a private child.
+// Thread: one. Errors: vault_unavailable.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "cli/connection.h"
+#include "cli/response_reader.h"
+#include "cli/routes.h"
+#include "cli/session.h"
+#include "platform/spawn.h"
+
+namespace aivault::cli {
+
+struct Reached {
+  std::unique_ptr<Connection> connection;
+  std::string name;                      // Its socket's path, or "private child".
+  std::int64_t uid = -1;                 // Of the daemon.
+  std::optional<platform::Child> child;  // Ends with this command: waited for.
+  bool is_private = false;
+
+  std::string where() const { return "aivaultd at '" + name + "'"; }
+  // Hangs up and gives a process that ends with this command the time to do so.
+  void finish();
+};
+
+struct Attempt {
+  std::optional<Reached> reached;
+  std::string failure;    // "failed connecting to aivaultd at ..."
+  bool is_final = false;  // Nothing else may be tried: an untrusted daemon.
+};
+Attempt connect_to_any(const Routes& routes);
+
+Result<Reached> reach_private_child(const platform::Environment& environment);
+
+// A daemon that has acknowledged the head of a call: it said 100, or its answer is there already.
+struct Acknowledged {
+  Reached reached;
+  ResponseReader answer;  // At 100, or past the head of the final answer.
+};
+// `first_reason`: why the request could not be completed locally; shown when nobody is reached.
+Result<Acknowledged> reach_for_call(const Session& session,
+                                    const std::string& head,
+                                    const std::optional<std::string>& first_reason);
+
+// Someone holds the lock of this socket path: a daemon is starting.
+bool is_locked(const std::string& socket);
+
+// `connection to aivaultd at '<p>' was lost; ...` or `invalid response from ...`; other errors
+// stay as they are.
+Error explain(Error error, const Reached& reached);
+
+}  // namespace aivault::cli

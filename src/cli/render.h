@@ -1,0 +1,22 @@
+// Render: results as people read them. Pure; text from outside goes through the Style.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/style.h"
+#include "json/value.h"
+
+namespace aivault::cli {
+
+std::string render_status(const json::Value& status, const std::string& socket, const Style& style);
+std::string render_secrets(const json::Value& secrets, const Style& style);
+std::string render_credentials(const json::Value& credentials, const Style& style);
+// `setup`: by provider, the commands that make its capabilities ready.
+std::string render_capabilities(const json::Value& list,
+                                const std::map<std::string, std::vector<std::string>>& setup,
+                                const Style& style);
+std::string render_doctor(const json::Value& report, const Style& style);
+
+}  // namespace aivault::cli
