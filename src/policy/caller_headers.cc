@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
+#include <span>
+#include <vector>
 
 #include "base/text.h"
 #include "registry/header_names.h"
@@ -11,105 +12,106 @@
 namespace aivault::policy {
 namespace {
 
-// Servers and frameworks let these replace the method or the target that was judged.
-constexpr std::array<std::string_view, 13> kOverrides = {"x-http-method-override",
-                                                         "x-http-method",
-                                                         "x-method-override",
-                                                         "x-method",
-                                                         "x-original-url",
-                                                         "x-original-uri",
-                                                         "x-original-method",
-                                                         "x-original-host",
-                                                         "x-rewrite-url",
-                                                         "x-request-uri",
-                                                         "x-host",
-                                                         "x-http-host-override",
-                                                         "x-wap-profile"};
+// Servers, proxies and frameworks let these replace the method, path or host that we checked.
+constexpr std::array<std::string_view, 20> kOverrides = {
+    "x-http-method-override", "x-http-method",
+    "x-method-override",      "x-method",
+    "x-original-method",      "x-original-url",
+    "x-original-uri",         "x-original-host",
+    "x-rewrite-url",          "x-rewrite-uri",
+    "x-override-url",         "x-http-path-override",
+    "x-http-host-override",   "x-host",
+    "x-forwarded-uri",        "x-forwarded-url",
+    "x-forwarded-path",       "x-forwarded-prefix",
+    "x-envoy-original-path",  "x-forwarded-method"};
 
-// They choose the account, project or person a call is charged to or acts for.
-constexpr std::array<std::string_view, 24> kSelectors = {"openai-organization",
-                                                         "openai-project",
-                                                         "anthropic-organization",
-                                                         "stripe-account",
-                                                         "stripe-context",
-                                                         "on-behalf-of",
-                                                         "x-on-behalf-of",
-                                                         "x-goog-user-project",
-                                                         "x-account-id",
-                                                         "x-account",
-                                                         "x-organization-id",
-                                                         "x-organization",
-                                                         "x-org-id",
-                                                         "x-tenant-id",
-                                                         "x-tenant",
-                                                         "x-project-id",
-                                                         "x-team-id",
-                                                         "x-workspace-id",
-                                                         "x-user-id",
-                                                         "x-impersonate",
-                                                         "x-impersonate-user",
-                                                         "x-sudo",
-                                                         "sudo",
-                                                         "x-shopify-shop-domain"};
+// Names with which one key acts for another account, project or user.
+constexpr std::array<std::string_view, 11> kAccountSelectors = {"openai-organization",
+                                                                "openai-project",
+                                                                "stripe-account",
+                                                                "stripe-context",
+                                                                "x-goog-user-project",
+                                                                "harvest-account-id",
+                                                                "xero-tenant-id",
+                                                                "x-vault-namespace",
+                                                                "sudo",
+                                                                "impersonate-user",
+                                                                "impersonate-group"};
 
-template <typename List>
-bool contains(const List& list, std::string_view name) {
-  return std::ranges::find(list, name) != std::ranges::end(list);
+constexpr std::array<std::string_view, 3> kReplaced = {"accept-encoding", "range", "if-range"};
+
+bool holds(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+bool holds(std::span<const std::string> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
 }
 
-bool is_refused(std::string_view name, const HeaderRules& rules) {
-  if (registry::is_credential_header(name) || contains(rules.injected, name) ||
-      contains(registry::injected_headers(), name) || contains(kOverrides, name)) {
+// CGI and its heirs take X_Api_Key for X-Api-Key.
+std::string comparable(std::string_view name) {
+  std::string out = to_lower(trim(name));
+  std::ranges::replace(out, '_', '-');
+  return out;
+}
+
+std::vector<std::string> names_in_connection(const http::Headers& headers) {
+  std::vector<std::string> names;
+  for (const auto& header : headers) {
+    if (comparable(header.name) != "connection") continue;
+    for (const auto name : split(header.value, ',')) names.push_back(comparable(name));
+  }
+  return names;
+}
+
+bool is_refused(const std::string& name, const CredentialPolicy& credential) {
+  if (holds(kOverrides, name) || registry::is_credential_header(name) ||
+      holds(registry::managed_headers(credential.auth), name)) {
     return true;
   }
-  const bool selects = name.starts_with("x-amz-") || contains(kSelectors, name);
-  return selects && !contains(rules.request_headers, name);
+  if (holds(credential.request_headers, name)) return false;
+  return holds(registry::injected_headers(), name) || holds(kAccountSelectors, name) ||
+         name.starts_with("x-amz-");
 }
 
-bool is_dropped(std::string_view name,
-                const HeaderRules& rules,
-                const std::vector<std::string>& listed) {
-  return is_connection_bound(name) || contains(listed, name) || name == "accept-encoding" ||
-         (name == "range" && !rules.range_allowed) || (name == "content-type" && rules.multipart);
+auto refuse(std::string_view reason, std::string_view marker, std::string_view name) {
+  return policy_violation(std::string(reason),
+                          std::string(marker) + ": '" + quote_for_message(name) + "'");
 }
 
 }  // namespace
 
-bool is_connection_bound(std::string_view name) { return registry::is_broker_header(name); }
-
-std::vector<std::string> listed_by_connection(const http::Headers& headers) {
-  std::vector<std::string> listed;
-  for (const auto& header : headers) {
-    if (!equals_ignore_case(trim(header.name), "connection")) continue;
-    for (const auto name : split(header.value, ',')) listed.push_back(to_lower(trim(name)));
-  }
-  return listed;
-}
-
-Result<http::Headers> keep_caller_headers(const http::Headers& headers, const HeaderRules& rules) {
-  const auto listed = listed_by_connection(headers);
+Result<http::Headers> keep_caller_headers(const http::Headers& headers,
+                                          const CredentialPolicy& credential,
+                                          RangePolicy range) {
+  const auto hop_by_hop = names_in_connection(headers);
+  std::vector<std::string> seen;
   http::Headers kept;
   for (const auto& header : headers) {
-    const auto name = to_lower(trim(header.name));
+    const std::string name = to_lower(trim(header.name));
     if (name.empty()) continue;
     if (!http::is_token(name)) {
       return invalid_request("header_syntax",
-                             "invalid header name '" + quote_for_message(name, 64) + "'");
+                             "invalid header name '" + quote_for_message(name) + "'");
     }
     if (!http::is_field_value(header.value)) {
-      return invalid_request("header_syntax", "invalid header value of '" + name + "'");
+      return invalid_request("header_syntax",
+                             "invalid header value of '" + quote_for_message(name) + "'");
     }
-    // What carries credentials is refused even where a connection header would drop it.
-    if (is_refused(name, rules)) {
-      return policy_violation("auth_header_rejected",
-                              "caller-supplied auth headers are not allowed: '" + name + "'");
+    const std::string compared = comparable(name);
+    const bool overrides = holds(kOverrides, compared);
+    if (!overrides && (registry::is_broker_header(compared) || holds(hop_by_hop, compared))) {
+      continue;
     }
-    if (is_dropped(name, rules, listed)) continue;
-    if (http::find(kept, name) != nullptr) {
-      return policy_violation("duplicate_header",
-                              "duplicate headers are not allowed: '" + name + "'");
+    if (is_refused(compared, credential)) {
+      return refuse("auth_header_rejected", "caller-supplied auth headers are not allowed", name);
     }
-    kept.push_back({name, header.value});
+    if (holds(seen, compared)) {
+      return refuse("duplicate_header", "duplicate headers are not allowed", name);
+    }
+    seen.push_back(compared);
+    const bool replaced =
+        holds(kReplaced, compared) && (compared == "accept-encoding" || range == RangePolicy::drop);
+    if (!replaced) kept.push_back({name, header.value});
   }
   return kept;
 }

@@ -3,62 +3,77 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/text.h"
+
 namespace aivault::policy {
 namespace {
 
-auto not_found(std::string reason, std::string message) {
-  return fail(ErrorCode::credential_not_found, std::move(reason), std::move(message));
-}
+using Candidates = std::span<const Candidate>;
 
-Result<std::size_t> choose_named(std::span<const Candidate> candidates,
-                                 const std::string& named,
-                                 std::string_view provider) {
-  const auto found = std::ranges::find(candidates, named, &Candidate::id);
-  if (found == candidates.end() || !found->scope_matches) {
-    return not_found("unknown_credential", "credential not found");
-  }
-  if (!found->enabled) {
-    return not_found("credential_disabled", "credential not found: it is disabled");
-  }
-  if (found->provider != provider) {
+Result<void> check_named(const Candidate& candidate, std::string_view provider) {
+  if (candidate.provider != provider) {
     return policy_violation("provider_mismatch",
                             "credential provider does not match capability provider");
   }
-  if (!found->lists_capability) {
+  if (!candidate.lists_capability) {
     return policy_violation("credential_scope", "credential is not scoped to this capability");
   }
-  if (found->defect) return fail(*found->defect);
-  if (!found->secret_accessible) {
+  if (!candidate.secret_accessible) {
     return policy_violation("secret_not_accessible", "secret not accessible");
   }
+  if (candidate.defect) return fail(*candidate.defect);
+  return {};
+}
+
+Result<std::size_t> choose_named(Candidates candidates,
+                                 std::string_view name,
+                                 std::string_view provider) {
+  const auto found = std::ranges::find_if(candidates, [&](const Candidate& candidate) {
+    return candidate.id == name && candidate.enabled && candidate.scope_matches;
+  });
+  if (found == candidates.end()) {
+    return fail(ErrorCode::credential_not_found, "unknown_credential", "credential not found");
+  }
+  TRY(check_named(*found, provider));
   return static_cast<std::size_t>(found - candidates.begin());
 }
 
-// Why nothing fits, as helpfully as the caller is entitled to know.
-Error explain_none(std::span<const Candidate> candidates, std::string_view provider) {
-  const std::string text = "no credential for capability provider";
-  const Candidate* disabled = nullptr;
+bool serves(const Candidate& candidate, std::string_view provider) {
+  return candidate.provider == provider && candidate.scope_matches && candidate.lists_capability &&
+         candidate.secret_accessible;
+}
+
+tl::unexpected<Error> none(Candidates candidates, std::string_view provider) {
+  std::string reason = "none_for_provider";
+  std::string message =
+      "no credential for capability provider '" + quote_for_message(provider) + "'";
   for (const auto& candidate : candidates) {
-    if (candidate.provider != provider || !candidate.scope_matches) continue;
+    if (!serves(candidate, provider)) continue;
+    const std::string which = ": credential '" + quote_for_message(candidate.id) + "' ";
     if (!candidate.enabled) {
-      disabled = &candidate;
-    } else if (candidate.defect) {
-      return {ErrorCode::credential_not_found,
-              candidate.defect->reason,
-              text + ": " + candidate.defect->message,
-              0};
+      return fail(
+          ErrorCode::credential_not_found, "credential_disabled", message + which + "is disabled");
+    }
+    if (candidate.defect && candidate.defect->code == ErrorCode::credential_not_found) {
+      return fail(ErrorCode::credential_not_found,
+                  candidate.defect->reason,
+                  message + which + "cannot serve: " + candidate.defect->message);
     }
   }
-  if (disabled != nullptr) {
-    return {ErrorCode::credential_not_found,
-            "credential_disabled",
-            text + ": credential '" + disabled->id + "' is disabled",
-            0};
+  return fail(ErrorCode::credential_not_found, std::move(reason), std::move(message));
+}
+
+tl::unexpected<Error> ambiguous(Candidates candidates, std::span<const std::size_t> left) {
+  constexpr std::size_t kShown = 20;
+  std::vector<std::string> ids;
+  for (const auto index : left) ids.push_back(quote_for_message(candidates[index].id));
+  std::ranges::sort(ids);
+  std::string message = "multiple credentials available; pass credential id";
+  for (std::size_t i = 0; i < std::min(ids.size(), kShown); ++i) {
+    message += (i == 0 ? ": " : ", ") + ids[i];
   }
-  return {ErrorCode::credential_not_found,
-          "none_for_provider",
-          text + " '" + std::string(provider) + "'",
-          0};
+  if (ids.size() > kShown) message += " and " + std::to_string(ids.size() - kShown) + " more";
+  return fail(ErrorCode::credential_ambiguous, "", std::move(message));
 }
 
 }  // namespace
@@ -66,24 +81,21 @@ Error explain_none(std::span<const Candidate> candidates, std::string_view provi
 Result<std::size_t> choose(std::span<const Candidate> candidates,
                            const std::optional<std::string>& named,
                            std::string_view provider) {
-  if (named) return choose_named(candidates, *named, provider);
-  std::vector<std::size_t> best;
+  if (named && !trim(*named).empty()) return choose_named(candidates, trim(*named), provider);
+
+  std::vector<std::size_t> left;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const auto& one = candidates[i];
-    const bool eligible = one.provider == provider && one.enabled && one.scope_matches &&
-                          one.lists_capability && one.secret_accessible && !one.defect;
-    if (!eligible) continue;
-    const auto rank = [&](std::size_t at) {
-      return std::pair(candidates[at].level, candidates[at].priority);
-    };
-    if (!best.empty() && rank(i) > rank(best.front())) best.clear();
-    if (best.empty() || rank(i) == rank(best.front())) best.push_back(i);
+    const auto& candidate = candidates[i];
+    if (serves(candidate, provider) && candidate.enabled && !candidate.defect) left.push_back(i);
   }
-  if (best.empty()) return fail(explain_none(candidates, provider));
-  if (best.size() == 1) return best.front();
-  std::string message = "multiple credentials available; pass credential id:";
-  for (const auto at : best) message += " " + candidates[at].id;
-  return fail(ErrorCode::credential_ambiguous, "", std::move(message));
+  if (left.empty()) return none(candidates, provider);
+  const auto rank = [&](std::size_t i) {
+    return std::pair(candidates[i].level, candidates[i].priority);
+  };
+  const auto best = rank(*std::ranges::max_element(left, {}, rank));
+  std::erase_if(left, [&](std::size_t i) { return rank(i) != best; });
+  if (left.size() > 1) return ambiguous(candidates, left);
+  return left.front();
 }
 
 }  // namespace aivault::policy

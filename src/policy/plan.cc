@@ -4,23 +4,33 @@
 #include <utility>
 
 #include "base/encoding.h"
-#include "policy/redact.h"
+#include "policy/managed_parameters.h"
+#include "policy/path_template.h"
 
 namespace aivault::policy {
 namespace {
 
-std::string with_prefix(const std::string& prefix, const std::string& path) {
+std::string with_prefix(std::string_view prefix, const std::string& path) {
+  while (prefix.ends_with('/')) prefix.remove_suffix(1);
   if (prefix.empty()) return path;
-  return path == "/" ? prefix : prefix + path;
+  return path == "/" ? std::string(prefix) : std::string(prefix) + path;
 }
 
-void set_default(http::Headers& headers, const CredentialPolicy::Header& wanted) {
-  const auto found = std::ranges::find(headers, wanted.name, &http::Header::name);
-  if (found == headers.end()) {
-    headers.push_back({wanted.name, wanted.value});
-  } else if (!wanted.override_by_caller) {
-    found->value = wanted.value;
+void add_default(const CredentialPolicy::Header& wanted, http::Headers& headers) {
+  const auto same_name = [&](const http::Header& header) { return header.name == wanted.name; };
+  if (!wanted.override_by_caller) std::erase_if(headers, same_name);
+  if (std::ranges::none_of(headers, same_name)) headers.push_back({wanted.name, wanted.value});
+}
+
+// "/bot{{secret}}" before "/getMe" reads "/botREDACTED/getMe".
+std::string redacted_path(const registry::PathAuth& auth, const std::string& path) {
+  const auto parts = parse_path_template(auth.prefix_template);
+  if (!parts) return "/";
+  std::string out = std::string(parts->before) + "REDACTED";
+  if (const auto slash = parts->after.find('/'); slash != std::string_view::npos) {
+    out += parts->after.substr(slash);
   }
+  return path == "/" ? out : out + path;
 }
 
 }  // namespace
@@ -33,39 +43,36 @@ PlannedRequest plan(Approved approved, PlanOptions options) {
   planned.path_ = with_prefix(credential.path_prefix, approved.target().path());
   planned.query_ = approved.target().query();
   planned.headers_ = approved.headers();
-  for (const auto& header : credential.default_headers) set_default(planned.headers_, header);
-  set_default(planned.headers_, {"accept", "*/*", true});
-  set_default(planned.headers_, {"user-agent", "aivault/" + options.version, true});
-  // Answers are scrubbed, so they must be readable.
-  planned.headers_.push_back({"accept-encoding", "identity"});
+  for (const auto& header : credential.default_headers) {
+    if (header.name != "accept-encoding") add_default(header, planned.headers_);
+  }
+  add_default({"accept", "*/*"}, planned.headers_);
+  add_default({"user-agent", "aivault/" + options.version}, planned.headers_);
+  // Only what arrives as it is can be scrubbed.
+  add_default({"accept-encoding", "identity", false}, planned.headers_);
   planned.body_size_ = approved.body_size();
   planned.chunked_ = approved.has_body() && !approved.body_size();
   return planned;
 }
 
 std::string redacted_url(const PlannedRequest& planned, const registry::AuthSpec& auth) {
-  std::string path = planned.path();
-  if (const auto* path_auth = std::get_if<registry::PathAuth>(&auth)) {
-    const std::string_view text = path_auth->prefix_template;
-    const auto open = text.find("{{");
-    const auto close = text.find("}}");
-    if (open == std::string_view::npos || close == std::string_view::npos) {
-      return "https://" + planned.authority().text() + "/";
-    }
-    auto rest = text.substr(close + 2);
-    rest = rest.substr(std::min(rest.find('/'), rest.size()));
-    while (rest.ends_with('/')) rest.remove_suffix(1);
-    const auto tail = path == "/" ? std::string() : path;
-    path = std::string(text.substr(0, open)) + "REDACTED" + std::string(rest) + tail;
+  std::string url = "https://" + planned.authority().text();
+  const auto* path_auth = std::get_if<registry::PathAuth>(&auth);
+  if (path_auth != nullptr && !parse_path_template(path_auth->prefix_template)) return url + "/";
+  url += path_auth != nullptr ? redacted_path(*path_auth, planned.path()) : planned.path();
+
+  const auto names = registry::managed_parameters(auth);
+  const ManagedParameters managed(names);
+  char separator = '?';
+  for (const auto& piece : planned.query()) {
+    url += std::exchange(separator, '&');
+    url += managed.redact(piece.wire);
   }
-  std::string query;
-  for (const auto& piece : planned.query()) query += (query.empty() ? "" : "&") + piece.wire;
-  const auto managed = registry::managed_parameters(auth);
-  query = redact_parameters(query, managed);
-  for (const auto& name : managed) {
-    query += (query.empty() ? "" : "&") + percent_encode(name) + "=REDACTED";
+  for (const auto& name : names) {
+    url += std::exchange(separator, '&');
+    url += percent_encode(name) + "=REDACTED";
   }
-  return "https://" + planned.authority().text() + path + (query.empty() ? "" : "?" + query);
+  return url;
 }
 
 }  // namespace aivault::policy

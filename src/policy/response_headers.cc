@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
-#include "policy/caller_headers.h"
-#include "policy/redact.h"
+#include "base/text.h"
+#include "policy/managed_parameters.h"
+#include "registry/header_names.h"
 
 namespace aivault::policy {
 namespace {
 
-constexpr std::array<std::string_view, 20> kHidden = {"set-cookie",
+constexpr std::array<std::string_view, 17> kHidden = {"set-cookie",
                                                       "set-cookie2",
                                                       "www-authenticate",
+                                                      "proxy-authenticate",
                                                       "authorization",
                                                       "proxy-authorization",
                                                       "authentication-info",
@@ -24,34 +27,33 @@ constexpr std::array<std::string_view, 20> kHidden = {"set-cookie",
                                                       "alt-svc",
                                                       "clear-site-data",
                                                       "nel",
-                                                      "report-to",
-                                                      // Of bytes that scrubbing may change; and a
-                                                      // hash would tell whether it did.
-                                                      "content-md5",
-                                                      "digest",
-                                                      "content-digest",
-                                                      "repr-digest"};
+                                                      "report-to"};
 
-bool is_url_header(std::string_view name) {
-  return name == "location" || name == "content-location" || name == "link" || name == "refresh";
+std::vector<std::string> hidden_by_answer(const http::Headers& upstream,
+                                          const registry::AuthSpec& auth) {
+  auto names = registry::managed_headers(auth);
+  for (const auto& header : upstream) {
+    if (!equals_ignore_case(header.name, "connection")) continue;
+    for (const auto name : split(header.value, ',')) names.push_back(to_lower(trim(name)));
+  }
+  return names;
 }
+
+bool holds_url(std::string_view name) { return name == "location" || name == "content-location"; }
 
 }  // namespace
 
 http::Headers visible_headers(const http::Headers& upstream, const registry::AuthSpec& auth) {
-  const auto listed = listed_by_connection(upstream);
-  const auto injected = registry::managed_headers(auth);
-  const auto parameters = registry::managed_parameters(auth);
+  const auto hidden = hidden_by_answer(upstream, auth);
+  const ManagedParameters managed(registry::managed_parameters(auth));
   http::Headers visible;
   for (const auto& header : upstream) {
-    const auto& name = header.name;
-    const auto in = [&](const auto& list) { return std::ranges::find(list, name) != list.end(); };
-    if (is_connection_bound(name) || in(kHidden) || in(listed) || in(injected) ||
-        name.starts_with("access-control-")) {
-      continue;
-    }
-    visible.push_back(
-        {name, is_url_header(name) ? redact_url(header.value, parameters) : header.value});
+    const std::string name = to_lower(header.name);
+    const bool goes = registry::is_broker_header(name) || name.starts_with("access-control-") ||
+                      std::ranges::find(kHidden, name) != kHidden.end() ||
+                      std::ranges::find(hidden, name) != hidden.end();
+    if (goes) continue;
+    visible.push_back({name, holds_url(name) ? managed.redact_url(header.value) : header.value});
   }
   return visible;
 }
