@@ -111,19 +111,45 @@ bool fits_exactly(const Piece& piece, std::string_view segment) {
 }
 
 bool fits_widely(const Piece& piece, std::string_view segment) {
-  const auto lower = [](char a, char b) {
-    const char folded = b >= 'A' && b <= 'Z' ? static_cast<char>(b + ('a' - 'A')) : b;
-    return a == folded;
-  };
   const auto& text = piece.text;
   if (piece.kind == Piece::Kind::any) return true;
   if (segment.size() < text.size()) return false;
   switch (piece.kind) {
-    case Piece::Kind::literal: return std::ranges::equal(segment, text, lower);
-    case Piece::Kind::beginning:
-      return std::ranges::equal(segment.substr(0, text.size()), text, lower);
-    default: return std::ranges::equal(segment.substr(segment.size() - text.size()), text, lower);
+    case Piece::Kind::literal: return equals_ignore_case(segment, text);
+    case Piece::Kind::beginning: return equals_ignore_case(segment.substr(0, text.size()), text);
+    default: return equals_ignore_case(segment.substr(segment.size() - text.size()), text);
   }
+}
+
+// The segment up to its first ; ? or #, without trailing dots and blanks.
+std::string_view bare_part(std::string_view segment) {
+  segment = segment.substr(0, segment.find_first_of(";?#"));
+  return segment.substr(0, segment.find_last_not_of(". \t") + 1);
+}
+
+bool is_plain(std::string_view path) {
+  return path.find_first_of(";?# \t") == path.npos && path.find("./") == path.npos &&
+         !path.ends_with('.');
+}
+
+// What to do with segments that are nothing but a parameter or dots.
+enum class BareSegments : std::uint8_t { absent, kept, dropped };
+
+// One reading of a path; empty segments do not count.
+bool reading_matches(std::string_view pattern, std::string_view path, BareSegments bare_segments) {
+  auto [rest, exact] = read_pattern(pattern);
+  while (!path.empty()) {
+    const auto segment = next_segment(path);
+    const auto bare = bare_segments == BareSegments::absent ? segment : bare_part(segment);
+    if (segment.empty() || (bare.empty() && bare_segments == BareSegments::dropped)) continue;
+    if (rest.empty()) return !exact;
+    const auto piece = read_piece(next_segment(rest));
+    if (!fits_widely(piece, segment) &&
+        (bare_segments == BareSegments::absent || !fits_widely(piece, bare))) {
+      return false;
+    }
+  }
+  return rest.empty();
 }
 
 bool is_name(std::string_view text) {
@@ -262,36 +288,20 @@ bool matches_prefix(std::string_view prefix, std::string_view path) {
   return !ends_a_word || path[prefix.size()] == '/';
 }
 
-WidePath::WidePath(std::string_view path) {
-  for (const auto& text : decodings_of(path)) {
-    Reading every;
-    Reading without_bare;  // Segments that are nothing but a parameter or dots left out as well.
-    for (const auto raw : split(text, '/')) {
-      if (raw.empty()) continue;
-      auto bare = raw.substr(0, raw.find_first_of(";?#"));
-      const auto end = bare.find_last_not_of(". \t");
-      bare = bare.substr(0, end == std::string_view::npos ? 0 : end + 1);
-      every.push_back({to_lower(raw), to_lower(bare)});
-      if (!bare.empty()) without_bare.push_back(every.back());
-    }
-    const bool differ = every.size() != without_bare.size();
-    readings_.push_back(std::move(every));
-    if (differ) readings_.push_back(std::move(without_bare));
-  }
+WidePath::WidePath(std::string_view path) : sent_(path), plain_(is_plain(path)) {
+  if (path.find('%') == std::string_view::npos) return;
+  decoded_ = decodings_of(path);
+  decoded_.erase(decoded_.begin());
+  plain_ = plain_ && std::ranges::all_of(decoded_, is_plain);
 }
 
 bool WidePath::matches(std::string_view pattern) const {
-  return std::ranges::any_of(readings_, [&](const Reading& reading) {
-    auto [rest, exact] = read_pattern(pattern);
-    std::size_t used = 0;
-    for (; !rest.empty(); ++used) {
-      if (used == reading.size()) return false;
-      const auto piece = read_piece(next_segment(rest));
-      const auto& segment = reading[used];
-      if (!fits_widely(piece, segment.whole) && !fits_widely(piece, segment.bare)) return false;
-    }
-    return !exact || used == reading.size();
-  });
+  const auto fits = [&](std::string_view path) {
+    if (plain_) return reading_matches(pattern, path, BareSegments::absent);
+    return reading_matches(pattern, path, BareSegments::kept) ||
+           reading_matches(pattern, path, BareSegments::dropped);
+  };
+  return fits(sent_) || std::ranges::any_of(decoded_, fits);
 }
 
 std::string_view path_part(std::string_view pattern) {

@@ -21,19 +21,17 @@ std::optional<std::string> pattern_problem(std::string_view pattern, PatternUse 
 bool matches_exactly(std::string_view pattern, std::string_view path);
 bool matches_prefix(std::string_view prefix, std::string_view path);
 
-// A path with all its decodings, for wide comparison with any number of patterns.
+// A path with all its decodings, for wide comparison with any number of patterns. A path without
+// '%' needs no memory of its own; `path` must outlive this.
 class WidePath {
  public:
   explicit WidePath(std::string_view path);
   bool matches(std::string_view pattern) const;
 
  private:
-  struct Segment {
-    std::string whole;  // Lower case.
-    std::string bare;   // Up to the first of ; ? #, without trailing dots and blanks.
-  };
-  using Reading = std::vector<Segment>;
-  std::vector<Reading> readings_;
+  std::string_view sent_;
+  std::vector<std::string> decoded_;
+  bool plain_ = true;  // No reading has a segment with a parameter or with dots at its end.
 };
 
 // The ?key part of a class rule; a pattern without one fits every query. `query` is the wire
