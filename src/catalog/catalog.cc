@@ -122,14 +122,12 @@ Result<std::shared_ptr<const Snapshot>> Catalog::current(vault::Vault& vault) {
   TRY_ASSIGN(const auto counter, vault.change_counter());
   if (snapshot_ && vault_ == &vault && counter_ == counter) return snapshot_;
   Parts parts;
-  std::int64_t seen = -1;
   TRY(vault.read([&](vault::Reader& reader) -> Result<void> {
-    seen = reader.counter();
     TRY(read_credentials(reader, parts));
     return read_capabilities(reader, parts);
   }));
   snapshot_ = std::make_shared<const Snapshot>(std::move(parts));
-  counter_ = seen;
+  counter_ = counter;  // A change meanwhile only means that the next one builds again.
   vault_ = &vault;
   return snapshot_;
 }

@@ -67,7 +67,7 @@ void apply_registry(const registry::Provider& provider,
 
 void apply_custom(const Facts& facts, Credential& credential) {
   auto& policy = credential.policy;
-  policy.auth = *facts.auth;
+  policy.auth = facts.auth ? *facts.auth : postgres_auth();
   policy.hosts = facts.hosts;
   policy.path_prefix = facts.path_prefix;
   policy.allow_any_port = true;
@@ -146,7 +146,7 @@ Result<Credential> parse_credential(const vault::CredentialRow& row,
   credential.enabled = row.enabled;
   credential.scope = row.scope;
   credential.secret_id = row.secret_id;
-  if (facts.auth) {
+  if (facts.auth || row.provider == kPostgres) {
     if (facts.hosts.empty()) {
       return policy_violation("host_mismatch", "credential hosts are required");
     }

@@ -79,6 +79,10 @@ Result<std::vector<std::pair<std::string, std::string>>> headers_in(const Value&
 
 }  // namespace
 
+registry::AuthSpec postgres_auth() {
+  return registry::HeaderAuth{"x-aivault-postgres", "{{secret}}"};
+}
+
 std::string to_body(const Facts& facts) {
   Value body = Value::object();
   if (facts.auth) body.set("auth", registry::to_json(*facts.auth));

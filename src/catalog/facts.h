@@ -15,7 +15,8 @@
 namespace aivault::catalog {
 
 struct Facts {
-  std::optional<registry::AuthSpec> auth;  // Unset: `kind` of the registry says how.
+  // Unset: `kind` of the registry says how, or the provider is postgres.
+  std::optional<registry::AuthSpec> auth;
   std::string kind;
   std::vector<std::string> hosts;  // Canonical; for registry credentials the bound ones.
   std::vector<std::pair<std::string, std::string>> default_headers;
@@ -33,6 +34,10 @@ struct Facts {
   };
   std::optional<Misfit> misfit;
 };
+
+// Not HTTP and not in the registry; its component takes the secret under this header.
+inline constexpr std::string_view kPostgres = "postgres";
+registry::AuthSpec postgres_auth();
 
 std::string to_body(const Facts& facts);
 Result<Facts> parse_facts(std::string_view body);

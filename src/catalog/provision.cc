@@ -5,6 +5,7 @@
 
 #include "auth/material.h"
 #include "base/encoding.h"
+#include "catalog/credential.h"
 #include "catalog/derived.h"
 #include "catalog/facts.h"
 #include "crypto/hash.h"
@@ -257,15 +258,10 @@ Result<void> judge_users_again(vault::Change& change,
     if (row.origin == vault::Origin::registry) continue;  // Refused before it was stored.
     auto facts = parse_facts(row.body);
     if (!facts) continue;  // Shown as damaged; nothing here can judge it.
-    const auto* provider = registry::find_provider(row.provider);
-    if (!facts->auth && provider == nullptr) continue;
-    std::optional<registry::AuthSpec> spec = facts->auth;
-    if (!spec) {
-      const auto* kind = find_kind(*provider, facts->kind);
-      spec = spec_of(kind != nullptr ? *kind : base_kind(*provider));
-    }
+    const auto credential = parse_credential(row, registry::find_provider(row.provider));
+    if (!credential) continue;
     std::optional<Facts::Misfit> misfit;
-    if (auto fits = auth::check_material(*spec, value); !fits) {
+    if (auto fits = auth::check_material(credential->policy.auth, value); !fits) {
       misfit = Facts::Misfit{secret.value_version, fits.error().message};
     }
     if (misfit == facts->misfit) continue;

@@ -1,0 +1,35 @@
+// Desk: what operator use cases work on. Owned by daemon/main.
+// Thread: the operator thread, except where a member says otherwise.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "catalog/catalog.h"
+#include "json/value.h"
+#include "vault/slot.h"
+
+namespace aivault::admin {
+
+// Facts about the process that the daemon knows; constant after start unless a function.
+struct DaemonFacts {
+  std::string version;
+  std::string socket;                // Operator socket; empty in a private child.
+  std::int64_t pid = 0, uid = 0;
+  bool shared = false, autostarted = false, private_child = false;
+  bool memory_locked = false;
+  std::string config_user_socket, config_shared_socket;
+  std::function<json::Value()> hardening;  // Object of daemon.md 7.3.
+};
+
+class Desk {
+ public:
+  vault::Slot& slot;
+  catalog::Catalog& catalog;
+  const DaemonFacts& facts;
+};
+
+}  // namespace aivault::admin

@@ -1,0 +1,41 @@
+// Handlers: one function for each operation of the table, one file for each noun.
+// Thread: the operator thread. Errors: those of the documented operations.
+#pragma once
+
+#include "admin/desk.h"
+#include "admin/operation.h"
+
+namespace aivault::admin {
+
+Result<Answer> whoami(Desk& desk, const Request& request);
+Result<Answer> status(Desk& desk, const Request& request);
+Result<Answer> doctor(Desk& desk, const Request& request);
+
+Result<Answer> list_secrets(Desk& desk, const Request& request);
+Result<Answer> show_secret(Desk& desk, const Request& request);
+Result<Answer> create_secret(Desk& desk, const Request& request);
+Result<Answer> update_secret(Desk& desk, const Request& request);
+Result<Answer> rotate_secret(Desk& desk, const Request& request);
+Result<Answer> delete_secret(Desk& desk, const Request& request);
+
+Result<Answer> list_credentials(Desk& desk, const Request& request);
+Result<Answer> show_credential(Desk& desk, const Request& request);
+Result<Answer> create_credential(Desk& desk, const Request& request);
+Result<Answer> delete_credential(Desk& desk, const Request& request);
+Result<Answer> enable_credential(Desk& desk, const Request& request);
+Result<Answer> disable_credential(Desk& desk, const Request& request);
+
+Result<Answer> list_capabilities(Desk& desk, const Request& request);
+Result<Answer> describe_capability(Desk& desk, const Request& request);
+Result<Answer> create_capability(Desk& desk, const Request& request);
+Result<Answer> delete_capability(Desk& desk, const Request& request);
+Result<Answer> enable_capability(Desk& desk, const Request& request);
+Result<Answer> disable_capability(Desk& desk, const Request& request);
+
+Result<Answer> vault_status(Desk& desk, const Request& request);
+Result<Answer> init_vault(Desk& desk, const Request& request);
+
+Result<Answer> list_audit(Desk& desk, const Request& request);
+Result<Answer> verify_audit(Desk& desk, const Request& request);
+
+}  // namespace aivault::admin

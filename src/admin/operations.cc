@@ -1,0 +1,66 @@
+#include <array>
+
+#include "admin/handlers.h"
+
+namespace aivault::admin {
+namespace {
+
+using enum Audience;
+
+constexpr std::size_t kNoBody = 0;
+constexpr std::size_t kBody = std::size_t{2} << 20U;  // Bytes.
+
+constexpr std::array<std::string_view, 0> kNone = {};
+constexpr std::array<std::string_view, 5> kSecretKeys = {
+    "limit", "cursor", "scope", "workspaceId", "groupId"};
+constexpr std::array<std::string_view, 11> kAuditKeys = {"limit",
+                                                         "cursor",
+                                                         "beforeTsMs",
+                                                         "afterTsMs",
+                                                         "kind",
+                                                         "capability",
+                                                         "credential",
+                                                         "secretId",
+                                                         "agent",
+                                                         "uid",
+                                                         "outcome"};
+constexpr std::array<std::string_view, 1> kVerifyKeys = {"head"};
+
+constexpr auto kTable = std::to_array<Operation>({
+    {"GET", "/aivault/whoami", any, kNoBody, kNone, whoami},
+    {"GET", "/aivault/capabilities", any, kNoBody, kNone, list_capabilities},
+    {"GET", "/aivault/capabilities/{id}", any, kNoBody, kNone, describe_capability},
+
+    {"GET", "/aivault/secrets", operators, kNoBody, kSecretKeys, list_secrets},
+    {"POST", "/aivault/secrets", operators, kBody, kNone, create_secret},
+    {"GET", "/aivault/secrets/{id}", operators, kNoBody, kNone, show_secret},
+    {"PATCH", "/aivault/secrets/{id}", operators, kBody, kNone, update_secret},
+    {"DELETE", "/aivault/secrets/{id}", operators, kNoBody, kNone, delete_secret},
+    {"POST", "/aivault/secrets/{id}/rotate", operators, kBody, kNone, rotate_secret},
+
+    {"GET", "/aivault/credentials", operators, kNoBody, kNone, list_credentials},
+    {"POST", "/aivault/credentials", operators, kBody, kNone, create_credential},
+    {"GET", "/aivault/credentials/{id}", operators, kNoBody, kNone, show_credential},
+    {"DELETE", "/aivault/credentials/{id}", operators, kNoBody, kNone, delete_credential},
+    {"POST", "/aivault/credentials/{id}/enable", operators, kBody, kNone, enable_credential},
+    {"POST", "/aivault/credentials/{id}/disable", operators, kBody, kNone, disable_credential},
+
+    {"POST", "/aivault/capabilities", operators, kBody, kNone, create_capability},
+    {"DELETE", "/aivault/capabilities/{id}", operators, kNoBody, kNone, delete_capability},
+    {"POST", "/aivault/capabilities/{id}/enable", operators, kBody, kNone, enable_capability},
+    {"POST", "/aivault/capabilities/{id}/disable", operators, kBody, kNone, disable_capability},
+
+    {"GET", "/aivault/vault", operators, kNoBody, kNone, vault_status},
+    {"GET", "/aivault/status", operators, kNoBody, kNone, status},
+    {"POST", "/aivault/vault/init", private_child, kBody, kNone, init_vault},
+    {"GET", "/aivault/doctor", operators, kNoBody, kNone, doctor},
+
+    {"GET", "/aivault/audit", operators, kNoBody, kAuditKeys, list_audit},
+    {"GET", "/aivault/audit/verify", operators, kNoBody, kVerifyKeys, verify_audit},
+});
+
+}  // namespace
+
+std::span<const Operation> operations() { return kTable; }
+
+}  // namespace aivault::admin

@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <array>
+
+#include "admin/body.h"
+#include "admin/handlers.h"
+#include "admin/shapes.h"
+#include "base/text.h"
+
+namespace aivault::admin {
+namespace {
+
+using json::Value;
+using Check = vault::Vault::Check;
+
+tl::unexpected<Error> invalid(std::string sentence) {
+  return invalid_request("record_invalid", std::move(sentence));
+}
+
+Result<void> check_provider(const std::string& provider) {
+  constexpr std::array<std::string_view, 4> kLater = {
+      "env", "passphrase", "systemd-creds", "keyring"};
+  if (provider == "file") return {};
+  if (provider == "macos-keychain") {
+    return vault_unavailable("key_unavailable",
+                             "vault provider misconfigured: macos-keychain is only available on "
+                             "macOS");
+  }
+  if (std::ranges::find(kLater, provider) != kLater.end()) {
+    return invalid("key provider '" + provider +
+                   "' is not supported by this version; it supports: file");
+  }
+  return invalid("unknown key provider '" + quote_for_message(provider) + "'");
+}
+
+// Flags that belong to other providers.
+Result<void> check_foreign_flags(const Body& body) {
+  struct Flag {
+    std::string_view key, name;
+  };
+  constexpr std::array<Flag, 4> kForeign = {{{"envVar", "--env-var"},
+                                             {"credentialName", "--credential-name"},
+                                             {"keyDescription", "--key-description"},
+                                             {"passphrase", "--passphrase"}}};
+  for (const auto& flag : kForeign) {
+    if (body.value(flag.key) != nullptr) {
+      return invalid(std::string(flag.name) + " does not belong to --provider file");
+    }
+  }
+  return {};
+}
+
+std::string_view to_text(Check::State state) {
+  switch (state) {
+    case Check::State::ok: return "ok";
+    case Check::State::warn: return "warn";
+    case Check::State::fail: break;
+  }
+  return "fail";
+}
+
+// A vault that does not open has a failed check, whatever the files look like.
+void add_failure_to_open(const Error& error, std::vector<Check>& checks) {
+  const bool is_key = error.reason == "key_unavailable" || error.reason == "wrong_key";
+  const std::string_view id = is_key ? "kek-check" : "database";
+  const auto found = std::ranges::find(checks, id, &Check::id);
+  if (found == checks.end()) {
+    checks.push_back({std::string(id), Check::State::fail, error.message, ""});
+  } else if (found->state != Check::State::fail) {
+    found->state = Check::State::fail;
+    found->detail = error.message;
+  }
+}
+
+}  // namespace
+
+Result<Answer> vault_status(Desk& desk, const Request&) {
+  const auto vault = desk.slot.get();
+  if (vault) return shape(to_json((*vault)->status()));
+  if (vault.error().reason == "not_initialised") return shape(to_json(vault::Status()));
+  return fail(vault.error());
+}
+
+Result<Answer> init_vault(Desk& desk, const Request& request) {
+  TRY_ASSIGN(
+      const auto body,
+      Body::open(
+          request,
+          {"provider", "envVar", "filePath", "credentialName", "keyDescription", "passphrase"}));
+  TRY_ASSIGN(auto provider, body.text_or_empty("provider"));
+  if (provider.empty()) provider = "file";
+  TRY(check_provider(provider));
+  TRY(check_foreign_flags(body));
+  vault::Vault::FileProvider file;
+  TRY_ASSIGN(const auto path, body.text("filePath"));
+  if (path) {
+    if (!path->starts_with('/')) return invalid("'filePath' must be an absolute path");
+    file.key_path = *path;
+  }
+  const auto& options = desk.slot.options();
+  const bool existed = vault::Vault::exists(options.location);
+  desk.slot.close();
+  TRY_ASSIGN(const auto made, vault::Vault::init(options, file));
+  std::vector<Answer::Notice> notices;
+  if (existed) {
+    notices.push_back(
+        notice("The vault at '" + options.location.root + "' held nothing and has a new key now"));
+  }
+  return changed(shape(to_json(made)), std::move(notices));
+}
+
+Result<Answer> doctor(Desk& desk, const Request&) {
+  const auto vault = desk.slot.get();
+  auto checks =
+      vault ? (*vault)->examine() : vault::Vault::examine_closed(desk.slot.options().location);
+  if (!vault && vault.error().reason != "not_initialised") {
+    add_failure_to_open(vault.error(), checks);
+  }
+  Value list = Value::array();
+  for (const auto& check : checks) {
+    list.push(Value::object({{"detail", check.detail},
+                             {"hint", check.hint},
+                             {"id", check.id},
+                             {"status", to_text(check.state)}}));
+  }
+  const bool ok = std::ranges::none_of(
+      checks, [](const Check& check) { return check.state == Check::State::fail; });
+  return ad_hoc(Value::object({{"checks", std::move(list)}, {"ok", ok}}));
+}
+
+}  // namespace aivault::admin
