@@ -30,6 +30,15 @@ std::size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
+// Controls, and the overrides that make text read in another order than it is written.
+bool is_obeyed_by_terminals(std::string_view character) {
+  if (character.size() == 1) return byte_of(character[0]) < 0x20 || character[0] == 0x7F;
+  const bool is_c1 = character >= "\xC2\x80" && character <= "\xC2\x9F";
+  const bool embeds = character >= "\xE2\x80\xAA" && character <= "\xE2\x80\xAE";
+  const bool isolates = character >= "\xE2\x81\xA6" && character <= "\xE2\x81\xA9";
+  return is_c1 || embeds || isolates;
+}
+
 }  // namespace
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
@@ -84,7 +93,7 @@ std::string quote_for_message(std::string_view text, std::size_t limit) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = utf8_sequence(text.substr(i));
-    const bool plain = length > 1 || (length == 1 && byte_of(text[i]) >= 0x20 && text[i] != 0x7F);
+    const bool plain = length > 0 && !is_obeyed_by_terminals(text.substr(i, length));
     const std::size_t grow = plain ? length : 4;
     if (out.size() + grow > limit) return out + "...";
     if (plain) {

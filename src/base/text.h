@@ -17,7 +17,8 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 bool is_valid_utf8(std::string_view text);
 bool has_control(std::string_view text);  // Bytes 0x00-0x1F or 0x7F.
 
-// `text` cut at `limit` bytes with control bytes, DEL and non-UTF-8 bytes as \xNN: for messages.
+// `text` cut at `limit` bytes; the bytes of control characters and of bidirectional overrides, and
+// those that are not UTF-8, as \xNN: for messages.
 std::string quote_for_message(std::string_view text, std::size_t limit = 200);
 
 }  // namespace aivault
