@@ -140,6 +140,13 @@ Result<std::optional<struct stat>> Directory::look(const std::string& name) cons
   return std::optional(facts);
 }
 
+void Directory::tighten(const std::string& name) const {
+  const auto facts = look(name);
+  if (facts && *facts && ((*facts)->st_mode & kAnyForOthers) != 0) {
+    ::fchmodat(descriptor_.get(), name.c_str(), 0600, 0);
+  }
+}
+
 bool Directory::has(const std::string& name) const {
   struct stat facts{};
   return ::fstatat(descriptor_.get(), name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) == 0;

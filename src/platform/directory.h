@@ -33,7 +33,8 @@ class Directory {
 
   // Not there: nullopt. Anything but a safe file: unsafe_path.
   Result<std::optional<struct stat>> look(const std::string& name) const;
-  bool has(const std::string& name) const;  // Anything of that name, safe or not.
+  void tighten(const std::string& name) const;  // To 0600; what it cannot change stays.
+  bool has(const std::string& name) const;      // Anything of that name, safe or not.
 
   // 0600, must not exist; given to the directory's owner when we are root.
   Result<Descriptor> create(const std::string& name) const;

@@ -23,12 +23,14 @@ Result<std::unique_ptr<Core>> Core::open(platform::Directory root, platform::Ran
                              "vault damaged: '" + core->root_.path() +
                                  "' has a header but no database; use aivault restore");
   }
+  for (const auto* name : {kHeaderName, kDatabaseName}) core->root_.tighten(name);
   core->device_ = facts->st_dev;
   core->inode_ = facts->st_ino;
   TRY_ASSIGN(auto database, core->connect());
   TRY_ASSIGN(const auto transaction, store::Transaction::begin(database, store::Kind::read));
   TRY_ASSIGN(auto checked, check_in_full(database, core->root_, nullptr));
   core->generation_ = checked.state.counter;
+  (void)keep_header(core->root_, checked.vault);  // A vault works without it.
   TRY(core->adopt(std::move(checked)));
   return core;
 }

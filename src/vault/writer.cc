@@ -23,7 +23,8 @@ constexpr std::size_t kMaxQueue = 10'000;
 constexpr auto kWalSync = 250ms;
 constexpr auto kUsageEvery = 900ms;
 constexpr auto kTruncateRetry = 100ms;
-constexpr auto kProbeEvery = 10s;
+constexpr std::chrono::seconds kProbeEvery = 10s;
+constexpr std::chrono::seconds kBusyRetry = 1s;
 constexpr auto kClockTolerance = 5s;
 constexpr std::int64_t kOrphanWindow = 65'536;  // Audit rows looked at for unfinished calls.
 
@@ -146,13 +147,19 @@ void Writer::run_change(Job& job) {
   } catch (...) {
     thrown = std::current_exception();  // Rolled back; it is the caller's.
   }
+  if (!outcome) note_damage(outcome.error());
   const std::lock_guard lock(guard_);
-  if (!outcome && outcome.error().reason == "not_writable") writable_ = false;
+  if (damaged_ || (!outcome && outcome.error().reason == "not_writable")) writable_ = false;
   if (outcome && !thrown) writable_ = true;
   job.outcome = std::move(outcome);
   job.thrown = thrown;
   job.done = true;
   progress_.notify_all();
+}
+
+// Nothing is written to a damaged database any more.
+void Writer::note_damage(const Error& error) {
+  if (error.reason == "damaged" && !damaged_) damaged_ = error;
 }
 
 // More than a moment back: recorded once for each such jump.
@@ -171,6 +178,7 @@ std::optional<audit::Event> Writer::clock_note(UnixMs now) {
 }
 
 Result<void> Writer::commit_change(const Work& work) {
+  if (damaged_) return fail(*damaged_);
   const std::lock_guard lock(core_.writing());
   TRY(core_.check_in_place());
   TRY(database_.synchronise(store::Synchronous::full));
@@ -211,6 +219,7 @@ Result<void> Writer::publish(Draft& draft, store::Transaction transaction) {
 }
 
 Result<void> Writer::append(const std::vector<Entry>& batch) {
+  if (damaged_) return fail(*damaged_);
   const std::lock_guard lock(core_.writing());
   TRY(core_.check_in_place());
   TRY(database_.synchronise(store::Synchronous::normal));
@@ -253,7 +262,9 @@ void Writer::write_batch(std::vector<Entry> batch) {
       if (entry.done) entry.done({});
     }
   } else {
-    if (probing) probe_at_ = now + kProbeEvery;
+    note_damage(written.error());
+    const bool busy = written.error().reason == "busy";
+    if (probing) probe_at_ = now + (busy ? kBusyRetry : kProbeEvery);
     after_failure(written.error(), std::move(batch));
   }
   const std::lock_guard lock(guard_);

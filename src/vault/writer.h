@@ -63,6 +63,7 @@ class Writer {
   void write_batch(std::vector<Entry> batch);
   Result<void> append(const std::vector<Entry>& batch);
   void after_failure(const Error& error, std::vector<Entry> batch);
+  void note_damage(const Error& error);
   void close_orphans();
   void write_usage();
   void sync_wal();
@@ -84,6 +85,7 @@ class Writer {
 
   // Of the thread alone.
   std::deque<Entry> waiting_ends_;  // Ends of calls that could not be written yet.
+  std::optional<Error> damaged_;    // Until restart.
   std::int64_t refused_calls_ = 0;  // Since writing failed.
   bool clock_noted_ = false;
   bool wal_dirty_ = false, wal_to_truncate_ = false;
