@@ -94,7 +94,11 @@ std::optional<std::string> separate_values(const std::vector<const Flag*>& flags
     const auto equals = word.find('=');
     const auto name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
     const auto flag = std::ranges::find(flags, name, &Flag::name);
-    if (flag == flags.end() || (*flag)->kind == ValueKind::boolean) continue;
+    const bool is_switch = flag == flags.end() || (*flag)->kind == ValueKind::boolean;
+    if (is_switch && equals != std::string::npos) {
+      return "unexpected value for '" + word.substr(0, equals) + "' or unknown flag";
+    }
+    if (is_switch) continue;
     if (equals != std::string::npos) {
       separate.back() = word.substr(0, equals);
       separate.push_back(word.substr(equals + 1));
@@ -123,10 +127,10 @@ std::vector<Bound> bind(CLI::App& app, const std::vector<const Flag*>& flags) {
     const std::string name = "--" + std::string(flag->name);
     CLI::Option* option = nullptr;
     if (flag->kind == ValueKind::boolean) {
-      option = app.add_flag(name)->disable_flag_override();
+      option = app.add_flag(name);
     } else {
       option = app.add_option(name)->type_size(1)->allow_extra_args(false);
-      if (flag->need == Need::repeatable) option->expected(1, 1 << 20)->allow_extra_args(false);
+      if (flag->need == Need::repeatable) option->expected(-1)->allow_extra_args(false);
       option->required(flag->need == Need::required);
     }
     bound.push_back({flag, option});
@@ -167,7 +171,7 @@ Parsed parse_command(const Command& command, Words words) {
   auto bound = bind(app, flags);
   CLI::Option* verbose = nullptr;
   if (command.verbose == Verbose::accepted) {
-    verbose = app.add_flag("-v,--verbose,--json")->disable_flag_override();
+    verbose = app.add_flag("-v,--verbose,--json");
   }
   CLI::Option* positional = nullptr;
   if (!command.positional.empty()) {

@@ -1,0 +1,131 @@
+#include "cli/render.h"
+
+#include <gtest/gtest.h>
+
+#include "json/parse.h"
+
+namespace aivault::cli {
+namespace {
+
+json::Value value(std::string_view text) {
+  auto parsed = json::parse(text);
+  EXPECT_TRUE(parsed) << text;
+  return parsed ? *std::move(parsed) : json::Value();
+}
+
+const Style kPlain;
+
+TEST(Render, ShowsTheStatusOfAVaultWithADaemon) {
+  const auto status = value(R"({
+    "audit":{"enabled":false,"mirrorPath":null},
+    "daemon":{"pid":4711,"socket":"/v/run/aivaultd.sock","version":"1.4.0"},
+    "paths":{"rootDir":"/v"},
+    "problems":[{"id":"c","kind":"credential","message":"m"}],
+    "status":{"enabled":true,"providerType":"file","locked":false,"kekId":"7c1e"}})");
+  EXPECT_EQ(render_status(status, "/other", kPlain),
+            "Vault\n"
+            "  Status: unlocked\n"
+            "  Provider: Key file\n"
+            "  KEK identifier: 7c1e\n"
+            "  Audit: off (AIVAULT_DISABLE_DISK_LOGS)\n"
+            "  Problems: 1 (run aivault doctor)\n"
+            "\n"
+            "Paths\n"
+            "  Root: /v\n"
+            "\n"
+            "Daemon\n"
+            "  Socket: /v/run/aivaultd.sock\n"
+            "  State: running (pid 4711, version 1.4.0)\n");
+}
+
+TEST(Render, ShowsTheStatusOfAVaultWithoutADaemon) {
+  const auto status = value(R"({
+    "audit":{"enabled":true},"daemon":null,"paths":{"rootDir":"/v"},"problems":[],
+    "status":{"enabled":false,"providerType":null,"locked":true,"kekId":null}})");
+  EXPECT_EQ(render_status(status, "/v/run/s", kPlain),
+            "Vault\n  Status: not initialized\n\nPaths\n  Root: /v\n\n"
+            "Daemon\n  Socket: /v/run/s\n  State: not running\n");
+}
+
+TEST(Render, ListsSecrets) {
+  EXPECT_EQ(render_secrets(value("[]"), kPlain), "No secrets found.\n");
+  EXPECT_EQ(render_secrets(value(R"([
+      {"secretId":"1","name":"A","aliases":["x","y"],"scope":"global","revokedAtMs":null},
+      {"secretId":"2","name":"B","aliases":[],"scope":{"group":{"workspace_id":"w","group_id":"g"}},
+       "revokedAtMs":5}])"),
+                           kPlain),
+            "Secrets\n"
+            "  A\n      ID: 1\n      Scope: global\n      Aliases: x, y\n"
+            "\n"
+            "  B\n      ID: 2\n      Scope: group:w:g\n      REVOKED\n"
+            "\n2 secrets\nUse --verbose for the whole records as JSON.\n");
+}
+
+TEST(Render, ListsCredentials) {
+  EXPECT_EQ(render_credentials(value("[]"), kPlain), "No credentials found.\n");
+  EXPECT_EQ(
+      render_credentials(value(R"([{"id":"acme","provider":"p","workspaceId":"w","groupId":null,
+      "auth":{"multi_header":[]},"hosts":["a","b"],"disabled":true}])"),
+                         kPlain),
+      "Credentials\n"
+      "  acme\n      Provider: p\n      Auth: multi-header\n      Hosts: a, b\n"
+      "      Scope: workspace:w\n      DISABLED\n"
+      "\n1 credential\nUse --verbose for the whole records as JSON.\n");
+  EXPECT_NE(render_credentials(value(R"([{"id":"a","auth":"basic"}])"), kPlain).find("Auth: basic"),
+            std::string::npos);
+}
+
+TEST(Render, ListsCapabilitiesByWhatTheyNeed) {
+  const auto list = value(R"({
+    "capabilities":[{"id":"own/x","provider":"own"}],
+    "disabledCapabilities":["d/e"],
+    "registryCapabilities":[{"id":"b/2","provider":"b"},{"id":"b/1","provider":"b"},
+                            {"id":"a/1","provider":"a"}]})");
+  EXPECT_EQ(render_capabilities(list, {{"b", {"one", "two"}}}, kPlain),
+            "Available (needs credential)\n"
+            "  a\n      a/1\n"
+            "\n"
+            "  b\n      b/1\n      b/2\n      Setup: one && two\n"
+            "\n"
+            "Ready (credential configured)\n  own/x\n"
+            "\n"
+            "Disabled\n  d/e\n"
+            "\n5 capabilities\nHow to call one: aivault capability describe <id>\n");
+  EXPECT_EQ(render_capabilities(value(R"({"capabilities":[]})"), {}, kPlain),
+            "No capabilities found.\n");
+}
+
+TEST(Render, ShowsAHintUnderEveryCheckThatIsNotFine) {
+  EXPECT_EQ(render_doctor(value(R"({"ok":false,"checks":[
+      {"id":"versions","status":"ok","detail":"same","hint":"unused"},
+      {"id":"key-file-mode","status":"fail","detail":"mode 0644","hint":"chmod 600 /v/kek.key"},
+      {"id":"clock","status":"warn","detail":"","hint":null}]})"),
+                          kPlain),
+            "ok   versions same\n"
+            "fail key-file-mode mode 0644\n     chmod 600 /v/kek.key\n"
+            "warn clock\n"
+            "1 ok, 1 warn, 1 fail\n");
+}
+
+Style style_of(std::map<std::string, std::string> variables, bool is_terminal) {
+  return Style::of(platform::Environment(std::move(variables)), is_terminal);
+}
+
+TEST(Style, ColoursTerminalsOnly) {
+  const std::string red = "\x1b[1;31mx\x1b[0m";
+  EXPECT_EQ(style_of({{"TERM", "xterm"}}, true).bad("x"), red);
+  EXPECT_EQ(style_of({{"TERM", "xterm"}}, false).bad("x"), "x");
+  EXPECT_EQ(style_of({{"TERM", "dumb"}}, true).bad("x"), "x");
+  EXPECT_EQ(style_of({{"NO_COLOR", "1"}, {"CLICOLOR_FORCE", "1"}}, true).bad("x"), "x");
+  EXPECT_EQ(style_of({{"NO_COLOR", ""}}, true).bad("x"), red);
+  EXPECT_EQ(style_of({{"CLICOLOR_FORCE", "1"}}, false).bad("x"), red);
+  EXPECT_EQ(style_of({{"CLICOLOR_FORCE", "0"}}, false).bad("x"), "x");
+}
+
+TEST(Style, MakesForeignTextHarmlessOnTerminalsOnly) {
+  EXPECT_EQ(style_of({{"NO_COLOR", "1"}}, true).identifier("a\x1b[31m"), "a\\x1b[31m");
+  EXPECT_EQ(style_of({}, false).identifier("a\x1b[31m"), "a\x1b[31m");
+}
+
+}  // namespace
+}  // namespace aivault::cli
