@@ -1,0 +1,97 @@
+#include "broker/broker.h"
+
+#include <utility>
+
+#include "broker/broker_impl.h"
+#include "broker/client_ip.h"
+
+namespace aivault::broker {
+
+audit::Event event_of(const Caller& caller, const std::string& request_id) {
+  audit::Event event;
+  event.kind = "capability.invoke";
+  event.actor = caller.is_operator ? "operator" : "caller";
+  event.uid = caller.uid;
+  event.user = caller.user;
+  if (caller.pid > 0) event.pid = caller.pid;
+  event.exe = caller.exe;
+  event.unit = caller.unit;
+  event.request_id = request_id;
+  return event;
+}
+
+Broker::Impl::Impl(boost::asio::any_io_executor executor,
+                   vault::Slot& slot,
+                   catalog::Catalog& catalog,
+                   upstream::Client& client,
+                   Options options)
+    : executor_(std::move(executor)),
+      slot_(slot),
+      catalog_(catalog),
+      client_(client),
+      options_(std::move(options)),
+      refusals_(std::make_shared<Refusals>(executor_)) {
+#ifndef AIVAULT_DEV_OVERRIDES
+  options_.secret_echo = false;
+  options_.allow_remote_clients = false;
+  options_.allow_non_default_ports = false;
+#endif
+}
+
+Result<void> Broker::Impl::check_client(std::string_view client_ip) const {
+  return check_client_ip(
+      client_ip, options_.allow_remote_clients ? RemoteClients::allowed : RemoteClients::refused);
+}
+
+void Broker::Impl::note_refusal(const VaultPtr& vault, audit::Event event, const Error& error) {
+  if (event.code.empty()) {
+    event.code = to_string(error.code);
+    event.reason = error.reason;
+  }
+  // Made-up names do not tell refusals apart, or whoever makes them up could flood the audit.
+  const bool made_up = error.code == ErrorCode::capability_not_found;
+  const auto key = event.kind + ' ' + (made_up ? "" : event.capability) + ' ' + event.code + ' ' +
+                   event.reason + ' ' + event.note;
+  refusals_->note(vault, std::move(event), key);
+}
+
+Broker::Broker(boost::asio::any_io_executor executor,
+               vault::Slot& slot,
+               catalog::Catalog& catalog,
+               upstream::Client& client,
+               Options options)
+    : impl_(
+          std::make_unique<Impl>(std::move(executor), slot, catalog, client, std::move(options))) {}
+
+Broker::~Broker() { settle(); }
+
+boost::asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::invoke(Call call) {
+  return impl_->invoke(std::move(call));
+}
+
+void Broker::record_refusal(const Caller& caller,
+                            const std::string& request_id,
+                            const Error& error) {
+  impl_->note_refusal(impl_->slot().peek(), event_of(caller, request_id), error);
+}
+
+void Broker::record_operator_denied(const Caller& caller,
+                                    const std::string& request_id,
+                                    const std::string& operation,
+                                    const Error& error) {
+  auto event = event_of(caller, request_id);
+  event.kind = "operator.denied";
+  event.note = operation;
+  impl_->note_refusal(impl_->slot().peek(), std::move(event), error);
+}
+
+Result<void> Broker::check_client(std::string_view client_ip) const {
+  return impl_->check_client(client_ip);
+}
+
+void Broker::settle() { impl_->refusals().settle(); }
+
+std::size_t Broker::running() const { return impl_->running().running(); }
+std::uint64_t Broker::finished() const { return impl_->running().finished(); }
+
+}  // namespace aivault::broker

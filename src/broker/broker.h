@@ -1,0 +1,61 @@
+// Broker: carries out calls. It only orders the steps and does I/O; what is allowed is decided by
+// policy, what is injected by auth. Every refusal is audited, every call has a start record before
+// a secret is opened and an end record after.
+// Thread: the event loop. Errors: those of docs/errors.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "broker/call.h"
+#include "catalog/catalog.h"
+#include "upstream/client.h"
+#include "vault/slot.h"
+
+namespace aivault::broker {
+
+class Broker {
+ public:
+  struct Options {
+    std::string version;
+    std::size_t max_calls = 2048, max_calls_per_uid = 256;
+    bool secret_echo = false;  // AIVAULT_DEV_ALLOW_SECRET_ECHO, development builds only.
+    bool allow_remote_clients = false;
+    bool allow_non_default_ports = false;
+  };
+  Broker(boost::asio::any_io_executor executor,
+         vault::Slot& slot,
+         catalog::Catalog& catalog,
+         upstream::Client& client,
+         Options options);
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  boost::asio::awaitable<Result<std::unique_ptr<Answer>>> invoke(Call call);
+  // A request that no envelope could be made of (rows 1 to 3): audited as a denial.
+  void record_refusal(const Caller& caller, const std::string& request_id, const Error& error);
+  // An operator's operation asked for by somebody else.
+  void record_operator_denied(const Caller& caller,
+                              const std::string& request_id,
+                              const std::string& operation,
+                              const Error& error);
+  // Row 2, for doors that must judge it before they have an envelope.
+  Result<void> check_client(std::string_view client_ip) const;
+  // Identical refusals within a second wait to become one record; this hands them to the vault now.
+  void settle();
+
+  std::size_t running() const;
+  std::uint64_t finished() const;  // Calls answered so far, refusals included.
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace aivault::broker

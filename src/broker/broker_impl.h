@@ -1,0 +1,90 @@
+// Broker::Impl: what the calls of one broker share.
+// Thread: the event loop.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include "broker/broker.h"
+#include "broker/candidates.h"
+#include "broker/outgoing_body.h"
+#include "broker/records.h"
+#include "broker/running_calls.h"
+#include "policy/decide.h"
+#include "policy/scrub.h"
+
+namespace aivault::broker {
+
+class Broker::Impl {
+ public:
+  Impl(boost::asio::any_io_executor executor,
+       vault::Slot& slot,
+       catalog::Catalog& catalog,
+       upstream::Client& client,
+       Options options);
+
+  boost::asio::awaitable<Result<std::unique_ptr<Answer>>> invoke(Call call);
+  Result<void> check_client(std::string_view client_ip) const;
+  void note_refusal(const VaultPtr& vault, audit::Event event, const Error& error);
+
+  vault::Slot& slot() { return slot_; }
+  const RunningCalls& running() const { return running_; }
+  Refusals& refusals() { return *refusals_; }
+
+ private:
+  // All that rows 2 to 16 say about a call.
+  struct Decision {
+    std::shared_ptr<const catalog::Snapshot> snapshot;  // Owns what is pointed to.
+    const registry::Capability* capability;
+    const catalog::Credential* credential;
+    vault::Context context;
+    policy::Approved approved;
+    OutgoingBody body;
+  };
+  // What is derived from one snapshot and kept until the next.
+  struct Derived {
+    std::shared_ptr<const catalog::Snapshot> snapshot;
+    std::unordered_map<std::string_view, std::vector<const catalog::Credential*>> of_provider;
+    std::map<std::string, std::shared_ptr<const policy::ScrubForms>> scrub_forms;
+  };
+
+  boost::asio::awaitable<Result<VaultPtr>> open_vault();
+  boost::asio::awaitable<Result<std::unique_ptr<Answer>>> carry_out(const VaultPtr& vault,
+                                                                    const Call& call,
+                                                                    Decision decision,
+                                                                    audit::Event event,
+                                                                    RunningCalls::Ticket ticket);
+  // `event` gets what is known for the record.
+  Result<Decision> decide(vault::Vault& vault, Call& call, audit::Event& event);
+  Result<const registry::Capability*> find_capability(const catalog::Snapshot& snapshot,
+                                                      const Call& call,
+                                                      audit::Event& event) const;
+  Result<void> check_room(const RunningCalls::Ticket& ticket) const;
+  Result<std::shared_ptr<const catalog::Snapshot>> current_snapshot(vault::Vault& vault);
+  std::vector<const catalog::Credential*> candidates(const catalog::Snapshot& snapshot,
+                                                     std::string_view provider,
+                                                     const std::optional<std::string>& named) const;
+  Result<std::shared_ptr<const policy::ScrubForms>> scrub_forms(
+      const catalog::Credential& credential, const vault::OpenedSecret& secret);
+
+  boost::asio::any_io_executor executor_;
+  vault::Slot& slot_;
+  catalog::Catalog& catalog_;
+  upstream::Client& client_;
+  Options options_;
+  RunningCalls running_;
+  std::shared_ptr<Refusals> refusals_;
+  Derived derived_;
+  std::optional<boost::asio::thread_pool> opener_;  // Made when a vault must first be opened.
+};
+
+// The record of a call so far: who calls, and under which id.
+audit::Event event_of(const Caller& caller, const std::string& request_id);
+
+}  // namespace aivault::broker

@@ -1,0 +1,55 @@
+// Call: one request of a caller as a door hands it to the broker, and the answer as it streams
+// back. Every door (HTTP, later WebSocket and MCP) uses these.
+// Thread: the event loop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/result.h"
+#include "http/message.h"
+#include "protocol/envelope.h"
+#include "upstream/body_source.h"
+#include "vault/scope.h"
+
+namespace aivault::broker {
+
+// Who calls, as the kernel says. Decided once per connection.
+struct Caller {
+  std::int64_t uid = -1, pid = 0;
+  std::string user, exe, unit;
+  bool is_operator = false;
+};
+
+struct Call {
+  Caller caller;
+  std::string request_id;
+  protocol::Envelope envelope;
+  std::string workspace, group;          // As stated; judged by the broker (row 6).
+  std::optional<std::string> client_ip;  // Checked (row 2) and otherwise ignored.
+  std::optional<std::chrono::milliseconds> timeout;
+  bool complete_missing = false;              // x-aivault-complete: 1
+  upstream::BodySource* announced = nullptr;  // The bytes that follow the envelope; or nullptr.
+};
+
+// The sanitised, scrubbed answer. Destroying it before its end cancels the upstream exchange and
+// writes the end record.
+class Answer {
+ public:
+  virtual ~Answer() = default;
+  virtual int status() const = 0;
+  // Visible upstream headers, then x-aivault-capability, -credential, -method, -url.
+  virtual const http::Headers& headers() const = 0;
+  // Set when it is known to be right for the bytes that read() gives.
+  virtual std::optional<std::uint64_t> content_length() const = 0;
+  // 0: the valid end; by then the end record is on its way.
+  virtual boost::asio::awaitable<Result<std::size_t>> read(std::span<std::byte> into) = 0;
+};
+
+}  // namespace aivault::broker

@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "broker/broker_impl.h"
+#include "broker/completion.h"
+#include "registry/registry.h"
+
+namespace aivault::broker {
+namespace {
+
+using catalog::Credential;
+using catalog::Snapshot;
+
+UnixMs now() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+auto unknown_capability(std::string_view id) {
+  return fail(ErrorCode::capability_not_found,
+              "unknown_capability",
+              "capability not found: '" + quote_for_message(id) + "'");
+}
+
+tl::unexpected<Error> retired(const registry::Retired& entry) {
+  auto message = "capability '" + std::string(entry.id) + "' is retired";
+  if (!entry.reason.empty()) message += ": " + std::string(entry.reason);
+  for (const auto successor : entry.successors) {
+    message += "; use '" + std::string(successor) + "'";
+  }
+  return fail(ErrorCode::capability_not_found, "capability_retired", std::move(message));
+}
+
+Result<void> check_enabled(const Snapshot& snapshot, std::string_view capability) {
+  if (snapshot.is_refused(capability)) {
+    return vault_unavailable("row_integrity",
+                             "row integrity check failed: capabilities/" + std::string(capability) +
+                                 ": the record that limits it is refused");
+  }
+  if (snapshot.is_disabled(capability)) {
+    return policy_violation("capability_disabled", "capability is disabled");
+  }
+  return {};
+}
+
+bool covers(const registry::Capability& other, const policy::Approved& approved) {
+  const auto& path = approved.target().path();
+  const auto fits = [&](std::string_view host) {
+    return http::matches(host, approved.authority());
+  };
+  return std::ranges::any_of(other.hosts, fits) &&
+         registry::allows(other, approved.method(), path) && !registry::is_excluded(other, path);
+}
+
+// A disabled capability cannot be evaded by naming a wider one that covers the same call.
+Result<void> check_overlaps(const Snapshot& snapshot,
+                            const registry::Capability& chosen,
+                            const policy::Approved& approved) {
+  for (const auto& id : snapshot.disabled()) {
+    const auto* other = snapshot.find_capability(id);
+    if (other == nullptr || other->provider != chosen.provider) continue;
+    if (covers(*other, approved)) {
+      return policy_violation("capability_disabled",
+                              "capability is disabled: '" + id + "' covers this call");
+    }
+  }
+  return {};
+}
+
+Result<vault::Context> context_of(const Call& call) {
+  const bool stated = !call.workspace.empty() || !call.group.empty();
+  if (stated && !call.caller.is_operator) {
+    return policy_violation("context_not_allowed", "context not granted");
+  }
+  return vault::make_context(call.workspace, call.group);
+}
+
+policy::CallRequest request_of(const protocol::Envelope& envelope, const OutgoingBody& body) {
+  policy::CallRequest request;
+  request.method = envelope.method.value_or("");
+  request.path = envelope.path.value_or("");
+  request.headers = envelope.headers;
+  request.has_body = body.source != nullptr;
+  request.body_size = body.size;
+  request.multipart_content_type = body.multipart_content_type;
+  return request;
+}
+
+std::string without_query(std::string_view path) {
+  return std::string(trim(path.substr(0, path.find('?'))));
+}
+
+}  // namespace
+
+Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
+                                                    Call& call,
+                                                    audit::Event& event) {
+  auto& envelope = call.envelope;
+  event.method = to_upper(envelope.method.value_or(""));
+  event.path = without_query(envelope.path.value_or(""));
+  if (call.client_ip) TRY(check_client(*call.client_ip));
+  TRY_ASSIGN(auto snapshot, current_snapshot(vault));
+  TRY_ASSIGN(const auto* capability, find_capability(*snapshot, call, event));
+  if (call.complete_missing) {
+    TRY(complete(*capability, envelope));
+    event.method = to_upper(*envelope.method);
+    event.path = without_query(*envelope.path);
+  }
+  TRY_ASSIGN(auto context, context_of(call));
+  event.workspace_id = context.workspace;
+  event.group_id = context.group;
+
+  const CredentialWish wish{*capability, envelope.credential, context, now()};
+  if (envelope.credential) event.credential = *envelope.credential;
+  TRY_ASSIGN(const auto* credential,
+             find_credential(
+                 vault, candidates(*snapshot, capability->provider, envelope.credential), wish));
+  event.credential = credential->id;
+  if (!credential->secret_id) return vault_unavailable("secret_missing", "secret not found");
+  event.secret_id = credential->secret_id->str();
+
+  TRY_ASSIGN(auto body, make_body(std::move(envelope.body), call.announced));
+  auto limits = credential->policy;
+  if (options_.allow_non_default_ports) limits.allow_any_port = true;
+  TRY_ASSIGN(auto approved, policy::decide(*capability, limits, request_of(envelope, body)));
+  event.host = approved.authority().text();
+  event.path = approved.target().path();
+  TRY(check_overlaps(*snapshot, *capability, approved));
+  return Decision{std::move(snapshot),
+                  capability,
+                  credential,
+                  std::move(context),
+                  std::move(approved),
+                  std::move(body)};
+}
+
+Result<const registry::Capability*> Broker::Impl::find_capability(const Snapshot& snapshot,
+                                                                  const Call& call,
+                                                                  audit::Event& event) const {
+  const auto& id = call.envelope.capability;
+  const auto* capability = snapshot.find_capability(id);
+  if (capability == nullptr) {
+    if (const auto* gone = registry::find_retired(id)) return retired(*gone);
+    return unknown_capability(id);
+  }
+  event.capability = capability->id;
+  const bool needs_exact_grant = capability->emits || capability->is_explicit || capability->nested;
+  if (needs_exact_grant && !call.caller.is_operator) {
+    // Answers as if it did not exist; the record keeps the truth.
+    event.code = to_string(ErrorCode::policy_violation);
+    event.reason = "agent_not_granted";
+    return unknown_capability(id);
+  }
+  TRY(check_enabled(snapshot, capability->id));
+  return capability;
+}
+
+Result<std::shared_ptr<const Snapshot>> Broker::Impl::current_snapshot(vault::Vault& vault) {
+  TRY_ASSIGN(auto snapshot, catalog_.current(vault));
+  if (derived_.snapshot != snapshot) {
+    derived_ = {};
+    derived_.snapshot = snapshot;
+    for (const auto& credential : snapshot->credentials()) {
+      derived_.of_provider[credential.provider].push_back(&credential);
+    }
+  }
+  return snapshot;
+}
+
+std::vector<const Credential*> Broker::Impl::candidates(
+    const Snapshot& snapshot,
+    std::string_view provider,
+    const std::optional<std::string>& named) const {
+  if (named) {
+    const auto* found = snapshot.find_credential(*named);
+    return found != nullptr ? std::vector{found} : std::vector<const Credential*>();
+  }
+  const auto found = derived_.of_provider.find(provider);
+  return found != derived_.of_provider.end() ? found->second : std::vector<const Credential*>();
+}
+
+}  // namespace aivault::broker

@@ -1,0 +1,149 @@
+#include <algorithm>
+#include <utility>
+
+#include "auth/material.h"
+#include "auth/sign.h"
+#include "broker/broker_impl.h"
+#include "broker/relay.h"
+#include "broker/run_on.h"
+#include "policy/plan.h"
+#include "protocol/headers.h"
+
+namespace aivault::broker {
+namespace {
+
+namespace asio = boost::asio;
+
+upstream::Timeouts timeouts_of(const Call& call) {
+  upstream::Timeouts timeouts;
+  if (call.timeout) timeouts.total = std::max(*call.timeout, std::chrono::milliseconds(1));
+  return timeouts;
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::invoke(Call call) {
+  auto ticket = running_.begin(call.caller.uid);
+  auto event = event_of(call.caller, call.request_id);
+  event.capability = call.envelope.capability;
+
+  auto vault = co_await open_vault();
+  if (!vault) co_return fail(std::move(vault).error());
+  auto decision = decide(**vault, call, event);
+  if (decision) {
+    if (auto room = check_room(ticket); !room) decision = fail(std::move(room).error());
+  }
+  if (decision && !decision->body.source) {
+    auto ended = co_await expect_end(call.announced);
+    if (!ended) decision = fail(std::move(ended).error());
+  }
+  if (!decision) {
+    note_refusal(*vault, std::move(event), decision.error());
+    co_return fail(std::move(decision).error());
+  }
+  co_return co_await carry_out(
+      *vault, call, *std::move(decision), std::move(event), std::move(ticket));
+}
+
+asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
+    const VaultPtr& vault,
+    const Call& call,
+    Decision decision,
+    audit::Event event,
+    RunningCalls::Ticket ticket) {
+  const auto& credential = *decision.credential;
+  policy::PlanOptions plan_options;
+  plan_options.version = options_.version;
+  auto planned = policy::plan(std::move(decision.approved), std::move(plan_options));
+
+  // The record comes first: what is not recorded is not done.
+  event.outcome = "started";
+  EndRecord record(vault, event);
+  auto started = co_await write_record(vault, event);
+  if (!started) {
+    record.forget();
+    co_return fail(ErrorCode::vault_unavailable, "audit_unavailable", "audit log unavailable");
+  }
+
+  const auto sent = [&decision] {
+    const bool has_body = decision.body.source != nullptr;
+    return EndRecord::Bytes{has_body ? decision.body.source->taken() : 0, 0};
+  };
+  auto secret = vault->open_secret(*credential.secret_id, decision.context, opener_of(credential));
+  if (!secret) {
+    record.error(secret.error(), {});
+    co_return fail(std::move(secret).error());
+  }
+  auto forms = scrub_forms(credential, *secret);
+  if (!forms) {
+    record.error(forms.error(), {});
+    co_return fail(std::move(forms).error());
+  }
+  http::Headers own_headers;
+  own_headers.push_back({std::string(protocol::kCapability), std::string(decision.capability->id)});
+  own_headers.push_back({std::string(protocol::kCredential), credential.id});
+  own_headers.push_back({std::string(protocol::kMethod), planned.method()});
+  own_headers.push_back(
+      {std::string(protocol::kUrl), policy::redacted_url(planned, credential.policy.auth)});
+  auto request = auth::sign(std::move(planned), credential.policy.auth, secret->value);
+  if (!request) {
+    record.error(request.error(), {});
+    co_return fail(std::move(request).error());
+  }
+  upstream::Destination destination;
+  destination.pool_key = credential.id + ' ' + credential.secret_id->str() + ' ' +
+                         std::to_string(secret->record.value_version) + ' ' +
+                         std::to_string(call.caller.uid);
+  destination.extra_ca_pem = credential.tls_ca_pem;
+  secret->value = Secret();  // The request holds the only copy from here on.
+
+  auto exchange = co_await client_.send(
+      *std::move(request), std::move(destination), decision.body.source.get(), timeouts_of(call));
+  if (!exchange) {
+    record.error(exchange.error(), sent());
+    co_return fail(std::move(exchange).error());
+  }
+  Relay::Scrubbing scrubbing;
+  scrubbing.forms = *std::move(forms);
+  scrubbing.bodies = !options_.secret_echo;
+  auto relay = std::make_unique<Relay>(*std::move(exchange),
+                                       credential.policy.auth,
+                                       std::move(scrubbing),
+                                       std::move(own_headers),
+                                       std::move(record),
+                                       std::move(ticket));
+  CO_TRY(co_await relay->take_small_body());
+  co_return relay;
+}
+
+asio::awaitable<Result<VaultPtr>> Broker::Impl::open_vault() {
+  if (auto open = slot_.peek()) co_return open;
+  if (!opener_) opener_.emplace(1);
+  auto open = [&slot = slot_] { return slot.get_or_create(); };
+  co_return co_await run_on(opener_->get_executor(), std::move(open));
+}
+
+Result<void> Broker::Impl::check_room(const RunningCalls::Ticket& ticket) const {
+  const bool room = running_.running() <= options_.max_calls &&
+                    ticket.running_of_caller() <= options_.max_calls_per_uid;
+  if (room) return {};
+  return fail(
+      Error{ErrorCode::policy_violation, "concurrency_limit", "too many concurrent requests", 1});
+}
+
+Result<std::shared_ptr<const policy::ScrubForms>> Broker::Impl::scrub_forms(
+    const catalog::Credential& credential, const vault::OpenedSecret& secret) {
+  const auto key = credential.id + ' ' + secret.record.id.str() + ' ' +
+                   std::to_string(secret.record.value_version);
+  auto& kept = derived_.scrub_forms;
+  if (const auto found = kept.find(key); found != kept.end()) return found->second;
+  TRY_ASSIGN(auto values,
+             auth::secret_set(credential.policy.auth, secret.value, credential.public_fields));
+  constexpr std::size_t kMaxKept = 64;  // Each lives in locked memory.
+  if (kept.size() >= kMaxKept) kept.clear();
+  auto forms = policy::ScrubForms::of(values);
+  kept.emplace(key, forms);
+  return forms;
+}
+
+}  // namespace aivault::broker

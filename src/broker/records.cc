@@ -1,0 +1,147 @@
+#include "broker/records.h"
+
+#include <utility>
+#include <vector>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "broker/run_on.h"
+
+namespace aivault::broker {
+namespace {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kWindow = std::chrono::seconds(1);
+constexpr std::size_t kMaxKinds = 10;  // Records of refusals a second and uid.
+
+std::int64_t signed_count(std::uint64_t bytes) { return static_cast<std::int64_t>(bytes); }
+
+}  // namespace
+
+asio::awaitable<Result<void>> write_record(VaultPtr vault, audit::Event event) {
+  auto initiate = [vault = std::move(vault), event = std::move(event)](auto handler) mutable {
+    auto home = kept_busy(asio::get_associated_executor(handler));
+    // The vault wants a function that can be copied; a handler cannot be.
+    auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
+    auto done = [waiting, home](Result<void> result) {
+      auto resume = [waiting, result = std::move(result)]() mutable {
+        auto handler_of_loop = std::move(*waiting);
+        handler_of_loop(std::move(result));
+      };
+      asio::post(home, std::move(resume));
+    };
+    vault->record(std::move(event), std::move(done));
+  };
+  const auto token = asio::use_awaitable;
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<void>)>(
+      std::move(initiate), token);
+}
+
+EndRecord::EndRecord(VaultPtr vault, audit::Event event)
+    : vault_(std::move(vault)), event_(std::move(event)), started_(Clock::now()) {}
+
+EndRecord::~EndRecord() {
+  if (!vault_) return;
+  event_.outcome = "error";
+  event_.note = "cancelled by caller";
+  write(std::move(event_));
+}
+
+void EndRecord::ok(int status, Bytes bytes) {
+  if (!vault_) return;
+  bytes_ = bytes;
+  event_.outcome = "ok";
+  event_.status = status;
+  write(std::move(event_));
+}
+
+void EndRecord::error(const Error& why, Bytes bytes) {
+  if (!vault_) return;
+  bytes_ = bytes;
+  event_.outcome = "error";
+  event_.code = to_string(why.code);
+  event_.reason = why.reason;
+  write(std::move(event_));
+}
+
+void EndRecord::forget() { vault_.reset(); }
+
+void EndRecord::write(audit::Event event) {
+  const auto took = Clock::now() - started_;
+  event.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  event.request_bytes = signed_count(bytes_.request);
+  event.response_bytes = signed_count(bytes_.response);
+  // A record that cannot be written now stays with the vault, which then refuses new calls.
+  const auto vault = std::exchange(vault_, nullptr);
+  vault->record(std::move(event), [](const Result<void>&) {});
+}
+
+void Refusals::note(VaultPtr vault, audit::Event event, const std::string& key) {
+  if (!vault) return;
+  const auto uid = event.uid.value_or(-1);
+  auto [found, is_new] = windows_.try_emplace(uid);
+  auto& window = found->second;
+  if (is_new) window.ends = Clock::now() + kWindow;
+  event.outcome = "denied";
+  if (const auto known = window.kinds.find(key); known != window.kinds.end()) {
+    ++known->second.count;
+  } else if (window.kinds.size() < kMaxKinds) {
+    window.kinds.emplace(key, Held{std::move(vault), std::move(event), 1});
+  } else if (window.others) {
+    ++window.others->count;
+  } else {
+    audit::Event others;
+    others.kind = event.kind;
+    others.outcome = event.outcome;
+    others.actor = std::move(event.actor);
+    others.uid = event.uid;
+    others.user = std::move(event.user);
+    others.note = "further refusals within one second";
+    window.others = Held{std::move(vault), std::move(others), 1};
+  }
+  arm();
+}
+
+void Refusals::settle() {
+  for (auto& [uid, window] : windows_) write(window);
+  windows_.clear();
+  timer_.cancel();
+  armed_ = false;
+}
+
+void Refusals::write(Window& window) {
+  const auto write_one = [](Held& held, bool always_counted) {
+    if (held.count > 1 || always_counted) held.event.count = held.count;
+    held.vault->record(std::move(held.event), [](const Result<void>&) {});
+  };
+  for (auto& [key, held] : window.kinds) write_one(held, false);
+  if (window.others) write_one(*window.others, true);
+}
+
+void Refusals::arm() {
+  if (armed_) return;
+  armed_ = true;
+  timer_.expires_after(kWindow);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    if (const auto self = weak.lock(); self && !error) self->ring();
+  });
+}
+
+void Refusals::ring() {
+  armed_ = false;
+  const auto now = Clock::now();
+  for (auto at = windows_.begin(); at != windows_.end();) {
+    if (at->second.ends > now) {
+      ++at;
+      continue;
+    }
+    write(at->second);
+    at = windows_.erase(at);
+  }
+  if (!windows_.empty()) arm();
+}
+
+}  // namespace aivault::broker

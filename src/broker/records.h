@@ -1,0 +1,82 @@
+// Records: the audit records of calls: one before, one after, and refusals, of which identical ones
+// within a second are one record with a count, and no caller causes more than ten a second.
+// Thread: the event loop. Errors: vault_unavailable audit_unavailable.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "audit/event.h"
+#include "base/result.h"
+#include "vault/vault.h"
+
+namespace aivault::broker {
+
+using VaultPtr = std::shared_ptr<vault::Vault>;
+
+// Ends when the record is written, or cannot be.
+boost::asio::awaitable<Result<void>> write_record(VaultPtr vault, audit::Event event);
+
+// The end record of one call that was started: written once, whatever happens to the call.
+class EndRecord {
+ public:
+  EndRecord(VaultPtr vault, audit::Event event);
+  EndRecord(EndRecord&&) noexcept = default;
+  EndRecord& operator=(EndRecord&&) = delete;
+  ~EndRecord();  // Not written by then: the caller has left.
+
+  struct Bytes {
+    std::uint64_t request = 0, response = 0;
+  };
+  void ok(int status, Bytes bytes);
+  void error(const Error& why, Bytes bytes);
+  void forget();  // There is no start record.
+  void note_progress(Bytes bytes) { bytes_ = bytes; }
+
+ private:
+  void write(audit::Event event);
+
+  VaultPtr vault_;  // Empty once it is written.
+  audit::Event event_;
+  std::chrono::steady_clock::time_point started_;
+  Bytes bytes_;
+};
+
+class Refusals : public std::enable_shared_from_this<Refusals> {
+ public:
+  explicit Refusals(const boost::asio::any_io_executor& executor) : timer_(executor) {}
+
+  // `event` has everything but outcome and count. `key`: what makes refusals of one uid identical.
+  void note(VaultPtr vault, audit::Event event, const std::string& key);
+  void settle();  // Hands what is held to the vault now.
+
+ private:
+  struct Held {
+    VaultPtr vault;
+    audit::Event event;
+    std::int64_t count = 1;
+  };
+  // One second of one uid.
+  struct Window {
+    std::chrono::steady_clock::time_point ends;
+    std::unordered_map<std::string, Held> kinds;
+    std::optional<Held> others;  // Beyond the number of kinds that get a record each.
+  };
+  void write(Window& window);
+  void arm();
+  void ring();
+
+  boost::asio::steady_timer timer_;
+  bool armed_ = false;
+  std::unordered_map<std::int64_t, Window> windows_;
+};
+
+}  // namespace aivault::broker

@@ -1,0 +1,133 @@
+#include "broker/records.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "testing/run_async.h"
+
+namespace aivault::broker {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Keeps what is recorded; answers from another thread, as the real one does.
+class RecordingVault final : public vault::Vault {
+ public:
+  std::vector<audit::Event> events;
+  bool writable = true;
+
+  void record(audit::Event event, Recorded done) override {
+    if (writable) events.push_back(std::move(event));
+    std::thread([done = std::move(done), fine = writable] {
+      if (fine) return done({});
+      done(vault_unavailable("audit_unavailable", "audit log unavailable"));
+    }).join();
+  }
+  vault::Status status() override { return {}; }
+  std::vector<vault::Problem> problems() override { return {}; }
+  const std::string& root() const override { return root_; }
+  Result<std::int64_t> change_counter() override { return 0; }
+  Result<void> read(const std::function<Result<void>(vault::Reader&)>&) override { return {}; }
+  Result<void> change(const std::function<Result<void>(vault::Change&)>&) override { return {}; }
+  Result<vault::OpenedSecret> open_secret(const SecretId&,
+                                          const vault::Context&,
+                                          vault::Opener) override {
+    return vault_unavailable("secret_missing", "secret not found");
+  }
+  void flush() override {}
+  Result<audit::Verification> verify_audit(const std::optional<audit::Head>&) override {
+    return audit::Verification();
+  }
+  std::vector<Check> examine() override { return {}; }
+
+ private:
+  std::string root_;
+};
+
+audit::Event event_of_uid(std::int64_t uid, const std::string& capability = "a/b") {
+  audit::Event event;
+  event.kind = "capability.invoke";
+  event.uid = uid;
+  event.capability = capability;
+  return event;
+}
+
+TEST(WriteRecord, WaitsForTheVaultAndSaysWhatItSays) {
+  boost::asio::io_context loop;
+  const auto vault = std::make_shared<RecordingVault>();
+  EXPECT_TRUE(testing::run_async(loop, write_record(vault, event_of_uid(1))));
+  EXPECT_EQ(vault->events.size(), 1U);
+  vault->writable = false;
+  const auto refused = testing::run_async(loop, write_record(vault, event_of_uid(1)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "audit_unavailable");
+}
+
+TEST(EndRecord, IsWrittenExactlyOnce) {
+  const auto vault = std::make_shared<RecordingVault>();
+  {
+    EndRecord record(vault, event_of_uid(1));
+    EndRecord moved(std::move(record));
+    moved.ok(200, {3, 4});
+    moved.error(Error{ErrorCode::upstream_unreachable, "tls", "", 0}, {});
+  }
+  ASSERT_EQ(vault->events.size(), 1U);
+  EXPECT_EQ(vault->events[0].outcome, "ok");
+  EXPECT_EQ(vault->events[0].status, 200);
+  EXPECT_EQ(vault->events[0].request_bytes, 3);
+  EXPECT_EQ(vault->events[0].response_bytes, 4);
+  EXPECT_GE(vault->events[0].duration_ms, 0);
+}
+
+TEST(EndRecord, OfACallThatIsDroppedSaysSo) {
+  const auto vault = std::make_shared<RecordingVault>();
+  {
+    const EndRecord record(vault, event_of_uid(1));
+  }
+  ASSERT_EQ(vault->events.size(), 1U);
+  EXPECT_EQ(vault->events[0].outcome, "error");
+  EXPECT_EQ(vault->events[0].note, "cancelled by caller");
+  {
+    EndRecord record(vault, event_of_uid(1));
+    record.forget();
+  }
+  EXPECT_EQ(vault->events.size(), 1U);
+}
+
+TEST(Refusals, AreOneRecordWithACountWithinASecond) {
+  boost::asio::io_context loop;
+  const auto vault = std::make_shared<RecordingVault>();
+  const auto refusals = std::make_shared<Refusals>(loop.get_executor());
+  for (int i = 0; i < 5; ++i) refusals->note(vault, event_of_uid(1), "same");
+  refusals->note(vault, event_of_uid(1), "other");
+  refusals->note(vault, event_of_uid(2), "same");
+  EXPECT_TRUE(vault->events.empty());
+  loop.run_for(1500ms);
+  ASSERT_EQ(vault->events.size(), 3U);
+  int counted = 0;
+  for (const auto& event : vault->events) {
+    EXPECT_EQ(event.outcome, "denied");
+    if (!event.count) continue;
+    ++counted;
+    EXPECT_EQ(event.count, 5);
+    EXPECT_EQ(event.uid, 1);
+  }
+  EXPECT_EQ(counted, 1);
+}
+
+TEST(Refusals, OfOneCallerMakeNoMoreThanTenRecordsASecondAndACount) {
+  boost::asio::io_context loop;
+  const auto vault = std::make_shared<RecordingVault>();
+  const auto refusals = std::make_shared<Refusals>(loop.get_executor());
+  for (int i = 0; i < 1000; ++i) refusals->note(vault, event_of_uid(1), std::to_string(i));
+  refusals->settle();
+  ASSERT_EQ(vault->events.size(), 11U);
+  EXPECT_EQ(vault->events.back().count, 990);
+  EXPECT_TRUE(vault->events.back().capability.empty());
+  refusals->settle();
+  EXPECT_EQ(vault->events.size(), 11U);
+}
+
+}  // namespace
+}  // namespace aivault::broker
