@@ -13,37 +13,61 @@ namespace aivault::policy {
 namespace {
 
 // Servers, proxies and frameworks let these replace the method, path or host that we checked.
-constexpr std::array<std::string_view, 20> kOverrides = {
-    "x-http-method-override", "x-http-method",
-    "x-method-override",      "x-method",
-    "x-original-method",      "x-original-url",
-    "x-original-uri",         "x-original-host",
-    "x-rewrite-url",          "x-rewrite-uri",
-    "x-override-url",         "x-http-path-override",
-    "x-http-host-override",   "x-host",
-    "x-forwarded-uri",        "x-forwarded-url",
-    "x-forwarded-path",       "x-forwarded-prefix",
-    "x-envoy-original-path",  "x-forwarded-method"};
+constexpr auto kOverrides = std::to_array<std::string_view>({"x-http-method-override",
+                                                             "x-http-method",
+                                                             "x-method-override",
+                                                             "x-method",
+                                                             "x-original-method",
+                                                             "x-original-url",
+                                                             "x-original-uri",
+                                                             "x-original-host",
+                                                             "x-rewrite-url",
+                                                             "x-rewrite-uri",
+                                                             "x-override-url",
+                                                             "x-request-uri",
+                                                             "x-http-path-override",
+                                                             "x-http-host-override",
+                                                             "x-host",
+                                                             "x-forwarded-uri",
+                                                             "x-forwarded-url",
+                                                             "x-forwarded-path",
+                                                             "x-forwarded-prefix",
+                                                             "x-forwarded-method",
+                                                             "x-envoy-original-path"});
 
 // Names with which one key acts for another account, project or user.
-constexpr std::array<std::string_view, 11> kAccountSelectors = {"openai-organization",
-                                                                "openai-project",
-                                                                "stripe-account",
-                                                                "stripe-context",
-                                                                "x-goog-user-project",
-                                                                "harvest-account-id",
-                                                                "xero-tenant-id",
-                                                                "x-vault-namespace",
-                                                                "sudo",
-                                                                "impersonate-user",
-                                                                "impersonate-group"};
+constexpr auto kAccountSelectors = std::to_array<std::string_view>({"openai-organization",
+                                                                    "openai-project",
+                                                                    "anthropic-organization",
+                                                                    "stripe-account",
+                                                                    "stripe-context",
+                                                                    "x-goog-user-project",
+                                                                    "harvest-account-id",
+                                                                    "xero-tenant-id",
+                                                                    "x-vault-namespace",
+                                                                    "x-account",
+                                                                    "x-account-id",
+                                                                    "x-organization",
+                                                                    "x-organization-id",
+                                                                    "x-org-id",
+                                                                    "x-tenant",
+                                                                    "x-tenant-id",
+                                                                    "x-project-id",
+                                                                    "x-team-id",
+                                                                    "x-workspace-id",
+                                                                    "x-user-id",
+                                                                    "on-behalf-of",
+                                                                    "x-on-behalf-of",
+                                                                    "x-impersonate",
+                                                                    "x-impersonate-user",
+                                                                    "impersonate-user",
+                                                                    "impersonate-group",
+                                                                    "sudo",
+                                                                    "x-sudo"});
 
 constexpr std::array<std::string_view, 3> kReplaced = {"accept-encoding", "range", "if-range"};
 
 bool holds(std::span<const std::string_view> names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
-bool holds(std::span<const std::string> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
@@ -52,6 +76,11 @@ std::string comparable(std::string_view name) {
   std::string out = to_lower(trim(name));
   std::ranges::replace(out, '_', '-');
   return out;
+}
+
+bool holds_alike(std::span<const std::string> names, std::string_view compared) {
+  return std::ranges::any_of(names,
+                             [&](const std::string& name) { return comparable(name) == compared; });
 }
 
 std::vector<std::string> names_in_connection(const http::Headers& headers) {
@@ -65,10 +94,10 @@ std::vector<std::string> names_in_connection(const http::Headers& headers) {
 
 bool is_refused(const std::string& name, const CredentialPolicy& credential) {
   if (holds(kOverrides, name) || registry::is_credential_header(name) ||
-      holds(registry::managed_headers(credential.auth), name)) {
+      holds_alike(registry::managed_headers(credential.auth), name)) {
     return true;
   }
-  if (holds(credential.request_headers, name)) return false;
+  if (holds_alike(credential.request_headers, name)) return false;
   return holds(registry::injected_headers(), name) || holds(kAccountSelectors, name) ||
          name.starts_with("x-amz-");
 }
@@ -99,13 +128,13 @@ Result<http::Headers> keep_caller_headers(const http::Headers& headers,
     }
     const std::string compared = comparable(name);
     const bool overrides = holds(kOverrides, compared);
-    if (!overrides && (registry::is_broker_header(compared) || holds(hop_by_hop, compared))) {
+    if (!overrides && (registry::is_broker_header(compared) || holds_alike(hop_by_hop, compared))) {
       continue;
     }
     if (is_refused(compared, credential)) {
       return refuse("auth_header_rejected", "caller-supplied auth headers are not allowed", name);
     }
-    if (holds(seen, compared)) {
+    if (holds_alike(seen, compared)) {
       return refuse("duplicate_header", "duplicate headers are not allowed", name);
     }
     seen.push_back(compared);

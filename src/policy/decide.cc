@@ -8,6 +8,7 @@
 #include "policy/managed_parameters.h"
 #include "policy/path_template.h"
 #include "registry/header_names.h"
+#include "registry/pattern.h"
 #include "registry/registry.h"
 
 namespace aivault::policy {
@@ -26,10 +27,20 @@ Result<std::string> check_method(const registry::Capability& capability, std::st
   return method;
 }
 
+// What no call with a credential of the provider reaches, whatever its capability says.
+bool is_never(const registry::Capability& capability, std::string_view path) {
+  const auto* provider = registry::find_provider(capability.provider);
+  if (provider == nullptr || provider->never.empty()) return false;
+  const registry::WidePath wide(path);
+  return std::ranges::any_of(provider->never,
+                             [&](std::string_view pattern) { return wide.matches(pattern); });
+}
+
 Result<void> check_path(const registry::Capability& capability,
                         std::string_view method,
                         std::string_view path) {
-  if (!registry::allows(capability, method, path) || registry::is_excluded(capability, path)) {
+  if (!registry::allows(capability, method, path) || registry::is_excluded(capability, path) ||
+      is_never(capability, path)) {
     return policy_violation("path_not_allowed", "path not allowed by capability");
   }
   return {};

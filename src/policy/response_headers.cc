@@ -11,23 +11,29 @@
 namespace aivault::policy {
 namespace {
 
-constexpr std::array<std::string_view, 17> kHidden = {"set-cookie",
-                                                      "set-cookie2",
-                                                      "www-authenticate",
-                                                      "proxy-authenticate",
-                                                      "authorization",
-                                                      "proxy-authorization",
-                                                      "authentication-info",
-                                                      "proxy-authentication-info",
-                                                      "x-auth-token",
-                                                      "x-access-token",
-                                                      "x-csrf-token",
-                                                      "x-xsrf-token",
-                                                      "x-amz-security-token",
-                                                      "alt-svc",
-                                                      "clear-site-data",
-                                                      "nel",
-                                                      "report-to"};
+constexpr std::array<std::string_view, 21> kHidden = {
+    "set-cookie",
+    "set-cookie2",
+    "www-authenticate",
+    "proxy-authenticate",
+    "authorization",
+    "proxy-authorization",
+    "authentication-info",
+    "proxy-authentication-info",
+    "x-auth-token",
+    "x-access-token",
+    "x-csrf-token",
+    "x-xsrf-token",
+    "x-amz-security-token",
+    "alt-svc",
+    "clear-site-data",
+    "nel",
+    "report-to",
+    // True only of bytes that nobody has scrubbed, which is not known yet.
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest"};
 
 std::vector<std::string> hidden_by_answer(const http::Headers& upstream,
                                           const registry::AuthSpec& auth) {
