@@ -1,41 +1,38 @@
-// Fields: the named strings inside a secret, and templates filled with them. Values stay in
-// guarded memory all the way.
-// Thread: any. Errors: vault_unavailable secret_malformed, policy_violation auth_config; texts
-// never quote a secret.
+// Fields: the named strings of a secret that is a JSON object, nested names joined by dots.
+// Thread: one object belongs to one thread at a time. Errors: as the caller words them.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "base/result.h"
 #include "base/secret.h"
+#include "json/value.h"
+#include "json/wiping_memory.h"
 
 namespace aivault::auth {
 
-struct Field {
-  std::string name;  // "username", or dotted for nested ones: "tokens.access".
-  Secret value;
+class Fields {
+ public:
+  // Other leaves than strings are left out. nullopt: no JSON object, no string in it, a name that
+  // occurs twice, or more than 256 fields.
+  static std::optional<Fields> parse(std::string_view json_text);
+  static Fields of(std::vector<std::pair<std::string, std::string_view>> fields);
+
+  // The view lives as long as this object, or as what of() was given.
+  std::optional<std::string_view> find(std::string_view name) const;
+  const std::vector<std::pair<std::string, std::string_view>>& all() const { return fields_; }
+
+ private:
+  Fields() = default;
+  bool collect(const json::Value& object, const std::string& prefix);
+
+  std::unique_ptr<json::WipingMemory> memory_;  // Outlives the document.
+  std::unique_ptr<json::Value> document_;
+  std::vector<std::pair<std::string, std::string_view>> fields_;  // Unique names.
 };
-using Fields = std::vector<Field>;
-
-tl::unexpected<Error> malformed(std::string message);  // vault_unavailable secret_malformed
-
-// The string leaves of a JSON object, names trimmed, other leaves ignored. `what` goes before the
-// messages: "basic secret". At most 256 fields.
-Result<Fields> parse_fields(const Secret& secret, std::string_view what);
-const Secret* find(const Fields& fields, std::string_view name);
-
-// `{{ name }}` filled from the fields; what they put in is not looked at again.
-Result<Secret> render(std::string_view text, const Fields& fields);
-// Every "{{secret}}" replaced by the one text; other braces are literal.
-Secret render_secret(std::string_view text, const Secret& secret);
-
-bool is_utf8(const Secret& secret);
-bool is_json_object(const Secret& secret);  // Begins with '{', white space aside.
-bool is_header_value(const Secret& secret);
-Secret percent_encoded(const Secret& secret);  // RFC 3986 unreserved bytes stay.
-Secret base64_of(const Secret& secret);
-Secret json_string(const Secret& secret);  // With its quotes.
 
 }  // namespace aivault::auth

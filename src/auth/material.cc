@@ -2,21 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
-#include "auth/basic.h"
-#include "auth/fields.h"
 #include "auth/injection.h"
 #include "base/reveal.h"
 #include "base/text.h"
-#include "registry/template.h"
 
 namespace aivault::auth {
 namespace {
 
-// Fields that name an account and prove nothing, in the spelling without '_' and '-'.
+// Names of fields that are no secrets at any vendor; compared without case, '_' and '-'.
 constexpr std::array<std::string_view, 14> kPublicByNature = {"username",
                                                               "user",
+                                                              "email",
                                                               "clientid",
                                                               "appid",
                                                               "installationid",
@@ -25,70 +22,96 @@ constexpr std::array<std::string_view, 14> kPublicByNature = {"username",
                                                               "accesskeyid",
                                                               "keyid",
                                                               "region",
-                                                              "email",
-                                                              "endpoint",
+                                                              "scope",
                                                               "scopes",
-                                                              "scope"};
+                                                              "endpoint"};
 
-bool is_public(std::string_view name, std::span<const std::string> listed) {
-  if (std::ranges::find(listed, name) != listed.end()) return true;
-  const auto dot = name.rfind('.');
-  std::string plain = to_lower(dot == std::string_view::npos ? name : name.substr(dot + 1));
+constexpr std::size_t kShortestSecret = 6;  // In bytes; what is shorter is not scrubbed.
+
+bool is_public(const std::string& name, std::span<const std::string> public_fields) {
+  if (std::ranges::find(public_fields, name) != public_fields.end()) return true;
+  std::string plain = to_lower(name.substr(name.rfind('.') + 1));
   std::erase_if(plain, [](char c) { return c == '_' || c == '-'; });
   return std::ranges::find(kPublicByNature, plain) != kPublicByNature.end();
 }
 
-std::vector<Secret> one(Secret value) {
-  std::vector<Secret> set;
-  set.push_back(std::move(value));
-  return set;
-}
-
 Result<std::vector<Secret>> basic_set(const registry::BasicAuth& auth,
-                                      const Secret& secret,
+                                      std::string_view secret,
                                       std::span<const std::string> public_fields) {
-  TRY_ASSIGN(auto pair, basic_pair(auth, secret));
-  auto set = one(pair.joined());
-  if (auth.templated) {
-    TRY_ASSIGN(auto fields, basic_fields(secret));
-    for (auto& field : fields) {
-      if (!is_public(field.name, public_fields)) set.push_back(std::move(field.value));
+  TRY_ASSIGN(const auto material, basic_material(auth, secret));
+  std::vector<Secret> values;
+  bool any_secret = false;  // Long enough for one.
+  for (const auto& [name, value] : material.fields.all()) {
+    if (value.empty() || is_public(name, public_fields)) continue;
+    values.push_back(Secret::copy_of(value));
+    any_secret = any_secret || value.size() >= kShortestSecret;
+  }
+  if (!any_secret) {
+    values.clear();
+    // A user name without a real password is the key itself.
+    for (const auto& [name, value] : material.fields.all()) {
+      values.push_back(Secret::copy_of(value));
     }
   }
-  set.push_back(std::move(pair.password));
-  return set;
+  Parts pair = material.username;
+  pair.emplace_back(":");
+  pair.insert(pair.end(), material.password.begin(), material.password.end());
+  values.push_back(Secret::join(pair));
+  return values;
+}
+
+void append_escaped(std::string_view text, std::vector<std::string_view>& parts) {
+  constexpr std::array<std::string_view, 32> kControls = {
+      "\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007",
+      "\\u0008", "\\u0009", "\\u000a", "\\u000b", "\\u000c", "\\u000d", "\\u000e", "\\u000f",
+      "\\u0010", "\\u0011", "\\u0012", "\\u0013", "\\u0014", "\\u0015", "\\u0016", "\\u0017",
+      "\\u0018", "\\u0019", "\\u001a", "\\u001b", "\\u001c", "\\u001d", "\\u001e", "\\u001f"};
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto value = static_cast<unsigned char>(text[i]);
+    std::string_view escape;
+    if (value < 0x20) escape = kControls[value];
+    if (value == '"') escape = "\\\"";
+    if (value == '\\') escape = "\\\\";
+    if (escape.empty()) continue;
+    parts.push_back(text.substr(begin, i - begin));
+    parts.push_back(escape);
+    begin = i + 1;
+  }
+  parts.push_back(text.substr(begin));
 }
 
 }  // namespace
 
 Result<void> check_material(const registry::AuthSpec& auth, const Secret& secret) {
-  TRY_ASSIGN(const auto injection, inject(auth, secret));
-  (void)injection;
+  TRY(make_injection(auth, secret));
   return {};
 }
 
 Result<std::vector<Secret>> secret_set(const registry::AuthSpec& auth,
                                        const Secret& secret,
                                        std::span<const std::string> public_fields) {
+  TRY_ASSIGN(const auto text, secret_text(auth, secret));
   if (const auto* basic = std::get_if<registry::BasicAuth>(&auth)) {
-    return basic_set(*basic, secret, public_fields);
+    return basic_set(*basic, text, public_fields);
   }
-  return one(secret.clone());
+  std::vector<Secret> values;
+  values.push_back(secret.clone());
+  return values;
 }
 
 Result<Secret> compose(std::span<const NamedSecret> members) {
-  std::vector<Secret> texts;
-  for (const auto& member : members) {
-    if (!is_utf8(*member.value)) return malformed("secret must be utf-8");
-    texts.push_back(json_string(Secret::copy_of(member.name)));
-    texts.push_back(json_string(*member.value));
-  }
   std::vector<std::string_view> parts = {"{"};
-  for (std::size_t i = 0; i < texts.size(); i += 2) {
-    if (i > 0) parts.emplace_back(",");
-    parts.push_back(texts[i].text(Reveal{}));
-    parts.emplace_back(":");
-    parts.push_back(texts[i + 1].text(Reveal{}));
+  for (const auto& member : members) {
+    const auto value = member.value->text(Reveal());
+    if (!is_valid_utf8(member.name) || !is_valid_utf8(value)) {
+      return vault_unavailable("secret_malformed", "secret must be utf-8");
+    }
+    parts.emplace_back(parts.size() == 1 ? "\"" : ",\"");
+    append_escaped(member.name, parts);
+    parts.emplace_back("\":\"");
+    append_escaped(value, parts);
+    parts.emplace_back("\"");
   }
   parts.emplace_back("}");
   return Secret::join(parts);
