@@ -206,6 +206,18 @@ TEST_F(Capabilities, ThatAreRetiredStayDescribable) {
   }
 }
 
+TEST_F(Capabilities, ThatWereTamperedWithCanOnlyBeDeleted) {
+  make_items();
+  tamper(R"(["/v1/items"])", R"(["/v1/admin"])");
+  EXPECT_TRUE(snapshot()->is_refused("acme/items"));
+  EXPECT_EQ(refusal("GET", "/aivault/capabilities/acme%2Fitems"),
+            "capability 'acme/items' not found");
+  EXPECT_EQ(refused(R"("id":"acme/items")"), "capability 'acme/items' already exists");
+  EXPECT_EQ(ok("DELETE", "/aivault/capabilities/acme%2Fitems"),
+            R"({"id":"acme/items","removedCapability":true,"removedPolicy":false})");
+  make_items();
+}
+
 TEST_F(Capabilities, AreRecordedInTheAudit) {
   make_items();
   ok("POST", "/aivault/capabilities/acme%2Fitems/disable");

@@ -219,6 +219,25 @@ TEST_F(Credentials, OfPostgresHaveAPolicyMode) {
   EXPECT_EQ(state("pg"), CredentialState::ready);
 }
 
+TEST_F(Credentials, ThatWereTamperedWithCanOnlyBeDeleted) {
+  const auto secret = make_secret("A", "a-long-enough-value");
+  make_custom("acme", secret);
+  tamper(R"(["api.acme.test"])", R"(["api.evil.test"])");
+  EXPECT_EQ(ok("GET", "/aivault/credentials"), R"({"items":[],"next":null})");
+  const auto status = ok("GET", "/aivault/status");
+  EXPECT_NE(status.find(R"("id":"acme","kind":"credential","message":"row integrity check failed)"),
+            std::string::npos)
+      << status;
+  for (const auto& sentence : {refusal("GET", "/aivault/credentials/acme"),
+                               refusal("POST", "/aivault/credentials/acme/enable")}) {
+    EXPECT_NE(sentence.find("row integrity check failed"), std::string::npos) << sentence;
+  }
+  EXPECT_EQ(refused(R"("id":"acme")"), "credential 'acme' already exists");
+  EXPECT_EQ(ok("DELETE", "/aivault/credentials/acme"), R"({"id":"acme","removed":true})");
+  make_custom("acme", secret);
+  EXPECT_EQ(state("acme"), CredentialState::ready);
+}
+
 TEST_F(Credentials, AreRecordedInTheAudit) {
   make_custom("acme", make_secret("A", "a-long-enough-value"));
   ok("POST", "/aivault/credentials/acme/disable");

@@ -17,7 +17,7 @@ namespace aivault::admin {
 // Facts about the process that the daemon knows; constant after start unless a function.
 struct DaemonFacts {
   std::string version;
-  std::string socket;                // Operator socket; empty in a private child.
+  std::string socket;  // Operator socket; empty in a private child.
   std::int64_t pid = 0, uid = 0;
   bool shared = false, autostarted = false, private_child = false;
   bool memory_locked = false;

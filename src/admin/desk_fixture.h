@@ -35,6 +35,8 @@ class DeskFixture : public ::testing::Test {
   // {"id":"acme","provider":"acme",...} with header auth and one host.
   std::string make_custom(std::string_view id, std::string_view secret_id);
   std::vector<std::string> audit_kinds();  // Oldest first.
+  // Overwrites text in the database file, as someone would who lacks the key; equal lengths.
+  void tamper(std::string_view from, std::string_view to);
   vault::Vault& vault();
   std::shared_ptr<const catalog::Snapshot> snapshot();
 

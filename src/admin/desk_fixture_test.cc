@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <fstream>
 #include <regex>
 
 #include "base/text.h"
@@ -153,6 +154,21 @@ std::vector<std::string> DeskFixture::audit_kinds() {
     kinds.emplace(kinds.begin(), event.find("kind")->text());
   }
   return kinds;
+}
+
+void DeskFixture::tamper(std::string_view from, std::string_view to) {
+  ASSERT_EQ(from.size(), to.size());
+  slot_.close();
+  const auto file = directory_ / "vault" / "vault.db";
+  std::ifstream in(file, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  std::size_t hits = 0;
+  for (auto at = bytes.find(from); at != std::string::npos; at = bytes.find(from, at + 1)) {
+    bytes.replace(at, to.size(), to);
+    ++hits;
+  }
+  ASSERT_GT(hits, 0U) << from;
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
 }
 
 vault::Vault& DeskFixture::vault() {

@@ -304,6 +304,19 @@ TEST_F(Secrets, AreNarrowedByScope) {
   EXPECT_NE(list.find(R"("name":"B")"), std::string::npos);
 }
 
+TEST_F(Secrets, ThatWereTamperedWithCanOnlyBeDeleted) {
+  const auto id = make_secret(
+      "A", "a-long-enough-value", R"(,"scope":"group","workspaceId":"wqqq","groupId":"gqqq")");
+  tamper("wqqqgqqq", "wzzzgqqq");
+  const auto path = "/aivault/secrets/" + id;
+  for (const auto& sentence : {refusal("GET", path),
+                               refusal("PATCH", path, R"({"name":"B"})"),
+                               refusal("POST", path + "/rotate", R"({"value":"abcdefghijkl"})")}) {
+    EXPECT_NE(sentence.find("row integrity check failed"), std::string::npos) << sentence;
+  }
+  ok("DELETE", path);
+}
+
 TEST_F(Secrets, NameTheActorInTheAudit) {
   make_secret("A", "a-long-enough-value");
   const auto list = ok("GET", "/aivault/audit?kind=secret.create");

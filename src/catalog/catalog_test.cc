@@ -7,6 +7,7 @@
 
 #include "catalog/provision.h"
 #include "registry/registry.h"
+#include "store/database.h"
 #include "vault/slot.h"
 
 namespace aivault::catalog {
@@ -79,6 +80,15 @@ class CatalogOfAVault : public ::testing::Test {
     });
   }
 
+  // As someone would who can write the files and lacks the key.
+  void tamper(store::Sql statement) {
+    slot_.close();
+    auto database = store::Database::open((directory_ / "vault" / "vault.db").string());
+    ASSERT_TRUE(database) << database.error().message;
+    const auto done = database->execute(statement);
+    ASSERT_TRUE(done) << done.error().message;
+  }
+
   std::filesystem::path directory_;
   vault::Slot slot_;
   Catalog catalog_;
@@ -142,6 +152,36 @@ TEST_F(CatalogOfAVault, PrefersTheRegistryToAnOwnCapabilityOfItsId) {
   EXPECT_EQ(current()->find_capability("openai/models"),
             registry::find_capability("openai/models"));
   EXPECT_EQ(current()->problems().size(), 1U);
+}
+
+TEST_F(CatalogOfAVault, RefusesACapabilityWhoseDisableWasTamperedWith) {
+  for (const auto* id : {"openai/models", "openai/files"}) {
+    change([&](vault::Change& change) {
+      vault::CapabilityRow row;
+      row.id = id;
+      row.provider = "openai";
+      row.origin = vault::Origin::registry;
+      row.enabled = false;
+      return change.put(row);
+    });
+  }
+  EXPECT_TRUE(current()->is_disabled("openai/models"));
+  tamper("UPDATE capabilities SET enabled = 1 WHERE id = 'openai/models'");
+  tamper("DELETE FROM capabilities WHERE id = 'openai/files'");
+  EXPECT_TRUE(current()->is_refused("openai/models"));
+  EXPECT_TRUE(current()->is_refused("openai/files"));
+}
+
+TEST_F(CatalogOfAVault, DoesNotUseACredentialThatWasTamperedWith) {
+  put("acme", kBody, make_secret("A", "a-long-enough-value"));
+  EXPECT_TRUE(current()->is_ready("acme"));
+  tamper("UPDATE credentials SET body = replace(body, 'api.acme.test', 'evil.test')");
+  const auto snapshot = current();
+  ASSERT_NE(snapshot->find_credential("acme"), nullptr);
+  EXPECT_EQ(snapshot->find_credential("acme")->state, CredentialState::damaged);
+  EXPECT_TRUE(snapshot->find_credential("acme")->policy.hosts.empty());
+  EXPECT_FALSE(snapshot->is_ready("acme"));
+  EXPECT_FALSE(snapshot->problems().empty());
 }
 
 // A registry that has learnt of a name finds the secrets that already have it.

@@ -32,11 +32,11 @@ std::string_view to_string(CredentialState state);  // "needs host"
 
 struct Credential {
   std::string id, provider;
-  bool derived = false;           // origin 1.
-  bool from_registry = false;     // The provider is in the registry.
-  std::string kind;               // Registry: the auth kind; custom: empty.
+  bool derived = false;        // origin 1.
+  bool from_registry = false;  // The provider is in the registry.
+  std::string kind;            // Registry: the auth kind; custom: empty.
   bool enabled = true;
-  vault::Scope scope;             // Its own.
+  vault::Scope scope;  // Its own.
   std::optional<SecretId> secret_id;
   int priority = 0;
   std::vector<std::string> capability_list;  // Empty: all of the provider.

@@ -21,11 +21,11 @@ namespace aivault::catalog {
 class Snapshot {
  public:
   struct Parts {
-    std::vector<Credential> credentials;                        // Sorted by id.
-    std::vector<std::unique_ptr<OwnCapability>> capabilities;   // Sorted by id.
-    std::vector<std::string> disabled;                          // Capability ids, sorted.
-    std::vector<vault::Problem> problems;                       // Damaged or malformed rows.
-    std::vector<std::string> refused;  // Capabilities whose restricting row is damaged: fail closed.
+    std::vector<Credential> credentials;                       // Sorted by id.
+    std::vector<std::unique_ptr<OwnCapability>> capabilities;  // Sorted by id.
+    std::vector<std::string> disabled;                         // Capability ids, sorted.
+    std::vector<vault::Problem> problems;                      // Damaged or malformed rows.
+    std::vector<std::string> refused;  // Capabilities with a damaged restricting row.
   };
   explicit Snapshot(Parts parts);
 
