@@ -248,9 +248,9 @@ class ProviderParser {
 
 }  // namespace
 
-const SlotEntry* ProviderFile::find_slot(std::string_view wanted) const {
-  const auto found =
-      std::ranges::find_if(slots, [&](const SlotEntry& slot) { return slot.name.text == wanted; });
+const SlotEntry* ProviderFile::find_slot(std::string_view slot_name) const {
+  const auto found = std::ranges::find_if(
+      slots, [&](const SlotEntry& slot) { return slot.name.text == slot_name; });
   return found != slots.end() ? &*found : nullptr;
 }
 

@@ -110,7 +110,7 @@ struct ProviderFile {
   Texts setup_steps;
   std::vector<SdkEntry> sdk;
 
-  const SlotEntry* find_slot(std::string_view name) const;
+  const SlotEntry* find_slot(std::string_view slot_name) const;
 };
 
 // nullopt: not JSON, or not an object.
