@@ -143,7 +143,7 @@ Result<std::optional<struct stat>> Directory::look(const std::string& name) cons
 void Directory::tighten(const std::string& name) const {
   const auto facts = look(name);
   if (facts && *facts && ((*facts)->st_mode & kAnyForOthers) != 0) {
-    ::fchmodat(descriptor_.get(), name.c_str(), 0600, 0);
+    (void)!::fchmodat(descriptor_.get(), name.c_str(), 0600, 0);
   }
 }
 
