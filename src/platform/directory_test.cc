@@ -1,0 +1,116 @@
+#include "platform/directory.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "platform/key_file.h"
+#include "platform/range_lock.h"
+
+namespace aivault::platform {
+namespace {
+
+class PrivateFiles : public ::testing::Test {
+ protected:
+  PrivateFiles() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "aivault-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+    base_ = pattern;
+  }
+  ~PrivateFiles() override { std::filesystem::remove_all(base_); }
+  static unsigned mode(const std::string& path) {
+    struct stat facts{};
+    EXPECT_EQ(::lstat(path.c_str(), &facts), 0) << path;
+    return facts.st_mode & 07777;
+  }
+  std::string base_;
+};
+
+TEST_F(PrivateFiles, MakesPrivateDirectoriesAndFiles) {
+  const auto directory = Directory::open_or_make(base_ + "/a/b/c");
+  ASSERT_TRUE(directory) << directory.error().message;
+  for (const char* part : {"/a", "/a/b", "/a/b/c"}) EXPECT_EQ(mode(base_ + part), 0700U) << part;
+  ASSERT_TRUE(directory->create("new"));
+  EXPECT_EQ(mode(base_ + "/a/b/c/new"), 0600U);
+  EXPECT_FALSE(directory->create("new"));
+  ASSERT_TRUE(directory->replace("new", "content"));
+  EXPECT_EQ(**directory->read("new", 7), "content");
+  EXPECT_FALSE(directory->read("new", 6));
+  EXPECT_FALSE(*directory->read("absent", 6));
+  for (const auto& name : directory->names()) EXPECT_FALSE(pid_of_temporary(name)) << name;
+}
+
+TEST_F(PrivateFiles, FollowsNoLinkInside) {
+  const auto directory = Directory::open(base_);
+  ASSERT_TRUE(directory);
+  std::ofstream(base_ + "/target") << "x";
+  std::filesystem::create_symlink(base_ + "/target", base_ + "/link");
+  std::filesystem::create_hard_link(base_ + "/target", base_ + "/second");
+  ASSERT_EQ(::mkfifo((base_ + "/fifo").c_str(), 0600), 0);
+  for (const char* name : {"link", "second", "fifo"}) {
+    EXPECT_EQ(directory->look(name).error().reason, "unsafe_path") << name;
+    EXPECT_FALSE(directory->read(name, 10)) << name;
+    EXPECT_FALSE(directory->open_or_create(name)) << name;
+  }
+}
+
+TEST_F(PrivateFiles, RecognisesTemporaryNames) {
+  EXPECT_EQ(pid_of_temporary("vault.json.tmp.123.0011"), 123);
+  EXPECT_FALSE(pid_of_temporary("vault.json"));
+  EXPECT_FALSE(pid_of_temporary("vault.json.tmp.x.0011"));
+  EXPECT_FALSE(pid_of_temporary("vault.json.tmp.123"));
+}
+
+TEST_F(PrivateFiles, OpensPrivateKeyFilesOnly) {
+  const auto path = base_ + "/keys/kek.key";
+  EXPECT_FALSE(*open_key_file(path));
+  auto made = make_key_file(path, ::geteuid());
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_FALSE(std::filesystem::exists(path));  // Not before it is complete.
+  ASSERT_TRUE(made->finish());
+  EXPECT_EQ(mode(path), 0600U);
+  EXPECT_TRUE(*open_key_file(path));
+  auto second = make_key_file(path, ::geteuid());
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(second->finish());  // Nothing is overwritten.
+
+  const auto error = [&](const std::string& of) {
+    const auto file = open_key_file(of);
+    return file ? std::string("opened") : file.error().reason + ": " + file.error().message;
+  };
+  ::chmod(path.c_str(), 0640);
+  EXPECT_NE(error(path).find("chmod 600"), std::string::npos) << error(path);
+  EXPECT_EQ(mode(path), 0640U);  // Never repaired.
+  ::chmod(path.c_str(), 0600);
+  ::chmod((base_ + "/keys").c_str(), 0770);
+  EXPECT_NE(error(path).find("chmod go-w"), std::string::npos) << error(path);
+  ::chmod((base_ + "/keys").c_str(), 0700);
+  std::filesystem::create_symlink(path, base_ + "/link");
+  EXPECT_NE(error(base_ + "/link").find("symbolic link"), std::string::npos);
+  EXPECT_NE(error(base_ + "/keys").find("not a regular file"), std::string::npos);
+  std::filesystem::resize_file(path, kMaxKeyFileBytes + 1);
+  EXPECT_NE(error(path).find("too large"), std::string::npos);
+}
+
+TEST_F(PrivateFiles, LocksBytesForOneDescription) {
+  const auto directory = Directory::open(base_);
+  ASSERT_TRUE(directory);
+  const RangeLock one(*directory->open_or_create("lock"));
+  const RangeLock two(*directory->open_or_create("lock"));
+  EXPECT_TRUE(one.try_lock(0, RangeLock::Hold::exclusive));
+  EXPECT_FALSE(two.try_lock(0, RangeLock::Hold::shared));
+  EXPECT_TRUE(two.try_lock(1, RangeLock::Hold::shared));
+  EXPECT_FALSE(two.is_held_elsewhere(1));
+  EXPECT_TRUE(one.try_lock(1, RangeLock::Hold::shared));
+  EXPECT_TRUE(two.is_held_elsewhere(1));
+  one.unlock(0);
+  EXPECT_TRUE(two.try_lock(0, RangeLock::Hold::exclusive));
+}
+
+}  // namespace
+}  // namespace aivault::platform
