@@ -13,11 +13,11 @@ namespace aivault::http {
 
 class Authority {
  public:
-  const std::string& host() const { return host_; }           // "api.x.com", "10.0.0.5", "::1"
+  const std::string& host() const { return host_; }            // "api.x.com", "10.0.0.5", "::1"
   std::optional<std::uint16_t> port() const { return port_; }  // Explicit and not 443.
   std::uint16_t effective_port() const { return port_.value_or(443); }
   bool is_ipv6() const { return ipv6_; }
-  std::string text() const;                                    // "api.x.com:8443", "[::1]"
+  std::string text() const;  // "api.x.com:8443", "[::1]"
   bool operator==(const Authority&) const = default;
 
  private:

@@ -20,9 +20,9 @@ struct QueryPiece {
 
 class Target {
  public:
-  const std::string& path() const { return path_; }                   // Wire form P.
+  const std::string& path() const { return path_; }  // Wire form P.
   const std::vector<QueryPiece>& query() const { return query_; }
-  std::string wire() const;                                           // P, or P?a&b. Never a bare '?'.
+  std::string wire() const;  // P, or P?a&b. Never a bare '?'.
 
  private:
   friend Result<Target> parse_target(std::string_view raw);
