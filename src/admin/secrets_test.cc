@@ -68,6 +68,8 @@ TEST_F(Secrets, ThatAreClaimedPinAndProvision) {
   EXPECT_TRUE(snapshot()->is_ready("openai"));
   EXPECT_EQ(audit_kinds(),
             Texts({"vault.init", "secret.create", "secret.pin_provider", "credential.provision"}));
+  EXPECT_TRUE(catalog::reconcile_with_registry(vault()));
+  EXPECT_EQ(audit_kinds().size(), 4U);  // It was in step.
 }
 
 TEST_F(Secrets, GetADerivedCredentialInEachScope) {

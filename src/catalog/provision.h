@@ -42,6 +42,9 @@ Result<std::vector<Step>> keep_in_step(vault::Change& change,
                                        std::string_view touched,
                                        const audit::Event& who);
 
+// Notes in a vault that knows of no registry yet that this one keeps it in step.
+Result<void> remember_registry(vault::Change& change);
+
 // Removes a credential with its record.
 Result<Step> remove_credential(vault::Change& change,
                                const vault::CredentialRow& row,

@@ -25,6 +25,10 @@ Result<bool> is_current(vault::Reader& reader) {
   return setting && setting->body == setting_body();
 }
 
+Result<void> store_setting(vault::Change& change) {
+  return change.put(vault::SettingRow{std::string(kSetting), setting_body(), change.now()});
+}
+
 using Place = std::pair<const registry::Provider*, vault::Scope>;
 
 struct Found {
@@ -76,7 +80,7 @@ Result<void> reconcile(vault::Change& change) {
     TRY(keep_in_step(change, *provider, scope, "", who));
   }
   for (const auto& orphan : found.orphans) TRY(change.erase_system_secret(orphan.id));
-  TRY(change.put(vault::SettingRow{std::string(kSetting), setting_body(), change.now()}));
+  TRY(store_setting(change));
   auto event = event_of(who, "settings.set");
   event.note = "registry " + std::string(registry::digest());
   change.record(std::move(event));
@@ -84,6 +88,11 @@ Result<void> reconcile(vault::Change& change) {
 }
 
 }  // namespace
+
+Result<void> remember_registry(vault::Change& change) {
+  TRY_ASSIGN(const auto setting, change.setting(kSetting));
+  return setting ? Result<void>() : store_setting(change);
+}
 
 Result<void> reconcile_with_registry(vault::Vault& vault) {
   bool needed = false;
