@@ -1,5 +1,5 @@
 // Hardening: what the daemon gives up before it parses a byte of a caller, and what the kernel says
-// of it afterwards (docs/hardening.md).
+// of it afterwards (docs/daemon.md).
 // Thread: the main thread, before any other exists; read_hardening() any.
 // Errors: vault_unavailable internal.
 #pragma once
