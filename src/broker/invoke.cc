@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/asio/this_coro.hpp>
+
 #include "auth/material.h"
 #include "auth/sign.h"
 #include "broker/broker_impl.h"
@@ -100,7 +102,9 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
   auto exchange = co_await client_.send(
       *std::move(request), std::move(destination), decision.body.source.get(), timeouts_of(call));
   if (!exchange) {
-    record.error(exchange.error(), sent());
+    const auto state = co_await asio::this_coro::cancellation_state;
+    record.note_progress(sent());
+    if (state.cancelled() == asio::cancellation_type::none) record.error(exchange.error(), sent());
     co_return fail(std::move(exchange).error());
   }
   Relay::Scrubbing scrubbing;

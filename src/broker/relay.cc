@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/this_coro.hpp>
+
 #include "base/encoding.h"
 #include "base/text.h"
 #include "base/wipe.h"
@@ -47,10 +49,12 @@ Relay::~Relay() { record_.note_progress(bytes()); }
 
 EndRecord::Bytes Relay::bytes() const { return {exchange_->request_bytes(), sent_}; }
 
-Error Relay::failed(Error why) {
-  record_.error(why, bytes());
+// What a caller's leaving does to the exchange is no error of the upstream's.
+asio::awaitable<Error> Relay::failed(Error why) {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() == asio::cancellation_type::none) record_.error(why, bytes());
   failure_ = why;
-  return why;
+  co_return why;
 }
 
 asio::awaitable<Result<void>> Relay::take_small_body() {
@@ -71,7 +75,7 @@ asio::awaitable<Result<void>> Relay::take_small_body() {
 // Moves bytes of the upstream to released_, through `buffer`; says how many it held.
 asio::awaitable<Result<std::size_t>> Relay::take(std::span<std::byte> buffer) {
   auto got = co_await exchange_->read(buffer);
-  if (!got) co_return fail(failed(std::move(got).error()));
+  if (!got) co_return fail(co_await failed(std::move(got).error()));
   upstream_ended_ = *got == 0;
   const auto raw = text_of(buffer.first(*got));
   if (!scrubber_) {
@@ -90,7 +94,7 @@ asio::awaitable<Result<std::size_t>> Relay::read(std::span<std::byte> into) {
   while (given_ == released_.size() && !upstream_ended_) {
     if (!scrubber_) {
       auto got = co_await exchange_->read(into);
-      if (!got) co_return fail(failed(std::move(got).error()));
+      if (!got) co_return fail(co_await failed(std::move(got).error()));
       sent_ += *got;
       upstream_ended_ = *got == 0;
       if (!upstream_ended_) co_return got;

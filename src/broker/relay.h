@@ -42,7 +42,7 @@ class Relay final : public Answer {
 
  private:
   boost::asio::awaitable<Result<std::size_t>> take(std::span<std::byte> buffer);
-  Error failed(Error why);
+  boost::asio::awaitable<Error> failed(Error why);
   EndRecord::Bytes bytes() const;
 
   std::unique_ptr<upstream::Exchange> exchange_;

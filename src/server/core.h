@@ -1,0 +1,36 @@
+// Core: what the sessions of one server share. Lives until the last of them has ended.
+// Thread: the event loop.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "admin/desk.h"
+#include "broker/broker.h"
+#include "server/outcomes.h"
+#include "server/server.h"
+
+namespace aivault::server {
+
+struct Core {
+  boost::asio::any_io_executor loop;
+  boost::asio::any_io_executor operator_thread;
+  admin::Desk& desk;
+  broker::Broker& broker;
+  Server::Options options;
+  Server::Hooks hooks;
+  Outcomes outcomes{};
+  bool draining = false;
+  std::size_t open = 0;  // Connections.
+  std::size_t busy = 0;  // Of them, with a request under way.
+  std::unordered_map<std::int64_t, std::size_t> open_of_uid{};
+  std::unordered_map<std::int64_t, std::string> user_names{};
+
+  const std::string& user_name(std::int64_t uid);
+};
+
+}  // namespace aivault::server

@@ -1,0 +1,56 @@
+#include "server/json_body.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "json/parse.h"
+
+namespace aivault::server {
+namespace {
+
+namespace asio = boost::asio;
+constexpr std::size_t kPiece = std::size_t{16} << 10U;
+
+auto larger() { return invalid_request("http_syntax", "the request body is too large"); }
+
+}  // namespace
+
+bool is_json_type(std::string_view content_type) {
+  const auto parts = split(content_type, ';');
+  if (!equals_ignore_case(trim(parts.front()), "application/json")) return false;
+  if (parts.size() == 1) return true;
+  const auto parameter = trim(parts[1]);
+  return parts.size() == 2 && (equals_ignore_case(parameter, "charset=utf-8") ||
+                               equals_ignore_case(parameter, "charset=\"utf-8\""));
+}
+
+asio::awaitable<Result<void>> JsonBody::read(RequestBody& body,
+                                             std::size_t limit,
+                                             bool& too_large) {
+  too_large = body.declared_size().value_or(0) > limit;
+  if (too_large) co_return larger();
+  text_.reserve(static_cast<std::size_t>(body.declared_size().value_or(0)));
+  while (!body.complete()) {
+    const auto had = text_.size();
+    const auto room = std::min(kPiece, limit + 1 - had);
+    text_.resize(had + room);
+    const auto into = std::as_writable_bytes(std::span(text_).subspan(had));
+    auto got = co_await body.read(into);
+    text_.resize(had + got.value_or(0));
+    if (!got) co_return fail(std::move(got).error());
+    too_large = text_.size() > limit;
+    if (too_large) co_return larger();
+  }
+  co_return Result<void>();
+}
+
+Result<void> JsonBody::parse(std::size_t limit) {
+  json::Limits limits;
+  limits.bytes = limit;
+  TRY_ASSIGN(value_,
+             json::parse(text_.empty() ? "{}" : text(), limits, json::Positions::none, &memory_));
+  return {};
+}
+
+}  // namespace aivault::server

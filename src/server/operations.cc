@@ -1,0 +1,157 @@
+#include <array>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "broker/run_on.h"
+#include "json/write.h"
+#include "server/json_body.h"
+#include "server/turn.h"
+
+namespace aivault::server {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::seconds kBetweenBytes(30);
+constexpr std::chrono::seconds kWholeBody(60);
+constexpr int kContentTooLarge = 413;
+constexpr int kAccepted = 202;
+constexpr std::string_view kAudit = "/aivault/audit";
+
+// One operation on its way to the operator thread and back; it owns all that the handler sees.
+struct Job {
+  const admin::Operation& operation;
+  admin::Request request;
+  JsonBody body{};
+};
+
+json::Value with_notices(admin::Answer& answer) {
+  auto notices = json::Value::array();
+  for (const auto& notice : answer.notices) {
+    const bool warns = notice.level == admin::Answer::Notice::Level::warning;
+    notices.push(json::Value::object({{"level", json::Value(warns ? "warning" : "notice")},
+                                      {"text", json::Value(notice.text)}}));
+  }
+  auto whole = json::Value::object();
+  whole.set("notices", std::move(notices)).set("result", std::move(answer.result));
+  return whole;
+}
+
+Result<Reply> handle(admin::Desk& desk, Job& job) {
+  // The audit is read only after what happened before the question is in it.
+  if (job.operation.path.starts_with(kAudit)) {
+    if (const auto vault = desk.slot.peek()) vault->flush();
+  }
+  TRY_ASSIGN(auto answer, job.operation.handle(desk, job.request));
+  const auto order =
+      answer.form == admin::Answer::Form::shape ? json::Order::as_built : json::Order::alphabetical;
+  const auto status = answer.status;
+  const auto whole = answer.is_change ? with_notices(answer) : std::move(answer.result);
+  return json_reply(status, json::compact(whole, order));
+}
+
+// An exception ends this operation and nothing else.
+Result<Reply> handle_guarded(admin::Desk& desk, Job& job) {
+  try {
+    return handle(desk, job);
+  } catch (const std::exception&) {
+    return vault_unavailable("internal", "internal error");
+  }
+}
+
+admin::Actor actor_of(const Turn& turn) {
+  const auto& caller = turn.caller;
+  return {.uid = caller.uid,
+          .pid = caller.pid,
+          .user = caller.user,
+          .exe = caller.exe,
+          .unit = caller.unit,
+          .is_operator = caller.is_operator,
+          .request_id = turn.id};
+}
+
+// Reads and parses the body of a request that has one. False: it was answered.
+asio::awaitable<bool> take_body(Turn& turn, JsonBody& body, std::size_t limit) {
+  if (!turn.body.declared_empty()) {
+    const auto* type = http::find(turn.head.headers, "content-type");
+    if (limit > 0 && (type == nullptr || !is_json_type(*type))) {
+      Error error{ErrorCode::invalid_request,
+                  "content_type",
+                  "the body must be sent as content-type: application/json",
+                  0};
+      co_await turn.refuse(std::move(error));
+      co_return false;
+    }
+  }
+  turn.body.set_pace(kBetweenBytes, kWholeBody);
+  bool too_large = false;
+  auto read = co_await body.read(turn.body, limit, too_large);
+  if (too_large) {
+    co_await turn.refuse(std::move(read).error(), kContentTooLarge);
+    co_return false;
+  }
+  if (!read) {
+    co_await turn.refuse_body(std::move(read).error());
+    co_return false;
+  }
+  co_await turn.body.acknowledge();
+  if (limit == 0) co_return true;
+  auto parsed = body.parse(limit);
+  if (!parsed) co_await turn.refuse(std::move(parsed).error());
+  co_return parsed.has_value();
+}
+
+}  // namespace
+
+asio::awaitable<void> answer_operation(Turn& turn,
+                                       const admin::Operation& operation,
+                                       std::vector<std::string> ids,
+                                       std::string_view query) {
+  auto job = std::make_shared<Job>(operation, admin::Request());
+  auto parsed = parse_query(query, operation.query_keys);
+  if (!parsed) {
+    co_await turn.refuse(std::move(parsed).error());
+    co_return;
+  }
+  job->request.actor = actor_of(turn);
+  job->request.ids = std::move(ids);
+  job->request.query = *std::move(parsed);
+  const bool taken = co_await take_body(turn, job->body, operation.max_body);
+  if (!taken) co_return;
+  if (operation.max_body > 0) job->request.body = &job->body.value();
+  if (operation.path.starts_with(kAudit)) turn.core.broker.settle();
+  auto work = [job, &desk = turn.core.desk] { return handle_guarded(desk, *job); };
+  job.reset();  // It ends with the work, on the operator thread.
+  auto answer = co_await broker::run_on(turn.core.operator_thread, std::move(work));
+  if (answer) {
+    co_await turn.reply(*std::move(answer));
+  } else {
+    co_await turn.refuse(std::move(answer).error());
+  }
+}
+
+asio::awaitable<void> answer_shutdown(Turn& turn) {
+  constexpr std::size_t kLimit = std::size_t{4} << 10U;
+  JsonBody body;
+  const bool taken = co_await take_body(turn, body, kLimit);
+  if (!taken) co_return;
+  const auto& value = body.value();
+  const auto* mode = value.find("mode");
+  const bool known = value.is(json::Kind::object) && value.members().size() == 1 &&
+                     mode != nullptr && mode->is(json::Kind::string) &&
+                     (mode->text() == "exit" || mode->text() == "restart");
+  if (!known) {
+    Error error{
+        ErrorCode::invalid_request, "record_invalid", "mode must be 'exit' or 'restart'", 0};
+    co_await turn.refuse(std::move(error));
+    co_return;
+  }
+  const auto wanted = mode->text() == "exit" ? ShutdownMode::exit : ShutdownMode::restart;
+  const auto text = json::compact(turn.core.hooks.on_shutdown(wanted), json::Order::alphabetical);
+  auto accepted = json_reply(kAccepted, text);
+  turn.close = true;
+  co_await turn.reply(std::move(accepted));
+}
+
+}  // namespace aivault::server

@@ -1,0 +1,244 @@
+#include "server/server.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "broker/random.h"
+#include "broker/request_id.h"
+#include "platform/peer.h"
+#include "server/core.h"
+#include "server/session.h"
+
+namespace aivault::server {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Acceptor = asio::local::stream_protocol::acceptor;
+
+constexpr std::int64_t kHiddenUid = 65534;  // What the kernel shows for a uid without a mapping.
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+constexpr std::size_t kMaxNames = 1024;
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+// Answers a connection that gets no session, without reading from it.
+void turn_away(const platform::Descriptor& connected, const Error& error) {
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  const auto id = broker::make_request_id(now, broker::random_bytes());
+  const auto wire = to_wire(error_reply(error), id, Keep::close);
+  // A fresh socket takes this much at once; a peer that is gone already misses nothing.
+  if (::send(connected.get(), wire.data(), wire.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return;
+  ::shutdown(connected.get(), SHUT_WR);
+}
+
+Error hidden_uid() {
+  return Error{ErrorCode::policy_violation,
+               "",
+               "caller identity is hidden (uid 65534): the daemon runs in a user namespace "
+               "(PrivateUsers must be off) or the caller in a container without a mapping",
+               0};
+}
+
+Error too_many_connections() {
+  return Error{ErrorCode::policy_violation, "concurrency_limit", "too many connections", 1};
+}
+
+}  // namespace
+
+const std::string& Core::user_name(std::int64_t uid) {
+  if (user_names.size() >= kMaxNames) user_names.clear();
+  const auto [found, is_new] = user_names.try_emplace(uid);
+  if (is_new) found->second = platform::user_name(uid);
+  return found->second;
+}
+
+// Owned by the server and by the coroutines that accept.
+class Server::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  explicit Impl(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+
+  void listen(platform::Descriptor listening);
+  bool serve(platform::Descriptor connected, Session::Arrival arrival);
+  void drain();
+  void stop();
+  Core& core() { return *core_; }
+
+ private:
+  struct Listener {
+    explicit Listener(const asio::any_io_executor& executor) : acceptor(executor) {}
+    Acceptor acceptor;
+  };
+  static asio::awaitable<void> accept_all(std::shared_ptr<Impl> self,
+                                          std::shared_ptr<Listener> listener);
+  // Takes what is queued; the error that ended it.
+  int accept_queued(Listener& listener, Session::Arrival arrival);
+  bool has_room(const platform::Peer& peer) const;
+  void count(std::int64_t uid, int change);
+  void ended(Session& session);
+  void close_an_idle_session();
+
+  std::shared_ptr<Core> core_;
+  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::set<std::shared_ptr<Session>> sessions_;
+};
+
+void Server::Impl::listen(platform::Descriptor listening) {
+  auto listener = std::make_shared<Listener>(core_->loop);
+  error_code error;
+  listener->acceptor.assign(asio::local::stream_protocol(), listening.get(), error);
+  if (error) throw boost::system::system_error(error, "listening socket");
+  listening.release();
+  listener->acceptor.native_non_blocking(true);
+  listeners_.push_back(listener);
+  asio::co_spawn(core_->loop,
+                 accept_all(shared_from_this(), std::move(listener)),
+                 [](const std::exception_ptr& thrown) {
+                   // A daemon that cannot accept must not look alive.
+                   if (thrown) std::rethrow_exception(thrown);
+                 });
+}
+
+asio::awaitable<void> Server::Impl::accept_all(std::shared_ptr<Impl> self,
+                                               std::shared_ptr<Listener> listener) {
+  asio::steady_timer pause(self->core_->loop);
+  for (;;) {
+    const auto [error] = co_await listener->acceptor.async_wait(Acceptor::wait_read, kAsTuple);
+    if (!listener->acceptor.is_open()) co_return;
+    if (error) continue;
+    const int why = self->accept_queued(*listener, Session::Arrival::normal);
+    if (!is_shortage(why)) continue;
+    self->close_an_idle_session();
+    pause.expires_after(kAcceptPause);
+    co_await pause.async_wait(kAsTuple);
+    if (!listener->acceptor.is_open()) co_return;
+  }
+}
+
+int Server::Impl::accept_queued(Listener& listener, Session::Arrival arrival) {
+  for (;;) {
+    platform::Descriptor connected(::accept4(
+        listener.acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (connected) {
+      serve(std::move(connected), arrival);
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return errno;
+    }
+  }
+}
+
+bool Server::Impl::has_room(const platform::Peer& peer) const {
+  const auto& options = core_->options;
+  const bool is_operator = peer.uid == 0 || peer.uid == options.daemon_uid;
+  const auto extra = is_operator ? options.operator_reserve : 0;
+  const auto mine = core_->open_of_uid.find(peer.uid);
+  const auto open = mine == core_->open_of_uid.end() ? 0 : mine->second;
+  return core_->open < options.max_connections + extra &&
+         open < options.max_connections_per_uid + extra;
+}
+
+// False: the connection got no session.
+bool Server::Impl::serve(platform::Descriptor connected, Session::Arrival arrival) {
+  const auto peer = platform::peer_of(connected.get());
+  if (!peer) return false;
+  if (peer->uid == kHiddenUid || !has_room(*peer)) {
+    turn_away(connected, peer->uid == kHiddenUid ? hidden_uid() : too_many_connections());
+    return false;
+  }
+  count(peer->uid, +1);
+  auto session = std::make_shared<Session>(core_, std::move(connected), *peer, arrival);
+  sessions_.insert(session);
+  session->start([weak = weak_from_this()](Session& over) {
+    if (const auto self = weak.lock()) self->ended(over);
+  });
+  return true;
+}
+
+void Server::Impl::count(std::int64_t uid, int change) {
+  auto& mine = core_->open_of_uid[uid];
+  if (change > 0) {
+    ++mine;
+    ++core_->open;
+  } else {
+    --mine;
+    --core_->open;
+  }
+  if (mine == 0) core_->open_of_uid.erase(uid);
+  if (core_->hooks.on_connections) core_->hooks.on_connections(core_->open);
+}
+
+void Server::Impl::ended(Session& session) {
+  sessions_.erase(session.shared_from_this());
+  count(session.uid(), -1);
+}
+
+void Server::Impl::close_an_idle_session() {
+  std::shared_ptr<Session> oldest;
+  for (const auto& session : sessions_) {
+    if (!session->is_idle()) continue;
+    if (!oldest || session->idle_since() < oldest->idle_since()) oldest = session;
+  }
+  if (oldest) oldest->cancel();
+}
+
+void Server::Impl::drain() {
+  if (core_->draining) return;
+  for (const auto& listener : listeners_) {
+    accept_queued(*listener, Session::Arrival::queued);
+    error_code ignored;
+    listener->acceptor.close(ignored);
+  }
+  listeners_.clear();
+  core_->draining = true;
+  for (const auto& session : sessions_) session->drain();
+}
+
+void Server::Impl::stop() {
+  drain();
+  const auto sessions = sessions_;
+  for (const auto& session : sessions) session->cancel();
+  core_->broker.settle();
+}
+
+Server::Server(asio::any_io_executor loop,
+               asio::any_io_executor operator_thread,
+               admin::Desk& desk,
+               broker::Broker& broker,
+               Options options,
+               Hooks hooks)
+    : impl_(std::make_shared<Impl>(std::make_shared<Core>(
+          std::move(loop), std::move(operator_thread), desk, broker, options, std::move(hooks)))) {}
+
+Server::~Server() {
+  impl_->core().hooks = {};
+  impl_->stop();
+}
+
+void Server::listen(platform::Descriptor listening) { impl_->listen(std::move(listening)); }
+void Server::serve(platform::Descriptor connected) {
+  const bool served = impl_->serve(std::move(connected), Session::Arrival::normal);
+  const auto& core = impl_->core();
+  if (!served && core.hooks.on_connections) core.hooks.on_connections(core.open);
+}
+void Server::drain() { impl_->drain(); }
+void Server::stop() { impl_->stop(); }
+std::size_t Server::open_connections() const { return impl_->core().open; }
+std::size_t Server::busy_connections() const { return impl_->core().busy; }
+
+}  // namespace aivault::server

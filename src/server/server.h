@@ -1,0 +1,69 @@
+// Server: the daemon's sockets. Speaks strict HTTP/1.1 (docs/api.md) on unix sockets, decides who
+// calls once per connection, and hands operations to admin and calls to the broker.
+// Thread: the event loop; operations run on the operator thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "admin/desk.h"
+#include "broker/broker.h"
+#include "json/value.h"
+#include "platform/descriptor.h"
+
+namespace aivault::server {
+
+enum class ShutdownMode : std::uint8_t { exit, restart };
+
+class Server {
+ public:
+  struct Options {
+    std::size_t max_connections = 2048, max_connections_per_uid = 256;
+    std::size_t operator_reserve = 8;
+    std::int64_t daemon_uid = -1;
+    bool private_child = false;
+  };
+  struct Hooks {
+    // POST /aivault/shutdown: returns the body of the 202 answer; the daemon acts after it is sent.
+    std::function<json::Value(ShutdownMode)> on_shutdown;
+    // Called when a call (not an operator or health request) has been answered in full.
+    std::function<void()> on_call_answered;
+    // Called when the number of open connections has changed.
+    std::function<void(std::size_t open)> on_connections;
+  };
+  Server(boost::asio::any_io_executor loop,
+         boost::asio::any_io_executor operator_thread,
+         admin::Desk& desk,
+         broker::Broker& broker,
+         Options options,
+         Hooks hooks);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // A listening unix socket: the operator socket. Accepting starts at once.
+  void listen(platform::Descriptor listening);
+  // One connected socket (a private child's descriptor 0). The hook sees 0 connections at its end.
+  void serve(platform::Descriptor connected);
+
+  // Accepts what is already queued, then closes the listeners. New requests on open connections:
+  // 503 shutting_down and close. Idle connections are closed.
+  void drain();
+  // Breaks off what still runs.
+  void stop();
+  std::size_t open_connections() const;
+  // Connections with a request under way.
+  std::size_t busy_connections() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;  // Also held by what still runs.
+};
+
+}  // namespace aivault::server

@@ -1,0 +1,48 @@
+// Turn: one request and its answer.
+// Thread: the event loop.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "broker/call.h"
+#include "http/head.h"
+#include "server/connection.h"
+#include "server/core.h"
+#include "server/reply.h"
+#include "server/request_body.h"
+#include "server/route.h"
+
+namespace aivault::server {
+
+struct Turn {
+  Core& core;
+  Connection& connection;
+  const broker::Caller& caller;
+  const std::string id;  // Of the request.
+  const http::RequestHead head;
+  RequestBody body;
+  bool close;  // After this answer.
+
+  // Answers; by then `close` says whether another request may follow.
+  boost::asio::awaitable<void> reply(Reply reply);
+  boost::asio::awaitable<void> refuse(Error error, int status = 0);
+  // What to answer when the body could not be read: the transport's reason, else `error`.
+  boost::asio::awaitable<void> refuse_body(Error error);
+  // Whether the connection can be used again after an answer that is complete.
+  Keep keep() const;
+};
+
+// POST /aivault/proxy. `cancel` ends the coroutine that runs it.
+boost::asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel);
+// A row of admin's table, for those who may ask.
+boost::asio::awaitable<void> answer_operation(Turn& turn,
+                                              const admin::Operation& operation,
+                                              std::vector<std::string> ids,
+                                              std::string_view query);
+boost::asio::awaitable<void> answer_shutdown(Turn& turn);
+
+}  // namespace aivault::server
