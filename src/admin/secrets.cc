@@ -199,6 +199,7 @@ Result<Answer> create_secret(Desk& desk, const Request& request) {
   TRY_ASSIGN(
       const auto outcome, vault::change(*vault, [&](vault::Change& change) -> Result<Outcome> {
         TRY_ASSIGN(auto secret, change.create_secret(wanted, value));
+        TRY(catalog::remember_registry(change));
         Outcome done{std::move(secret), {}};
         change.record(event_of(request, "secret.create", done.secret));
         if (provider != nullptr) {
