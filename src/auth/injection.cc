@@ -206,7 +206,9 @@ Result<BasicMaterial> basic_material(const registry::BasicAuth& auth, std::strin
   TRY_ASSIGN(material.username, rendered(auth.username_template, material.fields));
   TRY_ASSIGN(material.password, rendered(auth.password_template, material.fields));
   // The first colon divides the pair (RFC 7617 2).
-  const auto has_colon = [](std::string_view part) { return part.find(':') != part.npos; };
+  const auto has_colon = [](std::string_view part) {
+    return part.find(':') != std::string_view::npos;
+  };
   if (std::ranges::any_of(material.username, has_colon)) {
     return malformed("basic username must not contain ':'");
   }

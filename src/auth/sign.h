@@ -20,6 +20,7 @@ class SignedRequest {
  public:
   SignedRequest(SignedRequest&&) noexcept = default;
   SignedRequest& operator=(SignedRequest&&) noexcept = default;
+  ~SignedRequest() = default;
   SignedRequest(const SignedRequest&) = delete;
   SignedRequest& operator=(const SignedRequest&) = delete;
 

@@ -15,7 +15,7 @@ namespace aivault::policy {
 namespace {
 
 Result<std::string> check_method(const registry::Capability& capability, std::string_view raw) {
-  const std::string method = to_upper(raw);
+  std::string method = to_upper(raw);
   // WS names an upgrade in the rules, never a method.
   constexpr std::array<std::string_view, 3> kNever = {"CONNECT", "TRACE", "WS"};
   const bool allowed = http::is_token(method) &&

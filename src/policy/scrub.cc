@@ -159,6 +159,8 @@ struct Scrubber::State {
       : forms(std::move(all)), table(forms->table_.get()) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
+  State(State&&) = delete;
+  State& operator=(State&&) = delete;
   ~State() { wipe(text); }
 
   void append(std::string_view in);

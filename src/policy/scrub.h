@@ -26,6 +26,8 @@ class ScrubForms {
   ~ScrubForms();
   ScrubForms(const ScrubForms&) = delete;
   ScrubForms& operator=(const ScrubForms&) = delete;
+  ScrubForms(ScrubForms&&) = delete;
+  ScrubForms& operator=(ScrubForms&&) = delete;
   bool empty() const;
 
  private:
