@@ -68,19 +68,19 @@ TEST_F(PrivateFiles, RecognisesTemporaryNames) {
 
 TEST_F(PrivateFiles, OpensPrivateKeyFilesOnly) {
   const auto path = base_ + "/keys/kek.key";
-  EXPECT_FALSE(*open_key_file(path));
+  EXPECT_FALSE(*open_key_file(path, ::geteuid()));
   auto made = make_key_file(path, ::geteuid());
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_FALSE(std::filesystem::exists(path));  // Not before it is complete.
   ASSERT_TRUE(made->finish());
   EXPECT_EQ(mode(path), 0600U);
-  EXPECT_TRUE(*open_key_file(path));
+  EXPECT_TRUE(*open_key_file(path, ::geteuid()));
   auto second = make_key_file(path, ::geteuid());
   ASSERT_TRUE(second);
   EXPECT_FALSE(second->finish());  // Nothing is overwritten.
 
   const auto error = [&](const std::string& of) {
-    const auto file = open_key_file(of);
+    const auto file = open_key_file(of, ::geteuid());
     return file ? std::string("opened") : file.error().reason + ": " + file.error().message;
   };
   ::chmod(path.c_str(), 0640);

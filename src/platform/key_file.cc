@@ -24,7 +24,7 @@ std::string parent_of(const std::string& path) {
 
 }  // namespace
 
-Result<std::optional<Descriptor>> open_key_file(const std::string& path) {
+Result<std::optional<Descriptor>> open_key_file(const std::string& path, unsigned owner) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!file) {
     if (errno == ENOENT) return std::optional<Descriptor>();
@@ -35,7 +35,8 @@ Result<std::optional<Descriptor>> open_key_file(const std::string& path) {
   if (::fstat(file.get(), &facts) != 0) return unavailable(path, reason_of(errno));
   if (!S_ISREG(facts.st_mode)) return unavailable(path, "it is not a regular file");
   if (facts.st_nlink != 1) return unavailable(path, "it has more than one name");
-  if (facts.st_uid != ::geteuid() && facts.st_uid != 0) {
+  const bool of_vault = ::geteuid() == 0 && facts.st_uid == owner;
+  if (facts.st_uid != ::geteuid() && facts.st_uid != 0 && !of_vault) {
     return unavailable(path, "it belongs to uid " + std::to_string(facts.st_uid));
   }
   if ((facts.st_mode & 077) != 0) {

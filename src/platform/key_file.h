@@ -15,9 +15,10 @@ namespace aivault::platform {
 
 inline constexpr std::size_t kMaxKeyFileBytes = 4096;
 
-// No link, regular, one name, owner is the effective uid or root, no bit for others, small, and a
-// parent that others cannot write to. Not there: nullopt.
-Result<std::optional<Descriptor>> open_key_file(const std::string& path);
+// No link, regular, one name, owner is the effective uid or root (for root also `owner`, whose
+// vault it is), no bit for others, small, and a parent that others cannot write to. Not there:
+// nullopt.
+Result<std::optional<Descriptor>> open_key_file(const std::string& path, unsigned owner);
 
 // Written aside with mode 0600 and given its name when it is complete: a half-written key file
 // cannot be found later. Missing directories are made. For `owner` when we are root.

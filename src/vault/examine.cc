@@ -49,6 +49,10 @@ Check check_directory(const std::string& root) {
 }
 
 Check check_files(const std::string& root) {
+  struct stat directory{};
+  if (::stat(root.c_str(), &directory) != 0) {
+    return {"vault-files", State::fail, root + " is missing", "run aivault init"};
+  }
   for (const auto* name : {kHeaderName, kDatabaseName, kWalName, kShmName, kLockName}) {
     const auto path = root + "/" + name;
     struct stat facts{};
@@ -60,6 +64,12 @@ Check check_files(const std::string& root) {
     if (!S_ISREG(facts.st_mode) || facts.st_nlink != 1) {
       return {"vault-files", State::fail, path + " is not a regular file of one name", "remove it"};
     }
+    if (facts.st_uid != directory.st_uid) {
+      return {"vault-files",
+              State::fail,
+              path + " belongs to uid " + std::to_string(facts.st_uid),
+              "chown " + std::to_string(directory.st_uid) + " '" + path + "'"};
+    }
     if ((mode & 077) != 0) {
       return {"vault-files",
               (mode & 022) != 0 ? State::fail : State::warn,
@@ -70,8 +80,8 @@ Check check_files(const std::string& root) {
   return {"vault-files", State::ok, "owned, private, no links", ""};
 }
 
-Check check_key_file(const std::string& path) {
-  const auto file = platform::open_key_file(path);
+Check check_key_file(const std::string& path, unsigned owner) {
+  const auto file = platform::open_key_file(path, owner);
   if (!file) {
     struct stat facts{};
     const bool mode = ::lstat(path.c_str(), &facts) == 0 && (facts.st_mode & 077) != 0;
@@ -87,7 +97,11 @@ Check check_key_file(const std::string& path) {
 }
 
 // What the header says, which is good enough to look for a key that cannot be loaded.
-std::optional<std::string> key_path_of_header(const std::string& root) {
+struct KeyPlace {
+  std::string path;
+  unsigned owner = 0;
+};
+std::optional<KeyPlace> key_place_of_header(const std::string& root) {
   const auto directory = platform::Directory::open(root);
   if (!directory) return std::nullopt;
   const auto text = directory->read(kHeaderName, kMaxHeaderBytes);
@@ -96,7 +110,7 @@ std::optional<std::string> key_path_of_header(const std::string& root) {
   if (entry == nullptr) return std::nullopt;
   const auto provider = KeyProvider::parse(json::compact(*entry));
   if (!provider) return std::nullopt;
-  return provider->absolute_path(*directory);
+  return KeyPlace{provider->absolute_path(*directory), directory->owner()};
 }
 
 }  // namespace
@@ -117,7 +131,8 @@ std::vector<Check> OpenVault::examine() {
   // As at open, with the key loaded afresh.
   const auto checked = check_in_full(database, core_->root(), nullptr);
   if (checked) {
-    checks.push_back(check_key_file(checked->provider.absolute_path(core_->root())));
+    checks.push_back(
+        check_key_file(checked->provider.absolute_path(core_->root()), core_->root().owner()));
     checks.push_back({"kek-check", State::ok, "the key opens the vault", ""});
   } else {
     const bool key = checked.error().reason == "key_unavailable";
@@ -160,7 +175,9 @@ std::vector<Check> Vault::examine_closed(const Location& location) {
     return checks;
   }
   const auto& error = opened.error();
-  if (const auto path = key_path_of_header(location.root)) checks.push_back(check_key_file(*path));
+  if (const auto key = key_place_of_header(location.root)) {
+    checks.push_back(check_key_file(key->path, key->owner));
+  }
   const bool key = error.reason == "key_unavailable" || error.reason == "wrong_key";
   checks.push_back({key ? "kek-check" : "database",
                     State::fail,

@@ -70,7 +70,7 @@ std::string KeyProvider::source(const platform::Directory& root) const {
 }
 
 Result<Secret> load_key(const KeyProvider& provider, const platform::Directory& root) {
-  TRY_ASSIGN(const auto file, platform::open_key_file(provider.absolute_path(root)));
+  TRY_ASSIGN(const auto file, platform::open_key_file(provider.absolute_path(root), root.owner()));
   if (!file) {
     return unavailable(provider.source(root),
                        "there is no such file; if the key is lost, only restore helps");
@@ -80,7 +80,7 @@ Result<Secret> load_key(const KeyProvider& provider, const platform::Directory& 
 
 Result<NewKey> adopt_or_make_key(const KeyProvider& provider, const platform::Directory& root) {
   const auto path = provider.absolute_path(root);
-  TRY_ASSIGN(const auto existing, platform::open_key_file(path));
+  TRY_ASSIGN(const auto existing, platform::open_key_file(path, root.owner()));
   if (existing) {
     TRY_ASSIGN(auto key, read_key(*existing, provider.source(root)));
     return NewKey{std::move(key), false};

@@ -1,10 +1,13 @@
 // Several processes with one vault: first starts, writers side by side, kills at any moment.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <functional>
@@ -184,6 +187,58 @@ TEST(Processes, AKillWhileAVaultIsMadeLeavesNoneOrAWholeOne) {
     ASSERT_TRUE(vault) << round << ": " << vault.error().message;
     EXPECT_TRUE((*vault)->verify_audit(std::nullopt)->ok);
   }
+}
+
+// A full disk, played by a limit on the size of files.
+void limit_files(rlim_t bytes) {
+  struct rlimit limit{};
+  ::getrlimit(RLIMIT_FSIZE, &limit);
+  limit.rlim_cur = bytes;
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+TEST(Processes, AFullDiskRefusesCallsUntilItIsNot) {
+  const VaultPlace place;
+  place.open();
+  const Child child([&](int output) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const auto call = [](const char* outcome) {
+      auto event = event_of("capability.invoke");
+      event.outcome = outcome;
+      event.request_id = "r";
+      return event;
+    };
+    const auto vault = place.open();
+    const auto expect = [&](bool held, const char* what) {
+      if (!held) say(output, std::string(what) + "\n");
+    };
+    expect(record_and_wait(*vault, call("started")).has_value(), "started before");
+    limit_files(4096);
+    const auto refused = record_and_wait(*vault, call("started"));
+    expect(!refused && refused.error().reason == "audit_unavailable", "started is refused");
+    std::atomic<bool> ended = false;
+    vault->record(call("ok"), [&](const Result<void>& done) { ended = done.has_value(); });
+    vault->flush();
+    expect(!ended, "the end waits");
+    const auto made = create(*vault, named("A"), "x");
+    expect(!made && made.error().reason == "not_writable", "create is refused");
+    expect(!vault->status().writable, "status");
+    limit_files(RLIM_INFINITY);
+    expect(create(*vault, named("A"), "x").has_value(), "create works again");
+    expect(record_and_wait(*vault, call("started")).has_value(), "started works again");
+    expect(ended, "the end is written");
+    expect(vault->verify_audit(std::nullopt)->ok, "the chain holds");
+    const auto records = read(*vault, [](Reader& r) { return r.audit({}); });
+    const auto count = [&](const char* kind, const char* outcome) {
+      return std::ranges::count_if(*records, [&](const audit::Record& record) {
+        return record.event.kind == kind && record.event.outcome == outcome;
+      });
+    };
+    expect(count("audit.gap", "") == 1, "one gap");
+    expect(count("capability.invoke", "ok") == 1, "one end");
+    expect(count("capability.invoke", "started") == 2, "two starts");
+  });
+  EXPECT_EQ(child.read_all(), "");
 }
 
 std::string all_bytes_below(const std::string& directory) {

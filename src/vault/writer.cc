@@ -26,7 +26,7 @@ constexpr auto kTruncateRetry = 100ms;
 constexpr std::chrono::seconds kProbeEvery = 10s;
 constexpr std::chrono::seconds kBusyRetry = 1s;
 constexpr auto kClockTolerance = 5s;
-constexpr std::int64_t kOrphanWindow = 65'536;  // Audit rows looked at for unfinished calls.
+constexpr std::int64_t kOrphanWindow = 16'384;  // Audit rows looked at for unfinished calls.
 
 UnixMs wall_clock() {
   return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
