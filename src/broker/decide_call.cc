@@ -1,9 +1,9 @@
-#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
 #include "broker/broker_impl.h"
 #include "broker/completion.h"
+#include "broker/overlap.h"
 #include "registry/registry.h"
 
 namespace aivault::broker {
@@ -43,15 +43,6 @@ Result<void> check_enabled(const Snapshot& snapshot, std::string_view capability
   return {};
 }
 
-bool covers(const registry::Capability& other, const policy::Approved& approved) {
-  const auto& path = approved.target().path();
-  const auto fits = [&](std::string_view host) {
-    return http::matches(host, approved.authority());
-  };
-  return std::ranges::any_of(other.hosts, fits) &&
-         registry::allows(other, approved.method(), path) && !registry::is_excluded(other, path);
-}
-
 // A disabled capability cannot be evaded by naming a wider one that covers the same call.
 Result<void> check_overlaps(const Snapshot& snapshot,
                             const registry::Capability& chosen,
@@ -59,7 +50,7 @@ Result<void> check_overlaps(const Snapshot& snapshot,
   for (const auto& id : snapshot.disabled()) {
     const auto* other = snapshot.find_capability(id);
     if (other == nullptr || other->provider != chosen.provider) continue;
-    if (covers(*other, approved)) {
+    if (covers(*other, approved.authority(), approved.method(), approved.target().path())) {
       return policy_violation("capability_disabled",
                               "capability is disabled: '" + id + "' covers this call");
     }

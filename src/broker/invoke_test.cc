@@ -390,7 +390,16 @@ TEST(Invoke, ADisabledCapabilityIsNotEvadedByAnother) {
   stage.world.add_capability("acme/narrow", {"POST"}, "/v1/pay");
   EXPECT_EQ(stage.run(envelope("POST", "/v1/pay/7")).reason(), "ok");
   stage.world.disable_capability("acme/narrow");
-  EXPECT_EQ(stage.run(envelope("POST", "/v1/pay/7")).reason(), "capability_disabled");
+  for (const auto* path : {"/v1/pay/7",
+                           "/v1/pay",
+                           "/v1/%70ay/7",
+                           "/v1/%2570ay",
+                           "/v1/PAY",
+                           "/v1//pay",
+                           "/v1/pay;a=1"}) {
+    EXPECT_EQ(stage.run(envelope("POST", path)).reason(), "capability_disabled") << path;
+  }
+  EXPECT_EQ(stage.run(envelope("POST", "/v1/payments")).reason(), "ok");
   EXPECT_EQ(stage.run(envelope("GET", "/v1/pay/7")).reason(), "ok");
   auto narrow = envelope("POST", "/v1/pay/7");
   narrow.capability = "acme/narrow";

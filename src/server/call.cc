@@ -182,6 +182,7 @@ asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel) {
     co_return;
   }
   co_await turn.body.acknowledge();
+  turn.connection.release_buffer();
 
   broker::Call call;
   call.caller = turn.caller;

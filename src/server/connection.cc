@@ -53,7 +53,9 @@ std::span<std::byte> Connection::make_room() {
   if (buffer_.empty()) buffer_.resize(kBuffer);
   if (begin_ > 0 && end_ == buffer_.size()) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-    end_ -= std::exchange(begin_, 0);
+    end_ -= begin_;
+    wipe(buffer_.data() + end_, begin_);
+    begin_ = 0;
   }
   if (end_ == buffer_.size()) {
     // Only a head needs more than one buffer; its size is limited by whoever reads it.
@@ -95,6 +97,7 @@ asio::awaitable<Io> Connection::receive() {
     const auto io = receive_now();
     if (io == Io::ok) co_await give_others_a_turn();
     if (io != Io::interrupted) co_return io;
+    release_buffer();
     const auto waited = co_await wait(Socket::wait_read);
     if (waited != Io::ok) co_return waited;
   }

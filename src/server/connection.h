@@ -55,7 +55,7 @@ class Connection {
   // thing.
   void on_hangup(std::function<void()> call);
 
-  // Gives back the memory of an idle connection.
+  // Gives back the memory of received() if nothing is in it.
   void release_buffer();
 
  private:

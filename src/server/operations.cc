@@ -17,6 +17,7 @@ constexpr std::chrono::seconds kBetweenBytes(30);
 constexpr std::chrono::seconds kWholeBody(60);
 constexpr int kContentTooLarge = 413;
 constexpr int kAccepted = 202;
+constexpr std::size_t kMaxOperations = 64;
 constexpr std::string_view kAudit = "/aivault/audit";
 
 // One operation on its way to the operator thread and back; it owns all that the handler sees.
@@ -59,6 +60,18 @@ Result<Reply> handle_guarded(admin::Desk& desk, Job& job) {
     return vault_unavailable("internal", "internal error");
   }
 }
+
+// A place in the queue of the operator thread.
+class Place {
+ public:
+  explicit Place(Core& core) : core_(core) { ++core_.operations; }
+  ~Place() { --core_.operations; }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  Core& core_;
+};
 
 admin::Actor actor_of(const Turn& turn) {
   const auto& caller = turn.caller;
@@ -120,6 +133,12 @@ asio::awaitable<void> answer_operation(Turn& turn,
   const bool taken = co_await take_body(turn, job->body, operation.max_body);
   if (!taken) co_return;
   if (operation.max_body > 0) job->request.body = &job->body.value();
+  if (turn.core.operations >= kMaxOperations) {
+    Error busy{ErrorCode::vault_unavailable, "busy", "vault busy", 1};
+    co_await turn.refuse(std::move(busy));
+    co_return;
+  }
+  const Place place(turn.core);
   if (operation.path.starts_with(kAudit)) turn.core.broker.settle();
   auto work = [job, &desk = turn.core.desk] { return handle_guarded(desk, *job); };
   job.reset();  // It ends with the work, on the operator thread.

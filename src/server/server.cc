@@ -31,6 +31,7 @@ using Acceptor = asio::local::stream_protocol::acceptor;
 constexpr std::int64_t kHiddenUid = 65534;  // What the kernel shows for a uid without a mapping.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr std::size_t kMaxNames = 1024;
+constexpr std::size_t kAcceptsInARow = 64;
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 
 bool is_shortage(int error) {
@@ -87,7 +88,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   };
   static asio::awaitable<void> accept_all(std::shared_ptr<Impl> self,
                                           std::shared_ptr<Listener> listener);
-  // Takes what is queued; the error that ended it.
+  // Takes what is queued; the error that ended it, or 0.
   int accept_queued(Listener& listener, Session::Arrival arrival);
   bool has_room(const platform::Peer& peer) const;
   void count(std::int64_t uid, int change);
@@ -121,7 +122,8 @@ asio::awaitable<void> Server::Impl::accept_all(std::shared_ptr<Impl> self,
   for (;;) {
     const auto [error] = co_await listener->acceptor.async_wait(Acceptor::wait_read, kAsTuple);
     if (!listener->acceptor.is_open()) co_return;
-    if (error) continue;
+    if (error == asio::error::operation_aborted) continue;
+    if (error) throw boost::system::system_error(error, "accept");
     const int why = self->accept_queued(*listener, Session::Arrival::normal);
     if (!is_shortage(why)) continue;
     self->close_an_idle_session();
@@ -132,7 +134,8 @@ asio::awaitable<void> Server::Impl::accept_all(std::shared_ptr<Impl> self,
 }
 
 int Server::Impl::accept_queued(Listener& listener, Session::Arrival arrival) {
-  for (;;) {
+  // While it drains, all of them; else others get their turn between.
+  for (std::size_t i = 0; i < kAcceptsInARow || arrival == Session::Arrival::queued; ++i) {
     platform::Descriptor connected(::accept4(
         listener.acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (connected) {
@@ -141,6 +144,7 @@ int Server::Impl::accept_queued(Listener& listener, Session::Arrival arrival) {
       return errno;
     }
   }
+  return 0;
 }
 
 bool Server::Impl::has_room(const platform::Peer& peer) const {
