@@ -25,8 +25,8 @@ struct Core {
   Server::Hooks hooks;
   Outcomes outcomes{};
   bool draining = false;
-  std::size_t open = 0;  // Connections.
-  std::size_t busy = 0;  // Of them, with a request under way.
+  std::size_t open = 0;        // Connections.
+  std::size_t busy = 0;        // Of them, with a request under way.
   std::size_t operations = 0;  // That wait for the operator thread or run there.
   std::unordered_map<std::int64_t, std::size_t> open_of_uid{};
   std::unordered_map<std::int64_t, std::string> user_names{};
