@@ -12,6 +12,8 @@
 
 #include "cli/launch.h"
 #include "platform/peer.h"
+#include "protocol/error_body.h"
+#include "protocol/headers.h"
 
 namespace aivault::cli {
 namespace {
@@ -24,6 +26,7 @@ constexpr seconds kRestartPatience{2};  // Where a daemon is being restarted.
 constexpr seconds kReachLimit{15};
 constexpr seconds kAcknowledgeLimit{30};
 constexpr milliseconds kPause{20};
+constexpr std::size_t kMaxErrorBody = std::size_t{1} << 20U;
 constexpr int kMaxStarts = 5;  // A --once daemon may have served somebody else.
 
 // An errno, or a connected socket.
@@ -67,27 +70,51 @@ std::optional<Attempt> try_route(const Route& route, int& error) {
   return Attempt{std::move(reached), {}, false};
 }
 
+constexpr std::string_view kNotReached = "client:not_reached";
+
 enum class Reply : std::uint8_t { acknowledged, lost, going_away };
 
-// Sends the head and waits for 100 or the final answer.
-Result<Reply> acknowledge(Connection& connection, ResponseReader& answer, const std::string& head) {
-  if (!connection.send(head)) return Reply::lost;
-  while (true) {
-    auto ready = answer.read_head(ResponseReader::Interim::stop_at_continue);
-    if (!ready) return tl::unexpected(std::move(ready).error());
-    if (*ready) break;
-    const auto more = connection.receive(kAcknowledgeLimit);
-    if (!more && more.error().reason == kNoAnswer) return tl::unexpected(more.error());
-    if (!more || !*more) return Reply::lost;
+// The rest of an answer that is an error object.
+Result<Error> read_error(Connection& connection, ResponseReader& answer) {
+  std::string body;
+  while (body.size() < kMaxErrorBody) {
+    TRY_ASSIGN(const auto piece, answer.next_piece());
+    body += piece.data;
+    if (piece.is_end) break;
+    if (!piece.needs_more) continue;
+    TRY_ASSIGN(const bool more, connection.receive(kAcknowledgeLimit));
+    if (!more) TRY(answer.end_of_input());
   }
-  if (answer.was_continue()) return Reply::acknowledged;
-  const auto* reason = http::find(answer.head().headers, "x-aivault-reason");
-  const bool leaves =
-      answer.head().status == 503 && reason != nullptr && *reason == "shutting_down";
-  return leaves ? Reply::going_away : Reply::acknowledged;
+  auto error = protocol::error_from_json(body);
+  if (error) return *std::move(error);
+  return invalid_request(std::string(kInvalidResponse), "status without an error object");
 }
 
-auto not_reached(std::string message) { return vault_unavailable("", std::move(message)); }
+// Sends the head and waits for 100 or the head of the final answer.
+Result<Reply> acknowledge(Connection& connection, ResponseReader& answer, const std::string& head) {
+  constexpr int kServiceUnavailable = 503;
+  if (!connection.send(head)) return Reply::lost;
+  while (true) {
+    TRY_ASSIGN(const bool ready, answer.read_head(ResponseReader::Interim::stop_at_continue));
+    if (ready) break;
+    const auto more = connection.receive(kAcknowledgeLimit);
+    if (!more && more.error().reason == kNoAnswer) return fail(more.error());
+    if (!more || !*more) return Reply::lost;
+  }
+  const bool is_refusal =
+      !answer.was_continue() && http::find(answer.head().headers, protocol::kError) != nullptr;
+  if (!is_refusal || answer.head().status != kServiceUnavailable) return Reply::acknowledged;
+  auto error = read_error(connection, answer);
+  if (!error && error.error().reason == kConnectionLost) return Reply::lost;
+  if (!error) return fail(error.error());
+  if (error->reason == "shutting_down") return Reply::going_away;
+  error->message = protocol::to_text(*error);
+  return fail(*std::move(error));
+}
+
+auto not_reached(std::string message) {
+  return vault_unavailable(std::string(kNotReached), std::move(message));
+}
 
 Result<Acknowledged> acknowledged_by(Reached reached, const std::string& head) {
   ResponseReader answer(*reached.connection);
@@ -99,7 +126,7 @@ Result<Acknowledged> acknowledged_by(Reached reached, const std::string& head) {
                          : "failed connecting to " + reached.where() + ": it is shutting down");
 }
 
-bool may_try_again(const Error& error) { return error.reason.empty(); }
+bool may_try_again(const Error& error) { return error.reason == kNotReached; }
 
 std::string combined(const std::string& error,
                      const std::string& first_failure,
