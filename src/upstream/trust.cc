@@ -150,7 +150,7 @@ Error tls_error(const SSL* session, const http::Authority& host) {
   std::string why = "the handshake failed";
   const auto verdict = SSL_get_verify_result(session);
   if (verdict != X509_V_OK) {
-    why = X509_verify_cert_error_string(verdict);
+    why = std::string("its certificate is not trusted: ") + X509_verify_cert_error_string(verdict);
   } else if (const auto* reason = ERR_reason_error_string(ERR_peek_error())) {
     why = reason;
   }

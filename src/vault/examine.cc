@@ -136,6 +136,9 @@ std::vector<Check> OpenVault::examine() {
     checks.push_back({"kek-check", State::ok, "the key opens the vault", ""});
   } else {
     const bool key = checked.error().reason == "key_unavailable";
+    if (const auto place = key_place_of_header(root()); key && place) {
+      checks.push_back(check_key_file(place->path, place->owner));
+    }
     checks.push_back({"kek-check",
                       State::fail,
                       checked.error().message,
