@@ -1,5 +1,5 @@
 // chain: audit rows as they are stored, each hashed under a key together with the hash before it.
-// Thread: any; pure. Source: docs/vault.md "Audit chain".
+// Thread: any; pure. Source: docs/vault.md.
 #pragma once
 
 #include <cstdint>

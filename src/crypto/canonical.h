@@ -1,5 +1,7 @@
 // Canonical: the one encoding (CE) of everything that is authenticated; joined text never is.
-// Thread: any; pure. Source: docs/vault.md "Canonical encoding".
+// Little-endian throughout: "aivault" NUL, 1 (version); u8 length and purpose; u16 number of
+// fields; then each field: 00 absent | 01 u32 length, bytes | 02 u32 length, UTF-8 | 03 i64 | 04
+// u32 count, fields. Thread: any; pure.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // key_text: a key as the text that a key file holds, and the way of secret bytes between a
 // descriptor and a Secret.
-// Thread: any. Source: docs/vault.md "Key providers".
+// Thread: any.
 #pragma once
 
 #include <cstddef>

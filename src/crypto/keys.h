@@ -1,6 +1,6 @@
 // keys: random keys, the subkeys of a key-encryption key, and the public name of one.
 // Thread: any. Errors: std::bad_alloc when guarded memory cannot be had.
-// Source: docs/vault.md "Keys"; libsodium crypto_kdf (BLAKE2b).
+// Source: docs/vault.md; libsodium crypto_kdf (BLAKE2b).
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Keyring: the keys of one unlocked vault and everything that is sealed, opened or authenticated
 // with them. Associated data and MAC inputs are put together here and nowhere else.
-// Thread: any; constant once built. Source: docs/vault.md "Cryptography".
+// Thread: any; constant once built. Source: docs/vault.md.
 #pragma once
 
 #include <cstdint>

@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
 #include "base/encoding.h"
@@ -416,6 +418,62 @@ TEST(Vault, ClosesCallsOfADeadProcess) {
   EXPECT_EQ(records[0].event.request_id, "two");
   EXPECT_EQ(records[0].event.reason, "internal");
   EXPECT_EQ(records[0].event.host, "api.acme.test");
+}
+
+// Whichever side of a commit a snapshot is on, its rows are the right ones.
+TEST(Vault, ReadersNeverTakeACommitForTampering) {
+  const VaultPlace place;
+  const auto vault = place.open();
+  const auto other = place.open();
+  const auto id = create(*vault, named("A"), "1")->id;
+  std::atomic<bool> stop = false;
+  std::atomic<int> reads = 0;
+  std::vector<std::string> errors;
+  std::mutex guard;
+  const auto expect = [&](const auto& result) {
+    if (result) return;
+    const std::lock_guard lock(guard);
+    errors.push_back(message_of(result));
+  };
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&, i] {
+      auto& mine = i == 2 ? *other : *vault;
+      while (!stop) {
+        expect(open_globally(mine, id));
+        expect(mine.change_counter());
+        expect(mine.read([&](Reader& r) -> Result<void> {
+          TRY_ASSIGN(const auto before, r.secret(id));
+          TRY_ASSIGN(const auto all, r.secrets({}, std::nullopt, 100));
+          std::vector<Problem> damaged;
+          TRY(r.credentials(damaged));
+          if (!damaged.empty()) return invalid_request("damaged", damaged[0].message);
+          // All of one moment.
+          if (all[0].value_version != before->value_version) return invalid_request("torn", "");
+          return {};
+        }));
+        ++reads;
+      }
+    });
+  }
+  for (int i = 0; i < 60; ++i) {
+    expect(recorded(*vault, [&](Change& c) -> Result<void> {
+      TRY(c.rotate_secret(id, Secret::copy_of(std::to_string(i)), std::nullopt));
+      CredentialRow credential;
+      credential.id = credential.provider = "acme" + std::to_string(i % 3);
+      if (i % 2 == 0) return c.put(credential);
+      TRY(c.remove_credential(credential.id));
+      return {};
+    }));
+    vault->record(event_of("capability.invoke"), nullptr);
+    if (i % 10 == 0) expect(create(*other, named("B" + std::to_string(i)), "x"));
+  }
+  stop = true;
+  for (auto& reader : readers) reader.join();
+  EXPECT_GT(reads, 3);
+  EXPECT_TRUE(errors.empty()) << errors[0];
+  EXPECT_TRUE(vault->problems().empty());
+  EXPECT_TRUE(other->problems().empty());
 }
 
 TEST(Vault, SeesTheChangesOfAnother) {
