@@ -1,5 +1,6 @@
 #include "server/connection.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -216,6 +217,10 @@ void Connection::watch() {
                        watching_ = false;
                        if (error && on_hangup_) return watch();
                        if (error) return;
+                       // The reactor may wake us for an event of the socket that had this
+                       // descriptor before: only the kernel knows.
+                       pollfd now_at{socket_.native_handle(), 0, 0};
+                       if (::poll(&now_at, 1, 0) == 0) return watch();
                        hung_up_ = true;
                        const auto now = std::exchange(on_hangup_, nullptr);
                        if (now) now();
