@@ -3,23 +3,12 @@
 #include <sodium.h>
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
+#include "base/guarded_blocks.h"
 #include "base/reveal.h"
 
 namespace aivault {
-namespace {
-
-std::byte* allocate(std::size_t size) {
-  static const int ready = sodium_init();  // sodium_malloc aborts before sodium_init.
-  auto* bytes = ready < 0 ? nullptr : static_cast<std::byte*>(sodium_malloc(size));
-  if (bytes == nullptr) throw std::bad_alloc();
-  return bytes;
-}
-
-}  // namespace
-
 Secret Secret::copy_of(std::span<const std::byte> bytes) {
   return join({{reinterpret_cast<const char*>(bytes.data()), bytes.size()}});
 }
@@ -33,7 +22,7 @@ Secret Secret::join(std::initializer_list<std::string_view> parts) {
 Secret Secret::zeroed(std::size_t size) {
   Secret secret;
   if (size == 0) return secret;
-  secret.bytes_ = allocate(size);
+  secret.bytes_ = guarded::take(size);
   secret.size_ = size;
   sodium_memzero(secret.bytes_, size);
   return secret;
@@ -43,7 +32,7 @@ Secret Secret::join(std::span<const std::string_view> parts) {
   Secret secret;
   for (const auto part : parts) secret.size_ += part.size();
   if (secret.size_ == 0) return secret;
-  secret.bytes_ = allocate(secret.size_);
+  secret.bytes_ = guarded::take(secret.size_);
   auto* end = secret.bytes_;
   for (const auto part : parts) end = std::ranges::copy(std::as_bytes(std::span(part)), end).out;
   return secret;
@@ -59,7 +48,9 @@ Secret& Secret::operator=(Secret&& other) noexcept {
   return *this;
 }
 
-Secret::~Secret() { sodium_free(bytes_); }  // sodium_free wipes before it frees.
+Secret::~Secret() {
+  if (bytes_ != nullptr) guarded::give_back(bytes_, size_);
+}
 
 Secret Secret::clone() const { return copy_of(std::span<const std::byte>(bytes_, size_)); }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "base/reveal.h"
 #include "base/wipe.h"
@@ -55,6 +56,45 @@ TEST(SecretDeathTest, IsNotReadableBeyondItsEnd) {
   const auto secret = Secret::copy_of("key");
   const volatile auto* beyond = secret.bytes(Reveal()).data() + secret.size();
   EXPECT_DEATH(static_cast<void>(*beyond), "");
+}
+
+TEST(SecretDeathTest, IsNotReadableBeyondItsEndInMemoryThatWasUsedBefore) {
+  {
+    const auto longer = Secret::copy_of("a longer key");
+  }
+  const auto secret = Secret::copy_of("key");
+  const volatile auto* beyond = secret.bytes(Reveal()).data() + secret.size();
+  EXPECT_DEATH(static_cast<void>(*beyond), "");
+}
+
+TEST(Secret, LeavesNothingInMemoryThatIsUsedAgain) {
+  for (const std::size_t size : std::vector<std::size_t>{1, 63, 64, 65, 500, 5000, 20000}) {
+    const std::byte* before = nullptr;
+    {
+      const auto secret = Secret::copy_of(std::string(size, 'k'));
+      before = secret.bytes(Reveal()).data();
+    }
+    std::string other(size, 'o');
+    const auto next = Secret::join({other});
+    if (next.bytes(Reveal()).data() == before) {
+      EXPECT_EQ(next.text(Reveal()), other);
+    }
+    const auto blank = Secret::zeroed(size);
+    EXPECT_EQ(blank.text(Reveal()), std::string(size, '\0'));
+  }
+}
+
+TEST(Secret, SharesNoMemoryWithAnotherThatLives) {
+  std::vector<Secret> secrets;
+  for (int i = 0; i < 200; ++i) secrets.push_back(Secret::copy_of("key " + std::to_string(i)));
+  for (int i = 0; i < 200; i += 2) secrets[static_cast<std::size_t>(i)] = Secret();
+  for (int i = 0; i < 200; i += 2) {
+    secrets[static_cast<std::size_t>(i)] = Secret::copy_of("new " + std::to_string(i));
+  }
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(secrets[static_cast<std::size_t>(i)].text(Reveal()),
+              (i % 2 == 0 ? "new " : "key ") + std::to_string(i));
+  }
 }
 
 TEST(Wipe, ClearsTheWholeCapacity) {
