@@ -52,6 +52,7 @@ class Broker::Impl {
     std::shared_ptr<const catalog::Snapshot> snapshot;
     std::unordered_map<std::string_view, std::vector<const catalog::Credential*>> of_provider;
     std::map<std::string, std::shared_ptr<const policy::ScrubForms>> scrub_forms;
+    KnownSecrets secrets;
   };
 
   boost::asio::awaitable<Result<VaultPtr>> open_vault();

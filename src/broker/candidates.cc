@@ -78,32 +78,47 @@ std::optional<Error> defect_of(const Credential& credential) {
   return defect(credential_not_found, "record_damaged", credential);
 }
 
-// Fills in what the vault says about the credential's secret.
-Result<void> ask_about_secret(vault::Reader& reader,
-                              const Credential& credential,
-                              const CredentialWish& wish,
-                              Candidate& candidate) {
-  if (!credential.secret_id) {
-    candidate.secret_accessible = false;
-    return {};
+bool takes_part(const Credential& credential, const CredentialWish& wish) {
+  return credential.enabled && credential.secret_id && matches(credential.scope, wish.context);
+}
+
+// Reads, in one look, the records of secrets that are not known yet. One refused row takes its own
+// credential out of service and no other; it is asked for again by the next call.
+Result<void> learn(vault::Vault& vault,
+                   std::span<const Credential* const> candidates,
+                   const CredentialWish& wish,
+                   KnownSecrets& known,
+                   std::map<SecretId, Error>& refused) {
+  std::vector<SecretId> missing;
+  for (const auto* credential : candidates) {
+    if (!takes_part(*credential, wish) || known.contains(*credential->secret_id)) continue;
+    missing.push_back(*credential->secret_id);
   }
-  auto read = reader.secret(*credential.secret_id);
-  if (!read) {
-    // One refused row takes its own credential out of service and no other.
-    if (read.error().reason != "row_integrity") return fail(std::move(read).error());
-    candidate.defect = std::move(read).error();
+  if (missing.empty()) return {};
+  return vault.read([&](vault::Reader& reader) -> Result<void> {
+    for (const auto& id : missing) {
+      auto record = reader.secret(id);
+      if (record) {
+        known.emplace(id, *std::move(record));
+      } else if (record.error().reason == "row_integrity") {
+        refused.emplace(id, std::move(record).error());
+      } else {
+        return fail(std::move(record).error());
+      }
+    }
     return {};
-  }
-  if (!*read) {
-    candidate.secret_accessible = false;
-    return {};
-  }
-  const auto& secret = **read;
+  });
+}
+
+void judge_secret(const vault::SecretRecord& secret,
+                  const Credential& credential,
+                  const CredentialWish& wish,
+                  Candidate& candidate) {
   candidate.level = std::max(candidate.level, level_of(secret.scope.kind));
   const auto allowed =
       vault::may_open(secret.scope, secret.attached, wish.context, opener_of(credential));
   candidate.secret_accessible = allowed.has_value();
-  if (!allowed || candidate.defect) return {};
+  if (!allowed || candidate.defect) return;
   using enum ErrorCode;
   if (secret.revoked_at) {
     candidate.defect = Error{vault_unavailable, "secret_missing", "secret revoked", 0};
@@ -117,7 +132,24 @@ Result<void> ask_about_secret(vault::Reader& reader,
                   "' cannot use secret pinned to provider '" + *secret.pinned_provider + "'",
               0};
   }
-  return {};
+}
+
+Candidate candidate_of(const Credential& credential, const CredentialWish& wish) {
+  Candidate candidate;
+  candidate.id = credential.id;
+  candidate.provider = credential.provider;
+  candidate.level = level_of(credential.scope.kind);
+  candidate.priority = credential.priority;
+  candidate.enabled = credential.enabled;
+  if (credential.state == CredentialState::damaged) {
+    // Nothing of such a record is known but its id; whoever names it is told so.
+    candidate.provider = wish.capability.provider;
+    candidate.enabled = true;
+  }
+  candidate.scope_matches = matches(credential.scope, wish.context);
+  candidate.lists_capability = lists(credential, wish);
+  candidate.defect = defect_of(credential);
+  return candidate;
 }
 
 }  // namespace
@@ -129,33 +161,30 @@ vault::Opener opener_of(const Credential& credential) {
 }
 
 Result<const Credential*> find_credential(vault::Vault& vault,
+                                          KnownSecrets& known,
                                           std::span<const Credential* const> candidates,
                                           const CredentialWish& wish) {
+  std::map<SecretId, Error> refused;
+  TRY(learn(vault, candidates, wish, known, refused));
   std::vector<Candidate> judged;
   judged.reserve(candidates.size());
-  TRY(vault.read([&](vault::Reader& reader) -> Result<void> {
-    for (const auto* credential : candidates) {
-      Candidate candidate;
-      candidate.id = credential->id;
-      candidate.provider = credential->provider;
-      candidate.level = level_of(credential->scope.kind);
-      candidate.priority = credential->priority;
-      candidate.enabled = credential->enabled;
-      if (credential->state == CredentialState::damaged) {
-        // Nothing of such a record is known but its id; whoever names it is told so.
-        candidate.provider = wish.capability.provider;
-        candidate.enabled = true;
+  for (const auto* credential : candidates) {
+    auto candidate = candidate_of(*credential, wish);
+    if (takes_part(*credential, wish)) {
+      const auto& id = *credential->secret_id;
+      const auto found = known.find(id);
+      if (found == known.end()) {
+        candidate.defect = refused.at(id);
+      } else if (found->second) {
+        judge_secret(*found->second, *credential, wish, candidate);
+      } else {
+        candidate.secret_accessible = false;
       }
-      candidate.scope_matches = matches(credential->scope, wish.context);
-      candidate.lists_capability = lists(*credential, wish);
-      candidate.defect = defect_of(*credential);
-      if (credential->enabled && candidate.scope_matches) {
-        TRY(ask_about_secret(reader, *credential, wish, candidate));
-      }
-      judged.push_back(std::move(candidate));
+    } else if (!credential->secret_id) {
+      candidate.secret_accessible = false;
     }
-    return {};
-  }));
+    judged.push_back(std::move(candidate));
+  }
   TRY_ASSIGN(const auto chosen, policy::choose(judged, wish.named, wish.capability.provider));
   return candidates[chosen];
 }

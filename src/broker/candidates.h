@@ -3,6 +3,7 @@
 // Thread: the event loop (a few indexed reads). Errors: those of policy::choose and of the vault.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,10 @@ namespace aivault::broker {
 // How the vault is asked for the secret of a credential.
 vault::Opener opener_of(const catalog::Credential& credential);
 
+// What one snapshot of the catalog says about secrets; a change of any makes another snapshot.
+// Empty: there is no such secret.
+using KnownSecrets = std::map<SecretId, std::optional<vault::SecretRecord>>;
+
 struct CredentialWish {
   const registry::Capability& capability;
   const std::optional<std::string>& named;  // By the caller.
@@ -25,9 +30,11 @@ struct CredentialWish {
   UnixMs now;
 };
 
-// `candidates`: the named credential if it exists, or all of the provider.
+// `candidates`: the named credential if it exists, or all of the provider. `known` saves asking
+// the vault again.
 Result<const catalog::Credential*> find_credential(
     vault::Vault& vault,
+    KnownSecrets& known,
     std::span<const catalog::Credential* const> candidates,
     const CredentialWish& wish);
 

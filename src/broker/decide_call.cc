@@ -104,8 +104,10 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   const CredentialWish wish{*capability, envelope.credential, context, now()};
   if (envelope.credential) event.credential = *envelope.credential;
   TRY_ASSIGN(const auto* credential,
-             find_credential(
-                 vault, candidates(*snapshot, capability->provider, envelope.credential), wish));
+             find_credential(vault,
+                             derived_.secrets,
+                             candidates(*snapshot, capability->provider, envelope.credential),
+                             wish));
   event.credential = credential->id;
   if (!credential->secret_id) return vault_unavailable("secret_missing", "secret not found");
   event.secret_id = credential->secret_id->str();
