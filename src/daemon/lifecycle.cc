@@ -54,8 +54,8 @@ void Lifecycle::begin(server::Server& server, broker::Broker& broker) {
 void Lifecycle::watch_signals() {
   signals_.async_wait([this](const error_code& error, int number) {
     if (error) return;
+    watch_signals();  // First: the signal may be the last thing that happens.
     on_signal(number);
-    watch_signals();
   });
 }
 
@@ -98,9 +98,11 @@ void Lifecycle::watch_idleness(std::size_t open) {
 }
 
 void Lifecycle::consider_once() {
-  if (options_.kind != Kind::once || !call_answered_) return;
+  if (options_.kind != Kind::once) return;
   boost::asio::post(loop_, [this] {
-    if (server_->open_connections() == 0) drain("first call answered");
+    // A call whose caller went away has no answer, but it was the one we were started for.
+    const bool served = call_answered_ || broker_->finished() > 0;
+    if (served && server_->open_connections() == 0) drain("first call answered");
   });
 }
 

@@ -113,7 +113,8 @@ int run(int count, char** words) {
     return kStartError;
   }
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGHUP, SIG_IGN);  // A closed terminal ends no daemon.
+  std::signal(SIGXFSZ, SIG_IGN);  // A file that may not grow is a full disk, not our end.
+  std::signal(SIGHUP, SIG_IGN);   // A closed terminal ends no daemon.
   platform::clean_environment();
   const auto environment = platform::Environment::of_process();
   const std::vector<std::string_view> list(words + (count > 0 ? 1 : 0), words + count);

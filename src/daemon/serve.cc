@@ -86,6 +86,7 @@ Lifecycle::Options lifecycle_options(const Settings& settings) {
 // A vault that does not exist yet is no error: the first use makes it.
 Result<void> open_existing(vault::Slot& slot,
                            Greeting& greeting,
+                           const Settings& settings,
                            const Readiness& readiness,
                            platform::Log& log) {
   auto vault = slot.get();
@@ -93,7 +94,8 @@ Result<void> open_existing(vault::Slot& slot,
     greeting.greet(**vault);
     return {};
   }
-  if (vault.error().reason == "not_initialised") return {};
+  // The one command of a private child gets the error as its answer.
+  if (vault.error().reason == "not_initialised" || settings.private_child) return {};
   // Who waits for us would only find a socket that cannot serve.
   if (readiness.is_awaited()) return fail(std::move(vault).error());
   log.warn("vault.unavailable",
@@ -116,7 +118,7 @@ Result<int> serve(const Settings& settings,
   catalog::Catalog catalog;
   const auto record = settings.private_child ? Greeting::Record::no : Greeting::Record::yes;
   Greeting greeting(slot, log, record, AIVAULT_VERSION);
-  TRY(open_existing(slot, greeting, readiness, log));
+  TRY(open_existing(slot, greeting, settings, readiness, log));
 
   const auto facts = daemon_facts(settings, readiness.is_awaited());
   admin::Desk desk{slot, catalog, facts};
@@ -162,7 +164,10 @@ Result<int> serve(const Settings& settings,
   loop.run_for(kUnwinding);
   // Something that cannot be broken off (a name look-up in the system's resolver) still runs; its
   // memory goes with the process, the vault is closed.
-  if (!loop.stopped()) std::_Exit(lifecycle.exit_status());
+  if (!loop.stopped()) {
+    log.warn("daemon.unfinished", {{"effect", "something could not be broken off"}});
+    std::_Exit(lifecycle.exit_status());
+  }
   return lifecycle.exit_status();
 }
 

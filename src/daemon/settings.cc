@@ -15,8 +15,6 @@
 namespace aivault::daemon {
 namespace {
 
-constexpr std::size_t kMaxCaFile = std::size_t{1} << 20U;
-
 tl::unexpected<Error> start_error(std::string message) {
   return vault_unavailable("internal", std::move(message));
 }
@@ -46,6 +44,7 @@ Result<mode_t> mode_from(const platform::Environment& environment,
 Result<Development> read_development(const platform::Environment& environment) {
   Development development;
 #ifdef AIVAULT_DEV_OVERRIDES
+  constexpr std::size_t kMaxCaFile = std::size_t{1} << 20U;
   if (const auto text = environment.text("AIVAULT_DEV_RESOLVE")) {
     TRY_ASSIGN(development.addresses, upstream::parse_dev_resolve(*text));
   }
