@@ -30,7 +30,8 @@ Broker::Impl::Impl(boost::asio::any_io_executor executor,
       catalog_(catalog),
       client_(client),
       options_(std::move(options)),
-      refusals_(std::make_shared<Refusals>(executor_)) {
+      refusals_(std::make_shared<Refusals>(executor_)),
+      ends_(std::make_shared<EndQueue>(executor_)) {
 #ifndef AIVAULT_DEV_OVERRIDES
   options_.secret_echo = false;
   options_.allow_remote_clients = false;
@@ -41,6 +42,11 @@ Broker::Impl::Impl(boost::asio::any_io_executor executor,
 Result<void> Broker::Impl::check_client(std::string_view client_ip) const {
   return check_client_ip(
       client_ip, options_.allow_remote_clients ? RemoteClients::allowed : RemoteClients::refused);
+}
+
+void Broker::Impl::settle() {
+  ends_->release();
+  refusals_->settle();
 }
 
 void Broker::Impl::note_refusal(const VaultPtr& vault, audit::Event event, const Error& error) {
@@ -89,7 +95,7 @@ Result<void> Broker::check_client(std::string_view client_ip) const {
   return impl_->check_client(client_ip);
 }
 
-void Broker::settle() { impl_->refusals().settle(); }
+void Broker::settle() { impl_->settle(); }
 
 std::size_t Broker::running() const { return impl_->running().running(); }
 std::uint64_t Broker::finished() const { return impl_->running().finished(); }

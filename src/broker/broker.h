@@ -47,7 +47,8 @@ class Broker {
                               const Error& error);
   // Row 2, for doors that must judge it before they have an envelope.
   Result<void> check_client(std::string_view client_ip) const;
-  // Identical refusals within a second wait to become one record; this hands them to the vault now.
+  // Ends of calls and identical refusals wait a moment to share a commit or a record; this hands
+  // them to the vault now.
   void settle();
 
   std::size_t running() const;

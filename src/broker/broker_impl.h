@@ -35,7 +35,7 @@ class Broker::Impl {
 
   vault::Slot& slot() { return slot_; }
   const RunningCalls& running() const { return running_; }
-  Refusals& refusals() { return *refusals_; }
+  void settle();
 
  private:
   // All that rows 2 to 16 say about a call.
@@ -81,6 +81,7 @@ class Broker::Impl {
   Options options_;
   RunningCalls running_;
   std::shared_ptr<Refusals> refusals_;
+  std::shared_ptr<EndQueue> ends_;
   Derived derived_;
   std::optional<boost::asio::thread_pool> opener_;  // Made when a vault must first be opened.
 };

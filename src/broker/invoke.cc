@@ -60,8 +60,8 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
 
   // The record comes first: what is not recorded is not done.
   event.outcome = "started";
-  EndRecord record(vault, event);
-  auto started = co_await write_record(vault, event);
+  EndRecord record(ends_, vault, event);
+  auto started = co_await write_record(*ends_, vault, event);
   if (!started) {
     record.forget();
     co_return fail(ErrorCode::vault_unavailable, "audit_unavailable", "audit log unavailable");

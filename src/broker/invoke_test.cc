@@ -103,12 +103,15 @@ class Stage {
 
   // The records of calls as "outcome reason".
   std::vector<std::string> records() {
-    broker.settle();
     std::vector<std::string> lines;
-    for (const auto& event : world.calls()) {
+    for (const auto& event : events()) {
       lines.push_back(event.outcome + (event.reason.empty() ? "" : " " + event.reason));
     }
     return lines;
+  }
+  std::vector<audit::Event> events() {
+    broker.settle();
+    return world.calls();
   }
   int connections() const { return server_.accepted(); }
 
@@ -207,7 +210,7 @@ TEST(Invoke, RecordsWhoCalledWhat) {
   call.caller.user = "op";
   call.caller.exe = "/usr/bin/x";
   ASSERT_EQ(stage.run(std::move(call)).reason(), "ok");
-  const auto events = stage.world.calls();
+  const auto events = stage.events();
   ASSERT_EQ(events.size(), 2U);
   for (const auto& event : events) {
     EXPECT_EQ(event.actor, "operator");
@@ -488,7 +491,7 @@ TEST(Invoke, RecordsOneEndWhateverHappensToTheCaller) {
     }
     EXPECT_EQ(stage.broker.running(), 0U);
     EXPECT_EQ(stage.broker.finished(), 1U);
-    const auto events = stage.world.calls();
+    const auto events = stage.events();
     if (events.empty()) continue;  // Cancelled before anything was recorded.
     ASSERT_EQ(events.size(), 2U);
     EXPECT_EQ(events[1].outcome, "error");
@@ -645,7 +648,7 @@ TEST(Invoke, ThousandCallsSixtyFourAtATimeAreSeenOnceEach) {
   EXPECT_EQ(seen.size(), std::size_t{kCalls});
   EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), std::size_t{kCalls});
   EXPECT_EQ(stage.world.started_calls(), kCalls);
-  EXPECT_EQ(stage.world.calls().size(), std::size_t{2} * kCalls);
+  EXPECT_EQ(stage.events().size(), std::size_t{2} * kCalls);
   EXPECT_LE(stage.connections(), 64);
 }
 

@@ -15,13 +15,37 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kWindow = std::chrono::seconds(1);
+constexpr auto kEndWaits = std::chrono::milliseconds(50);
+constexpr std::size_t kMaxHeldEnds = 256;
 constexpr std::size_t kMaxKinds = 10;  // Records of refusals a second and uid.
 
 std::int64_t signed_count(std::uint64_t bytes) { return static_cast<std::int64_t>(bytes); }
 
 }  // namespace
 
-asio::awaitable<Result<void>> write_record(VaultPtr vault, audit::Event event) {
+EndQueue::~EndQueue() { release(); }
+
+void EndQueue::add(VaultPtr vault, audit::Event event) {
+  held_.push_back({std::move(vault), std::move(event)});
+  if (held_.size() >= kMaxHeldEnds) return release();
+  if (held_.size() > 1) return;
+  timer_.expires_after(kEndWaits);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    if (const auto self = weak.lock(); self && !error) self->release();
+  });
+}
+
+void EndQueue::release() {
+  if (held_.empty()) return;
+  timer_.cancel();
+  for (auto& held : std::exchange(held_, {})) {
+    // What cannot be written now stays with the vault, which then refuses new calls.
+    held.vault->record(std::move(held.event), [](const Result<void>&) {});
+  }
+}
+
+asio::awaitable<Result<void>> write_record(EndQueue& ends, VaultPtr vault, audit::Event event) {
+  ends.release();
   auto initiate = [vault = std::move(vault), event = std::move(event)](auto handler) mutable {
     auto home = kept_busy(asio::get_associated_executor(handler));
     // The vault wants a function that can be copied; a handler cannot be.
@@ -40,8 +64,11 @@ asio::awaitable<Result<void>> write_record(VaultPtr vault, audit::Event event) {
       std::move(initiate), token);
 }
 
-EndRecord::EndRecord(VaultPtr vault, audit::Event event)
-    : vault_(std::move(vault)), event_(std::move(event)), started_(Clock::now()) {}
+EndRecord::EndRecord(std::shared_ptr<EndQueue> queue, VaultPtr vault, audit::Event event)
+    : queue_(std::move(queue)),
+      vault_(std::move(vault)),
+      event_(std::move(event)),
+      started_(Clock::now()) {}
 
 EndRecord::~EndRecord() {
   if (!vault_) return;
@@ -74,9 +101,7 @@ void EndRecord::write(audit::Event event) {
   event.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   event.request_bytes = signed_count(bytes_.request);
   event.response_bytes = signed_count(bytes_.response);
-  // A record that cannot be written now stays with the vault, which then refuses new calls.
-  const auto vault = std::exchange(vault_, nullptr);
-  vault->record(std::move(event), [](const Result<void>&) {});
+  queue_->add(std::exchange(vault_, nullptr), std::move(event));
 }
 
 void Refusals::note(VaultPtr vault, audit::Event event, const std::string& key) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -22,13 +23,36 @@ namespace aivault::broker {
 
 using VaultPtr = std::shared_ptr<vault::Vault>;
 
-// Ends when the record is written, or cannot be.
-boost::asio::awaitable<Result<void>> write_record(VaultPtr vault, audit::Event event);
+// Records of ends, held until the next record of a start so that both share one commit; at most
+// 50 ms.
+class EndQueue : public std::enable_shared_from_this<EndQueue> {
+ public:
+  explicit EndQueue(const boost::asio::any_io_executor& executor) : timer_(executor) {}
+  ~EndQueue();
+  EndQueue(const EndQueue&) = delete;
+  EndQueue& operator=(const EndQueue&) = delete;
+
+  void add(VaultPtr vault, audit::Event event);
+  void release();  // Hands what is held to the vault now.
+
+ private:
+  struct Held {
+    VaultPtr vault;
+    audit::Event event;
+  };
+  boost::asio::steady_timer timer_;
+  std::vector<Held> held_;
+};
+
+// Releases the ends before it. Ends when the record is written, or cannot be.
+boost::asio::awaitable<Result<void>> write_record(EndQueue& ends,
+                                                  VaultPtr vault,
+                                                  audit::Event event);
 
 // The end record of one call that was started: written once, whatever happens to the call.
 class EndRecord {
  public:
-  EndRecord(VaultPtr vault, audit::Event event);
+  EndRecord(std::shared_ptr<EndQueue> queue, VaultPtr vault, audit::Event event);
   EndRecord(EndRecord&&) noexcept = default;
   EndRecord& operator=(EndRecord&&) = delete;
   ~EndRecord();  // Not written by then: the caller has left.
@@ -44,6 +68,7 @@ class EndRecord {
  private:
   void write(audit::Event event);
 
+  std::shared_ptr<EndQueue> queue_;
   VaultPtr vault_;  // Empty once it is written.
   audit::Event event_;
   std::chrono::steady_clock::time_point started_;

@@ -56,22 +56,33 @@ audit::Event event_of_uid(std::int64_t uid, const std::string& capability = "a/b
 TEST(WriteRecord, WaitsForTheVaultAndSaysWhatItSays) {
   boost::asio::io_context loop;
   const auto vault = std::make_shared<RecordingVault>();
-  EXPECT_TRUE(testing::run_async(loop, write_record(vault, event_of_uid(1))));
+  EndQueue ends(loop.get_executor());
+  EXPECT_TRUE(testing::run_async(loop, write_record(ends, vault, event_of_uid(1))));
   EXPECT_EQ(vault->events.size(), 1U);
   vault->writable = false;
-  const auto refused = testing::run_async(loop, write_record(vault, event_of_uid(1)));
+  const auto refused = testing::run_async(loop, write_record(ends, vault, event_of_uid(1)));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().reason, "audit_unavailable");
 }
 
-TEST(EndRecord, IsWrittenExactlyOnce) {
-  const auto vault = std::make_shared<RecordingVault>();
+class EndRecordTest : public ::testing::Test {
+ protected:
+  EndRecord record_of(std::int64_t uid) { return {queue, vault, event_of_uid(uid)}; }
+
+  boost::asio::io_context loop;
+  std::shared_ptr<RecordingVault> vault = std::make_shared<RecordingVault>();
+  std::shared_ptr<EndQueue> queue = std::make_shared<EndQueue>(loop.get_executor());
+};
+
+TEST_F(EndRecordTest, IsWrittenExactlyOnce) {
   {
-    EndRecord record(vault, event_of_uid(1));
+    auto record = record_of(1);
     EndRecord moved(std::move(record));
     moved.ok(200, {3, 4});
     moved.error(Error{ErrorCode::upstream_unreachable, "tls", "", 0}, {});
   }
+  queue->release();
+  queue->release();
   ASSERT_EQ(vault->events.size(), 1U);
   EXPECT_EQ(vault->events[0].outcome, "ok");
   EXPECT_EQ(vault->events[0].status, 200);
@@ -80,19 +91,34 @@ TEST(EndRecord, IsWrittenExactlyOnce) {
   EXPECT_GE(vault->events[0].duration_ms, 0);
 }
 
-TEST(EndRecord, OfACallThatIsDroppedSaysSo) {
-  const auto vault = std::make_shared<RecordingVault>();
+TEST_F(EndRecordTest, OfACallThatIsDroppedSaysSo) {
   {
-    const EndRecord record(vault, event_of_uid(1));
+    const auto record = record_of(1);
   }
+  {
+    auto record = record_of(2);
+    record.forget();
+  }
+  queue->release();
   ASSERT_EQ(vault->events.size(), 1U);
   EXPECT_EQ(vault->events[0].outcome, "error");
   EXPECT_EQ(vault->events[0].note, "cancelled by caller");
-  {
-    EndRecord record(vault, event_of_uid(1));
-    record.forget();
-  }
-  EXPECT_EQ(vault->events.size(), 1U);
+}
+
+TEST_F(EndRecordTest, WaitsForTheNextStartOrATwentiethOfASecond) {
+  record_of(1).ok(200, {});
+  EXPECT_TRUE(vault->events.empty());
+  EXPECT_TRUE(testing::run_async(loop, write_record(*queue, vault, event_of_uid(2))));
+  ASSERT_EQ(vault->events.size(), 2U);
+  EXPECT_EQ(vault->events[0].outcome, "ok");
+  EXPECT_EQ(vault->events[1].uid, 2);
+  record_of(3).ok(200, {});
+  loop.restart();
+  loop.run_for(90ms);
+  EXPECT_EQ(vault->events.size(), 3U);
+  record_of(4).ok(200, {});
+  queue.reset();
+  EXPECT_EQ(vault->events.size(), 4U);
 }
 
 TEST(Refusals, AreOneRecordWithACountWithinASecond) {

@@ -219,7 +219,8 @@ void Connection::watch() {
                        if (error) return;
                        // The reactor may wake us for an event of the socket that had this
                        // descriptor before: only the kernel knows.
-                       pollfd now_at{socket_.native_handle(), 0, 0};
+                       // Urgent data, which would wake us again and again, counts as well.
+                       pollfd now_at{socket_.native_handle(), POLLPRI, 0};
                        if (::poll(&now_at, 1, 0) == 0) return watch();
                        hung_up_ = true;
                        const auto now = std::exchange(on_hangup_, nullptr);

@@ -100,6 +100,7 @@ class Caller {
     pollfd poll{socket_.get(), POLLIN, 0};
     return ::poll(&poll, 1, static_cast<int>(within.count())) > 0;
   }
+  bool send_urgent(char byte) { return ::send(socket_.get(), &byte, 1, MSG_OOB) == 1; }
   void end_sending() { ::shutdown(socket_.get(), SHUT_WR); }
   void close() { socket_.reset(); }
   std::string& pending() { return pending_; }
@@ -690,6 +691,20 @@ TEST(Proxy, CancelsTheCallOfACallerThatIsGoneButNotOfOneThatEndsSending) {
   ASSERT_EQ(records.size(), 4U);
   EXPECT_EQ(records.back().outcome, "error");
   EXPECT_EQ(records.back().note, "cancelled by caller");
+}
+
+TEST(Proxy, BreaksOffTheCallOfACallerThatSendsUrgentData) {
+  std::atomic<int> gone = 0;
+  ServerStage stage([&gone](TlsPeer& peer) {
+    peer.drain();
+    ++gone;
+  });
+  auto caller = stage.connect();
+  caller.send(call());
+  while (stage.upstream.handshakes() < 1) std::this_thread::sleep_for(1ms);
+  if (!caller.send_urgent('x')) GTEST_SKIP() << "this kernel has no urgent data on unix sockets";
+  for (int i = 0; i < 400 && gone == 0; ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_EQ(gone, 1);
 }
 
 TEST(Proxy, RelaysAnEarlyAnswerAndDropsTheRestOfTheBody) {
