@@ -135,9 +135,11 @@ Result<Head> parse_head(std::string_view text) {
   const auto colon = text.find(':');
   if (colon == std::string_view::npos) return malformed();
   Head head;
-  const auto* end = text.data() + colon;
-  const auto [stop, error] = std::from_chars(text.data(), end, head.seq);
-  if (error != std::errc{} || stop != end || head.seq < 0) return malformed();
+  const auto digits = text.substr(0, colon);
+  const auto [stop, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), head.seq);
+  if (error != std::errc{} || stop != digits.data() + digits.size() || head.seq < 0)
+    return malformed();
   head.hash = to_lower(text.substr(colon + 1));
   if (head.hash.size() != kHeadHashDigits || !from_hex(head.hash)) return malformed();
   return head;

@@ -141,8 +141,9 @@ Result<std::optional<struct stat>> Directory::look(const std::string& name) cons
 }
 
 void Directory::tighten(const std::string& name) const {
-  const auto facts = look(name);
-  if (facts && *facts && ((*facts)->st_mode & kAnyForOthers) != 0) {
+  const auto looked = look(name);
+  const auto facts = looked ? *looked : std::nullopt;
+  if (facts && (facts->st_mode & kAnyForOthers) != 0) {
     (void)!::fchmodat(descriptor_.get(), name.c_str(), 0600, 0);
   }
 }

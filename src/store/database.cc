@@ -124,7 +124,7 @@ Database::~Database() {
 Error Database::error(int code) const { return explain(code); }
 
 Result<void> Database::execute(Sql statements) {
-  const int code = sqlite3_exec(handle_, statements.text().data(), nullptr, nullptr, nullptr);
+  const int code = sqlite3_exec(handle_, statements.literal(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return fail(error(code));
   return {};
 }

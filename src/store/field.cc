@@ -4,8 +4,8 @@ namespace aivault::store {
 namespace {
 
 const std::string& nothing() {
-  static const std::string kEmpty;
-  return kEmpty;
+  static const std::string empty;
+  return empty;
 }
 
 }  // namespace

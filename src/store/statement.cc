@@ -7,7 +7,7 @@
 namespace aivault::store {
 
 Statement::Statement(Database& database, Sql sql, Unbound)
-    : database_(&database), literal_(sql.text().data()) {
+    : database_(&database), literal_(sql.literal()) {
   const auto idle = database.idle_.find(literal_);
   if (idle != database.idle_.end() && idle->second != nullptr) {
     handle_ = std::exchange(idle->second, nullptr);

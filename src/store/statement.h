@@ -23,6 +23,8 @@ class Statement {
   }
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
+  Statement(Statement&&) = delete;
+  Statement& operator=(Statement&&) = delete;
   ~Statement();
 
   void bind_all(const Row& row);

@@ -29,6 +29,8 @@ class VaultPlace {
   }
   VaultPlace(const VaultPlace&) = delete;
   VaultPlace& operator=(const VaultPlace&) = delete;
+  VaultPlace(VaultPlace&&) = delete;
+  VaultPlace& operator=(VaultPlace&&) = delete;
   ~VaultPlace() {
     std::error_code ignored;
     std::filesystem::remove_all(base_, ignored);

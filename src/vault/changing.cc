@@ -172,8 +172,8 @@ Result<SecretRecord> Changing::rotate_secret(const SecretId& id,
 }
 
 Result<SecretRecord> Changing::revoke_secret(const SecretId& id) {
-  auto found = rows().secret(id.str());
-  if (!found && found.error().reason == "row_integrity") {
+  auto looked = rows().secret(id.str());
+  if (!looked && looked.error().reason == "row_integrity") {
     // A damaged record is removed altogether: nothing of it can be trusted.
     TRY(draft_.remove_untrusted(Table::secrets, id.str()));
     destroyed_ = true;
@@ -182,31 +182,30 @@ Result<SecretRecord> Changing::revoke_secret(const SecretId& id) {
     record.revoked_at = now();
     return record;
   }
-  if (!found) return fail(std::move(found).error());
-  if (!*found) return not_found();
-  auto& secret = **found;
-  auto& record = secret.record;
+  TRY_ASSIGN(auto found, std::move(looked));
+  if (!found) return not_found();
+  auto& record = found->record;
   if (record.revoked_at) return record;
   record.revoked_at = record.updated_at = now();
   record.aliases.clear();
   record.attached.clear();
-  secret.dek.reset();
+  found->dek.reset();
   TRY(Statement(database_, "DELETE FROM secret_values WHERE secret_id = ?1", id.str()).run());
   TRY(Statement(database_, "DELETE FROM secret_groups WHERE secret_id = ?1", id.str()).run());
-  TRY(store_secret(secret));
+  TRY(store_secret(*found));
   destroyed_ = true;
   return record;
 }
 
 Result<void> Changing::erase_system_secret(const SecretId& id) {
-  auto found = rows().secret(id.str());
-  if (!found && found.error().reason == "row_integrity") {
+  auto looked = rows().secret(id.str());
+  if (!looked && looked.error().reason == "row_integrity") {
     destroyed_ = true;
     return draft_.remove_untrusted(Table::secrets, id.str());
   }
-  if (!found) return fail(std::move(found).error());
-  if (!*found) return {};
-  if (!(*found)->record.system_managed) {
+  TRY_ASSIGN(const auto found, std::move(looked));
+  if (!found) return {};
+  if (!found->record.system_managed) {
     return invalid_request("record_invalid", "the secret is not system-managed");
   }
   destroyed_ = true;

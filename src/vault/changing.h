@@ -18,7 +18,7 @@ class Changing final : public Reading<Change> {
   Changing(store::Database& database, Draft& draft)
       : Reading<Change>(database, draft), database_(database), draft_(draft) {}
 
-  Result<SecretRecord> create_secret(const NewSecret& secret, const Secret& value) override;
+  Result<SecretRecord> create_secret(const NewSecret& wanted, const Secret& value) override;
   Result<SecretRecord> update_secret(const SecretId& id, const SecretUpdate& update) override;
   Result<SecretRecord> rotate_secret(const SecretId& id,
                                      const Secret& value,

@@ -11,7 +11,6 @@ namespace aivault::vault {
 namespace {
 
 constexpr std::size_t kMaxProblems = 1000;
-constexpr int kLooks = 3;
 
 }  // namespace
 
@@ -87,36 +86,38 @@ Result<View> Core::begin(store::Database& database) const {
 }
 
 Result<View> Core::enter(store::Database& database) {
-  for (int look = 0; look < kLooks; ++look) {
-    TRY(check_in_place());
-    {
-      TRY_ASSIGN(auto view, begin(database));
-      if (view.revisions->covers(view.counter)) return view;
-    }
-    TRY(look_again(database));
+  TRY(check_in_place());
+  {
+    TRY_ASSIGN(auto view, begin(database));
+    if (view.revisions->covers(view.counter)) return view;
   }
-  return vault_unavailable("busy", "vault busy: it changes faster than it can be checked");
+  return enter_anew(database);
+}
+
+// Somebody else has committed. What they wrote is checked within the snapshot that is returned.
+Result<View> Core::enter_anew(store::Database& database) {
+  const std::lock_guard lock(writing_);
+  TRY_ASSIGN(auto view, begin(database));
+  if (view.revisions->covers(view.counter)) return view;  // Another reader was faster.
+  TRY(catch_up(database));
+  return View{memory_.keys,
+              memory_.revisions,
+              Revisions::Pin(*memory_.revisions),
+              memory_.state.last_ts_ms,
+              memory_.state.counter,
+              std::move(view.transaction)};
 }
 
 Result<std::int64_t> Core::generation(store::Database& database) {
-  for (int look = 0; look < kLooks; ++look) {
-    TRY(check_in_place());
-    TRY_ASSIGN(const auto counter, store::load_counter(database));
-    {
-      const std::lock_guard lock(guard_);
-      if (memory_.revisions->covers(counter)) return generation_;
-    }
-    TRY(look_again(database));
-  }
-  return vault_unavailable("busy", "vault busy: it changes faster than it can be checked");
-}
-
-Result<void> Core::look_again(store::Database& database) {
-  const std::lock_guard lock(writing_);
-  TRY_ASSIGN(const auto transaction, store::Transaction::begin(database, store::Kind::read));
+  TRY(check_in_place());
   TRY_ASSIGN(const auto counter, store::load_counter(database));
-  if (memory_.revisions->covers(counter)) return {};  // Another reader was faster.
-  return catch_up(database);
+  {
+    const std::lock_guard lock(guard_);
+    if (memory_.revisions->covers(counter)) return generation_;
+  }
+  TRY(enter_anew(database));
+  const std::lock_guard lock(guard_);
+  return generation_;
 }
 
 Result<void> Core::catch_up(store::Database& database) {

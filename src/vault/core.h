@@ -83,7 +83,7 @@ class Core {
   Core(platform::Directory root, platform::RangeLock lock)
       : root_(std::move(root)), lock_(std::move(lock)) {}
   Result<View> begin(store::Database& database) const;
-  Result<void> look_again(store::Database& database);
+  Result<View> enter_anew(store::Database& database);
   Result<void> adopt(Checked checked);
   Result<void> refuse_for_good(const std::string& what);
 

@@ -104,8 +104,9 @@ struct KeyPlace {
 std::optional<KeyPlace> key_place_of_header(const std::string& root) {
   const auto directory = platform::Directory::open(root);
   if (!directory) return std::nullopt;
-  const auto text = directory->read(kHeaderName, kMaxHeaderBytes);
-  const auto header = json::parse(text && *text ? **text : "");
+  const auto read = directory->read(kHeaderName, kMaxHeaderBytes);
+  const auto text = read ? *read : std::nullopt;
+  const auto header = json::parse(text ? *text : "");
   const auto* entry = header ? header->find("provider") : nullptr;
   if (entry == nullptr) return std::nullopt;
   const auto provider = KeyProvider::parse(json::compact(*entry));

@@ -33,16 +33,16 @@ std::string rfc3339(UnixMs time) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
   std::array<char, 64> text{};
-  std::snprintf(text.data(),
-                text.size(),
-                "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-                static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()),
-                static_cast<unsigned>(date.day()),
-                static_cast<int>(clock.hours().count()),
-                static_cast<int>(clock.minutes().count()),
-                static_cast<int>(clock.seconds().count()),
-                static_cast<int>(clock.subseconds().count()));
+  (void)std::snprintf(text.data(),
+                      text.size(),
+                      "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+                      static_cast<int>(date.year()),
+                      static_cast<unsigned>(date.month()),
+                      static_cast<unsigned>(date.day()),
+                      static_cast<int>(clock.hours().count()),
+                      static_cast<int>(clock.minutes().count()),
+                      static_cast<int>(clock.seconds().count()),
+                      static_cast<int>(clock.subseconds().count()));
   return text.data();
 }
 

@@ -21,6 +21,10 @@ class OpenVault final : public Vault {
             store::Database database,
             Writer::Start start,
             CallRecords call_records);
+  OpenVault(const OpenVault&) = delete;
+  OpenVault& operator=(const OpenVault&) = delete;
+  OpenVault(OpenVault&&) = delete;
+  OpenVault& operator=(OpenVault&&) = delete;
   ~OpenVault() override;
 
   Status status() override;

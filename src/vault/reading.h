@@ -64,9 +64,9 @@ class Reading : public Interface {
 
  private:
   static Result<std::optional<SecretRecord>> record_of(Result<std::optional<StoredSecret>> stored) {
-    if (!stored) return fail(std::move(stored).error());
-    if (!*stored) return std::optional<SecretRecord>();
-    return std::optional(std::move((*stored)->record));
+    TRY_ASSIGN(auto secret, std::move(stored));
+    if (!secret) return std::optional<SecretRecord>();
+    return std::optional(std::move(secret->record));
   }
   template <typename Record>
   Result<std::optional<Record>> one(store::Table table,

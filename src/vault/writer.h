@@ -37,6 +37,8 @@ class Writer {
   ~Writer();  // Writes what is queued, then ends.
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
+  Writer(Writer&&) = delete;
+  Writer& operator=(Writer&&) = delete;
 
   Result<void> change(const Work& work);
   void record(audit::Event event, Vault::Recorded done);
