@@ -1,5 +1,6 @@
 #include "server/answer_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -23,11 +24,15 @@ constexpr std::chrono::seconds kPatience(300);  // Without the client taking a b
 
 }  // namespace
 
-AnswerWriter::AnswerWriter(Connection& connection, std::string head, Body body)
+AnswerWriter::AnswerWriter(Connection& connection,
+                           std::string head,
+                           Body body,
+                           std::optional<std::uint64_t> length)
     : connection_(connection),
       head_(std::make_shared<Head>()),
       body_(body),
-      buffer_(kPrefix + kPiece + kLineEnd.size()) {
+      piece_(std::clamp<std::uint64_t>(length.value_or(kPiece), 1, kPiece)),
+      buffer_(kPrefix + piece_ + kLineEnd.size()) {
   head_->unsent = std::move(head);
 }
 
@@ -50,7 +55,7 @@ bool AnswerWriter::withdraw() {
   return !head_->begun;
 }
 
-std::span<std::byte> AnswerWriter::room() { return std::span(buffer_).subspan(kPrefix, kPiece); }
+std::span<std::byte> AnswerWriter::room() { return std::span(buffer_).subspan(kPrefix, piece_); }
 
 asio::awaitable<Io> AnswerWriter::send(std::size_t size, Then then) {
   auto begin = kPrefix;

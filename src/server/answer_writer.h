@@ -22,7 +22,11 @@ class AnswerWriter {
   // plain: the length is in the head, or there is no body. chunked; with_outcome: chunked, and the
   // trailers say how the call ended.
   enum class Body : std::uint8_t { plain, chunked, with_outcome };
-  AnswerWriter(Connection& connection, std::string head, Body body);
+  // `length`: of the whole body, where it is known.
+  AnswerWriter(Connection& connection,
+               std::string head,
+               Body body,
+               std::optional<std::uint64_t> length);
   ~AnswerWriter();
   AnswerWriter(const AnswerWriter&) = delete;
   AnswerWriter& operator=(const AnswerWriter&) = delete;
@@ -50,6 +54,7 @@ class AnswerWriter {
   Connection& connection_;
   std::shared_ptr<Head> head_;
   Body body_;
+  std::size_t piece_;
   std::vector<std::byte> buffer_;
   std::optional<boost::asio::steady_timer> timer_;
 };

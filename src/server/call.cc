@@ -108,8 +108,8 @@ asio::awaitable<void> relay(Turn& turn, broker::Answer& answer, bool asked_head,
   turn.close = turn.keep() == Keep::close;
   ending.progress.status = answer.status();
   const auto framing = framing_of(answer, asked_head, turn.head.accepts_trailers);
-  const auto length = asked_head ? 0 : answer.content_length();
-  AnswerWriter writer(turn.connection, head_of(answer, framing, turn), framing.body);
+  const auto length = asked_head ? std::optional<std::uint64_t>(0) : answer.content_length();
+  AnswerWriter writer(turn.connection, head_of(answer, framing, turn), framing.body, length);
   if (!length) writer.send_head_soon(turn.core.loop);
   std::uint64_t given = 0;
   for (;;) {

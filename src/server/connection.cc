@@ -21,6 +21,7 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+constexpr std::size_t kFirstBuffer = std::size_t{4} << 10U;  // Most requests fit.
 constexpr std::size_t kBuffer = std::size_t{16} << 10U;
 // Receives or sends that never had to wait before other work gets its turn: about 64 KiB.
 constexpr unsigned kUsesInARow = 4;
@@ -37,35 +38,44 @@ Connection::Connection(const asio::any_io_executor& executor, platform::Descript
   socket_.native_non_blocking(true, error);
 }
 
-Connection::~Connection() { wipe(buffer_.data(), buffer_.size()); }
+Connection::~Connection() { consume(end_ - begin_); }
 
 void Connection::consume(std::size_t bytes) {
-  wipe(buffer_.data() + begin_, bytes);
+  if (bytes > 0) wipe(buffer_.get() + begin_, bytes);
   begin_ += bytes;
   if (begin_ == end_) begin_ = end_ = 0;
 }
 
 void Connection::release_buffer() {
-  if (begin_ != end_) return;
-  buffer_ = {};
+  if (begin_ == end_) resize_buffer(0);
+}
+
+// Keeps what is received and leaves no copy of it behind.
+void Connection::resize_buffer(std::size_t size) {
+  auto larger = size > 0 ? std::make_unique_for_overwrite<char[]>(size) : nullptr;  // NOLINT
+  const auto held = end_ - begin_;
+  if (held > 0) {
+    std::memcpy(larger.get(), buffer_.get() + begin_, held);
+    wipe(buffer_.get() + begin_, held);
+  }
+  buffer_ = std::move(larger);
+  capacity_ = size;
+  begin_ = 0;
+  end_ = held;
 }
 
 std::span<std::byte> Connection::make_room() {
-  if (buffer_.empty()) buffer_.resize(kBuffer);
-  if (begin_ > 0 && end_ == buffer_.size()) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  if (capacity_ == 0) resize_buffer(kFirstBuffer);
+  if (begin_ > 0 && end_ == capacity_) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= begin_;
-    wipe(buffer_.data() + end_, begin_);
+    wipe(buffer_.get() + end_, begin_);
     begin_ = 0;
   }
-  if (end_ == buffer_.size()) {
-    // Only a head needs more than one buffer; its size is limited by whoever reads it.
-    std::vector<char> larger(buffer_.size() * 2);
-    std::ranges::copy(buffer_, larger.begin());
-    wipe(buffer_.data(), buffer_.size());
-    buffer_ = std::move(larger);
-  }
-  return std::as_writable_bytes(std::span(buffer_).subspan(end_));
+  const bool streams = std::exchange(was_full_, false) && capacity_ < kBuffer;
+  // Only a head needs more than one buffer; its size is limited by whoever reads it.
+  if (end_ == capacity_ || streams) resize_buffer(std::max(kBuffer, 2 * end_));
+  return std::as_writable_bytes(std::span(buffer_.get(), capacity_).subspan(end_));
 }
 
 Io Connection::receive_some(std::span<std::byte> into, std::size_t& got) {
@@ -89,6 +99,7 @@ Io Connection::receive_now() {
   std::size_t got = 0;
   const auto io = receive_some(room, got);
   end_ += got;
+  was_full_ = got == room.size();
   return io;
 }
 

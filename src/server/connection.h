@@ -10,7 +10,6 @@
 #include <memory>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -32,7 +31,7 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   // Received and not used up.
-  std::string_view received() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  std::string_view received() const { return {buffer_.get() + begin_, end_ - begin_}; }
   void consume(std::size_t bytes);  // Zeroes them as well.
   // At least one byte more in received().
   boost::asio::awaitable<Io> receive();
@@ -69,7 +68,11 @@ class Connection {
   Socket socket_;
   Deadline deadline_;
   std::chrono::milliseconds limit_{0};
-  std::vector<char> buffer_;
+  void resize_buffer(std::size_t size);
+
+  std::unique_ptr<char[]> buffer_;  // NOLINT: not zeroed for every request, as a vector is.
+  std::size_t capacity_ = 0;
+  bool was_full_ = false;  // The last receive took all the room there was.
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   unsigned uses_without_wait_ = 0;

@@ -33,7 +33,8 @@ asio::awaitable<Result<void>> JsonBody::read(RequestBody& body,
   text_.reserve(static_cast<std::size_t>(body.declared_size().value_or(0)));
   while (!body.complete()) {
     const auto had = text_.size();
-    const auto room = std::min(kPiece, limit + 1 - had);
+    const auto expected = static_cast<std::size_t>(body.declared_size().value_or(limit + 1));
+    const auto room = std::min(kPiece, expected - had);
     text_.resize(had + room);
     const auto into = std::as_writable_bytes(std::span(text_).subspan(had));
     auto got = co_await body.read(into);
