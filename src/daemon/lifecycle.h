@@ -33,6 +33,9 @@ class Lifecycle {
   Lifecycle(boost::asio::io_context& loop, platform::Log& log, Claim* claim, Options options);
   Lifecycle(const Lifecycle&) = delete;
   Lifecycle& operator=(const Lifecycle&) = delete;
+  Lifecycle(Lifecycle&&) = delete;
+  Lifecycle& operator=(Lifecycle&&) = delete;
+  ~Lifecycle() = default;
 
   server::Server::Hooks hooks();
   // Watches signals and idleness from now on. Both objects outlive the loop's run.

@@ -21,8 +21,10 @@
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 // The leak checker traces its own process, which an undumpable one does not allow.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the runtime's name.
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 #endif
 #endif
 
@@ -38,8 +40,10 @@ constexpr std::string_view kVersionText = AIVAULT_VERSION;
 #endif
 
 void print(std::FILE* stream, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stream);
+  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stream));
 }
+
+void ignore(int number) { static_cast<void>(std::signal(number, SIG_IGN)); }
 
 void warn_of_surroundings(const Settings& settings,
                           const platform::Environment& environment,
@@ -112,9 +116,9 @@ int run(int count, char** words) {
     print(stderr, "aivaultd must not be started with raised privileges\n");
     return kStartError;
   }
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // A file that may not grow is a full disk, not our end.
-  std::signal(SIGHUP, SIG_IGN);   // A closed terminal ends no daemon.
+  ignore(SIGPIPE);
+  ignore(SIGXFSZ);  // A file that may not grow is a full disk, not our end.
+  ignore(SIGHUP);   // A closed terminal ends no daemon.
   platform::clean_environment();
   const auto environment = platform::Environment::of_process();
   const std::vector<std::string_view> list(words + (count > 0 ? 1 : 0), words + count);

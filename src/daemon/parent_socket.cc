@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
+
+#include "platform/os_error.h"
 
 namespace aivault::daemon {
 namespace {
@@ -34,7 +35,8 @@ Result<platform::Descriptor> take_parent_socket() {
   const platform::Descriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!parent || !nothing || ::dup2(nothing.get(), STDIN_FILENO) < 0) {
     return vault_unavailable(
-        "internal", std::string("cannot take the socket of the parent: ") + std::strerror(errno));
+        "internal",
+        std::string("cannot take the socket of the parent: ") + platform::os_text(errno));
   }
   return parent;
 }

@@ -53,8 +53,8 @@ bool Environment::flag(std::string_view name, bool otherwise) const {
 
 std::optional<std::string> Environment::path(std::string_view name) const {
   auto value = text(name);
-  if (value) *value = absolute(*std::move(value));
-  return value;
+  if (!value) return std::nullopt;
+  return absolute(*std::move(value));
 }
 
 std::string Environment::absolute(std::string path) const {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -21,6 +22,7 @@
 #include "base/text.h"
 #include "base/wipe.h"
 #include "platform/descriptor.h"
+#include "platform/os_error.h"
 
 namespace aivault::platform {
 namespace {
@@ -40,7 +42,7 @@ constexpr std::array<std::string_view, 7> kCleanedNames = {"GLIBC_TUNABLES",
                                                            "AIVAULT_KEY"};
 
 tl::unexpected<Error> os_error(std::string_view what) {
-  return vault_unavailable("internal", std::string(what) + ": " + std::strerror(errno));
+  return vault_unavailable("internal", std::string(what) + ": " + os_text(errno));
 }
 
 std::string read_small(const char* path) {
@@ -55,7 +57,11 @@ void close_one_by_one(int keep) {
   std::vector<int> open;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
-    open.push_back(std::atoi(entry.path().filename().c_str()));
+    const std::string name = entry.path().filename();
+    int descriptor = -1;
+    if (std::from_chars(name.data(), name.data() + name.size(), descriptor).ec == std::errc()) {
+      open.push_back(descriptor);
+    }
   }
   for (const int descriptor : open) {
     if (descriptor > 2 && descriptor != keep) ::close(descriptor);
@@ -142,7 +148,9 @@ void clean_environment() {
     names.emplace_back(name);
     wipe(value + 1, std::strlen(value + 1));
   }
-  for (const auto& name : names) ::unsetenv(name.c_str());
+  for (const auto& name : names) {
+    ::unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): there is no other thread yet.
+  }
 }
 
 Result<void> drop_privileges(Capabilities keep) {

@@ -7,11 +7,11 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <utility>
 
 #include "base/text.h"
+#include "platform/os_error.h"
 
 namespace aivault::platform {
 namespace {
@@ -26,28 +26,25 @@ std::string time_text(UnixMs at) {
   const std::int64_t ms = to_int(at);
   const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
   std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "-";
   std::array<char, 32> buffer{};
-  std::snprintf(buffer.data(),
-                buffer.size(),
-                "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                parts.tm_year + 1900,
-                parts.tm_mon + 1,
-                parts.tm_mday,
-                parts.tm_hour,
-                parts.tm_min,
-                parts.tm_sec,
-                static_cast<int>(ms % 1000));
-  return buffer.data();
+  const int length = std::snprintf(buffer.data(),
+                                   buffer.size(),
+                                   "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+                                   parts.tm_year + 1900,
+                                   parts.tm_mon + 1,
+                                   parts.tm_mday,
+                                   parts.tm_hour,
+                                   parts.tm_min,
+                                   parts.tm_sec,
+                                   static_cast<int>(ms % 1000));
+  return {buffer.data(), static_cast<std::size_t>(length)};
 }
 
 std::string hex_byte(char c) {
-  std::array<char, 5> buffer{};
-  std::snprintf(buffer.data(),
-                buffer.size(),
-                "\\x%02x",
-                static_cast<unsigned>(static_cast<unsigned char>(c)));
-  return buffer.data();
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  return {'\\', 'x', kHex[byte >> 4U], kHex[byte & 15U]};
 }
 
 // Bytes at `text` that a terminal obeys although they are valid UTF-8: C1 controls (two bytes) and
@@ -107,7 +104,7 @@ Result<Descriptor> open_log(int directory, const std::string& name) {
                            O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
                            S_IRUSR | S_IWUSR));
   if (!file) {
-    return vault_unavailable("internal", "cannot open '" + name + "': " + std::strerror(errno));
+    return vault_unavailable("internal", "cannot open '" + name + "': " + os_text(errno));
   }
   struct stat status{};
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1 ||
@@ -207,7 +204,8 @@ void Log::tell_dropped(UnixMs now) {
 
 void Log::rotate() {
   const std::string older = file_name_ + ".1";
-  ::renameat(directory_.get(), file_name_.c_str(), directory_.get(), older.c_str());
+  static_cast<void>(
+      ::renameat(directory_.get(), file_name_.c_str(), directory_.get(), older.c_str()));
   file_size_ = 0;  // Also when it failed: tried again after another MiB, not at every line.
   if (auto file = open_log(directory_.get(), file_name_)) {
     file_ = *std::move(file);

@@ -39,6 +39,8 @@ class Log {
   Log(int descriptor, Options options);
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
+  Log(Log&&) = delete;
+  Log& operator=(Log&&) = delete;
   ~Log();
 
   // Lines go to the file `name` in `directory` (0600) from now on; at 1 MiB it is renamed to

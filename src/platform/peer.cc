@@ -6,12 +6,12 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstring>
 #include <optional>
 #include <string_view>
 
 #include "base/text.h"
 #include "platform/descriptor.h"
+#include "platform/os_error.h"
 #include "platform/users.h"
 
 namespace aivault::platform {
@@ -57,7 +57,7 @@ Result<Peer> peer_of(int connected_socket) {
   if (::getsockopt(connected_socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 ||
       size != sizeof credentials) {
     return vault_unavailable("internal",
-                             std::string("cannot read peer credentials: ") + std::strerror(errno));
+                             std::string("cannot read peer credentials: ") + os_text(errno));
   }
   // A socket that is not of the unix family has no peer credentials: uid -1, pid 0.
   if (credentials.uid == static_cast<uid_t>(-1)) {

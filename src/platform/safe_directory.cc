@@ -7,11 +7,11 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstring>
 #include <deque>
 #include <string_view>
 
 #include "base/text.h"
+#include "platform/os_error.h"
 
 namespace aivault::platform {
 namespace {
@@ -25,7 +25,7 @@ tl::unexpected<Error> unsafe(const std::string& directory, std::string_view reas
 }
 tl::unexpected<Error> os_error(std::string_view what, const std::string& directory, int error) {
   return vault_unavailable("internal",
-                           std::string(what) + " '" + directory + "': " + std::strerror(error));
+                           std::string(what) + " '" + directory + "': " + os_text(error));
 }
 
 bool is_trusted(uid_t owner) { return owner == 0 || owner == ::geteuid(); }

@@ -9,10 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
+#include "platform/os_error.h"
 #include "platform/safe_directory.h"
 
 namespace aivault::platform {
@@ -21,8 +21,7 @@ namespace {
 constexpr int kBacklog = 1024;
 
 tl::unexpected<Error> os_error(std::string_view what, const std::string& path) {
-  return vault_unavailable("internal",
-                           std::string(what) + " '" + path + "': " + std::strerror(errno));
+  return vault_unavailable("internal", std::string(what) + " '" + path + "': " + os_text(errno));
 }
 
 bool is_trusted(uid_t owner) { return owner == 0 || owner == ::geteuid(); }
