@@ -182,7 +182,8 @@ asio::awaitable<bool> Session::serve_one() {
   auto head = http::parse_request_head(connection_.received().substr(0, size));
   connection_.consume(size);
   if (!head) {
-    co_await refuse_head(std::move(head).error().message, head.error().status);
+    const int status = head.error().status;
+    co_await refuse_head(std::move(head).error().message, status);
     co_return false;
   }
   learn_caller();
