@@ -29,6 +29,8 @@ struct Event {
   std::string workspace_id, group_id, approval_id, request_id;
   std::optional<std::int64_t> count;
   bool late = false, imported = false;
+  // When it happened, where that is earlier than when it is recorded; not part of the body.
+  std::optional<UnixMs> at;
 };
 
 // One record as it is in the chain.

@@ -103,11 +103,13 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
 
   const CredentialWish wish{*capability, envelope.credential, context, now()};
   if (envelope.credential) event.credential = *envelope.credential;
-  TRY_ASSIGN(const auto* credential,
-             find_credential(vault,
-                             derived_.secrets,
-                             candidates(*snapshot, capability->provider, envelope.credential),
-                             wish));
+  const auto offered = candidates(*snapshot, capability->provider, envelope.credential);
+  const auto chosen = find_credential(vault, derived_.secrets, offered, wish);
+  if (!chosen && chosen.error().reason == "secret_not_accessible" && !offered.empty()) {
+    // The caller does not learn which secret it was; the record does.
+    event.secret_id = offered.front()->secret_id.value_or(SecretId()).str();
+  }
+  TRY_ASSIGN(const auto* credential, chosen);
   event.credential = credential->id;
   if (!credential->secret_id) return vault_unavailable("secret_missing", "secret not found");
   event.secret_id = credential->secret_id->str();

@@ -1,5 +1,6 @@
 #include "broker/records.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,10 @@ constexpr auto kWindow = std::chrono::seconds(1);
 constexpr auto kEndWaits = std::chrono::milliseconds(50);
 constexpr std::size_t kMaxHeldEnds = 256;
 constexpr std::size_t kMaxKinds = 10;  // Records of refusals a second and uid.
+
+UnixMs now() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
 
 std::int64_t signed_count(std::uint64_t bytes) { return static_cast<std::int64_t>(bytes); }
 
@@ -101,6 +106,7 @@ void EndRecord::write(audit::Event event) {
   event.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   event.request_bytes = signed_count(bytes_.request);
   event.response_bytes = signed_count(bytes_.response);
+  event.at = now();
   queue_->add(std::exchange(vault_, nullptr), std::move(event));
 }
 
@@ -111,15 +117,18 @@ void Refusals::note(VaultPtr vault, audit::Event event, const std::string& key) 
   auto& window = found->second;
   if (is_new) window.ends = Clock::now() + kWindow;
   event.outcome = "denied";
-  if (const auto known = window.kinds.find(key); known != window.kinds.end()) {
+  event.at = now();
+  const auto known = std::ranges::find(window.kinds, key, &std::pair<std::string, Held>::first);
+  if (known != window.kinds.end()) {
     ++known->second.count;
   } else if (window.kinds.size() < kMaxKinds) {
-    window.kinds.emplace(key, Held{std::move(vault), std::move(event), 1});
+    window.kinds.emplace_back(key, Held{std::move(vault), std::move(event), 1});
   } else if (window.others) {
     ++window.others->count;
   } else {
     audit::Event others;
     others.kind = event.kind;
+    others.at = event.at;
     others.outcome = event.outcome;
     others.actor = std::move(event.actor);
     others.uid = event.uid;

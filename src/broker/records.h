@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -92,7 +93,7 @@ class Refusals : public std::enable_shared_from_this<Refusals> {
   // One second of one uid.
   struct Window {
     std::chrono::steady_clock::time_point ends;
-    std::unordered_map<std::string, Held> kinds;
+    std::vector<std::pair<std::string, Held>> kinds;  // In the order they came; few.
     std::optional<Held> others;  // Beyond the number of kinds that get a record each.
   };
   void write(Window& window);

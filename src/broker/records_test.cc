@@ -142,6 +142,26 @@ TEST(Refusals, AreOneRecordWithACountWithinASecond) {
   EXPECT_EQ(counted, 1);
 }
 
+TEST(Refusals, KeepTheirOrderAndTheTimeOfTheFirst) {
+  boost::asio::io_context loop;
+  const auto vault = std::make_shared<RecordingVault>();
+  const auto refusals = std::make_shared<Refusals>(loop.get_executor());
+  for (const auto* kind : {"b", "a", "c", "a"}) {
+    auto event = event_of_uid(1);
+    event.reason = kind;
+    refusals->note(vault, std::move(event), kind);
+    std::this_thread::sleep_for(3ms);
+  }
+  refusals->settle();
+  ASSERT_EQ(vault->events.size(), 3U);
+  std::string order;
+  for (const auto& event : vault->events) order += event.reason;
+  EXPECT_EQ(order, "bac");
+  for (std::size_t i = 1; i < 3; ++i) {
+    EXPECT_GT(vault->events[i].at, vault->events[i - 1].at);
+  }
+}
+
 TEST(Refusals, OfOneCallerMakeNoMoreThanTenRecordsASecondAndACount) {
   boost::asio::io_context loop;
   const auto vault = std::make_shared<RecordingVault>();

@@ -143,7 +143,7 @@ Result<void> Draft::finish(const std::vector<audit::Event>& events) {
   for (const auto& event : events) {
     audit::Row row;
     row.seq = ++state_.audit_seq;
-    row.ts_ms = to_int(now_);
+    row.ts_ms = to_int(std::min(event.at.value_or(now_), now_));
     row.kind = event.kind;
     row.epoch = epoch;
     if (first) {
