@@ -30,13 +30,35 @@ std::size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
-// Controls, and the overrides that make text read in another order than it is written.
-bool is_obeyed_by_terminals(std::string_view character) {
+bool is_control(std::string_view character) {
   if (character.size() == 1) return byte_of(character[0]) < 0x20 || character[0] == 0x7F;
-  const bool is_c1 = character >= "\xC2\x80" && character <= "\xC2\x9F";
+  return character >= "\xC2\x80" && character <= "\xC2\x9F";
+}
+
+// The overrides that make text read in another order than it is written.
+bool is_override(std::string_view character) {
   const bool embeds = character >= "\xE2\x80\xAA" && character <= "\xE2\x80\xAE";
   const bool isolates = character >= "\xE2\x81\xA6" && character <= "\xE2\x81\xA9";
-  return is_c1 || embeds || isolates;
+  return character.size() == 3 && (embeds || isolates);
+}
+
+std::string hex_of(unsigned byte) {
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  return {kHex[byte >> 4U], kHex[byte & 15U]};
+}
+
+// One character, which may be only a byte that belongs to none, as messages show it.
+std::string shown(std::string_view character) {
+  if (is_override(character)) {
+    const unsigned low = ((byte_of(character[1]) & 3U) << 6U) | (byte_of(character[2]) & 0x3FU);
+    return "\\u{20" + hex_of(low) + "}";
+  }
+  if (utf8_sequence(character) == character.size() && !is_control(character)) {
+    return std::string(character);
+  }
+  std::string escaped;
+  for (const char c : character) escaped += "\\x" + hex_of(byte_of(c));
+  return escaped;
 }
 
 }  // namespace
@@ -89,20 +111,13 @@ bool has_control(std::string_view text) {
 }
 
 std::string quote_for_message(std::string_view text, std::size_t limit) {
-  static constexpr std::string_view kHex = "0123456789abcdef";
   std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_sequence(text.substr(i));
-    const bool plain = length > 0 && !is_obeyed_by_terminals(text.substr(i, length));
-    const std::size_t grow = plain ? length : 4;
-    if (out.size() + grow > limit) return out + "...";
-    if (plain) {
-      out += text.substr(i, length);
-      i += length;
-    } else {
-      out += {'\\', 'x', kHex[byte_of(text[i]) >> 4U], kHex[byte_of(text[i]) & 15U]};
-      ++i;
-    }
+  while (!text.empty()) {
+    const auto length = std::max<std::size_t>(utf8_sequence(text), 1);
+    const auto piece = shown(text.substr(0, length));
+    if (out.size() + piece.size() > limit) return out + "...";
+    out += piece;
+    text.remove_prefix(length);
   }
   return out;
 }

@@ -58,7 +58,9 @@ TEST(Text, QuotesWhatATerminalWouldObey) {
   EXPECT_EQ(quote_for_message("a\x1b[2J\0\x7f\n"s), "a\\x1b[2J\\x00\\x7f\\x0a");
   EXPECT_EQ(quote_for_message("\xff\xc3"), "\\xff\\xc3");
   EXPECT_EQ(quote_for_message("\u009b2J"), "\\xc2\\x9b2J");
-  EXPECT_EQ(quote_for_message("\u202e\u2066\u200b"), "\\xe2\\x80\\xae\\xe2\\x81\\xa6\u200b");
+  EXPECT_EQ(quote_for_message("\u202a\u202e\u2066\u2069\u200b"),
+            "\\u{202a}\\u{202e}\\u{2066}\\u{2069}\u200b");
+  EXPECT_EQ(quote_for_message("ab\u202e", 9), "ab...");
 }
 
 TEST(Text, QuotesAtMostTheLimit) {
