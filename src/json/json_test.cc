@@ -89,6 +89,27 @@ TEST(JsonWrite, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(quoted("x\xE2\x80\xAEy\xE2\x81\xA6z"), R"("x\u202ey\u2066z")");
 }
 
+TEST(JsonWrite, IsAlwaysUtf8) {
+  constexpr std::string_view kMark = "\xEF\xBF\xBD";  // U+FFFD
+  const std::string mark(kMark);
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"caf\xE9", "caf" + mark},
+      {"\xE9t\xE9", mark + "t" + mark},
+      {"\xC3\xA9\xFF\xE2\x82\xAC", "\xC3\xA9" + mark + "\xE2\x82\xAC"},
+      {"\xE2\x82", mark + mark},             // Cut off.
+      {"\xC0\x80", mark + mark},             // Overlong.
+      {"\xED\xA0\x80", mark + mark + mark},  // A surrogate.
+      {"\xFF\"\n", mark + "\\\"\\n"},
+      {"\xFF\xC2\x9B", mark + "\\u009b"},
+  };
+  for (const auto& [bytes, text] : cases) {
+    EXPECT_EQ(json::quoted(bytes), "\"" + text + "\"");
+    const auto value = Value::object({{bytes, Value::array({Value(bytes)})}});
+    EXPECT_EQ(compact(value), "{\"" + text + "\":[\"" + text + "\"]}");
+    EXPECT_TRUE(parse(pretty(value))) << text;
+  }
+}
+
 TEST(JsonWrite, IndentsByTwo) {
   auto value = Value::object({{"a", Value::array()}, {"b", Value::object()}});
   value.set("c", Value::array({Value(1), Value("x")}));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace aivault::json {
 namespace {
 
@@ -26,7 +28,26 @@ unsigned escaped_code(std::string_view text) {
   return 0;
 }
 
+// Each byte that belongs to no character becomes U+FFFD.
+std::string repaired(std::string_view text) {
+  constexpr std::size_t kLongest = 4;
+  std::string out;
+  while (!text.empty()) {
+    std::size_t length = 1;
+    while (length <= kLongest && !is_valid_utf8(text.substr(0, length))) ++length;
+    if (length > kLongest) {
+      out += "\xEF\xBF\xBD";
+      length = 1;
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(std::min(length, text.size()));
+  }
+  return out;
+}
+
 void append_quoted(std::string& out, std::string_view text) {
+  if (!is_valid_utf8(text)) return append_quoted(out, repaired(text));
   out += '"';
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];

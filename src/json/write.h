@@ -1,5 +1,6 @@
 // write: a Value as JSON text, compact or as people read it (2-space indent).
 // Control characters, U+007F-U+009F and bidirectional overrides are \uXXXX; / is not escaped.
+// Always valid UTF-8: a byte of a Value that belongs to no character becomes U+FFFD.
 #pragma once
 
 #include <string>
