@@ -91,20 +91,20 @@ Result<Child> spawn(const Program& program) {
 
 std::optional<int> Child::wait(std::chrono::milliseconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
-  while (!status_) {
+  while (!*status_) {
     int status = 0;
     const pid_t ended = waitpid(pid_, &status, WNOHANG);
     if (ended == pid_) {
-      status_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+      *status_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     } else if (ended < 0 && errno != EINTR) {
-      status_ = 0;  // Not ours to wait for: it is gone.
+      *status_ = 0;  // Not ours to wait for: it is gone.
     } else if (std::chrono::steady_clock::now() >= deadline) {
       break;
     } else {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
   }
-  return status_;
+  return *status_;
 }
 
 }  // namespace aivault::platform

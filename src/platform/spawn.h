@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,14 +31,14 @@ constexpr int kExtraDescriptor = 3;
 // A started program. Letting go of the object leaves the program running.
 class Child {
  public:
-  explicit Child(pid_t pid) : pid_(pid) {}
+  explicit Child(pid_t pid) : pid_(pid), status_(std::make_shared<std::optional<int>>()) {}
   pid_t pid() const { return pid_; }
   // Its exit status (128 + N for signal N); nullopt if it is still running at the end of `limit`.
   std::optional<int> wait(std::chrono::milliseconds limit);
 
  private:
   pid_t pid_;
-  std::optional<int> status_;
+  std::shared_ptr<std::optional<int>> status_;  // Of all copies: a program can be waited for once.
 };
 
 Result<Child> spawn(const Program& program);

@@ -50,6 +50,14 @@ TEST(Spawn, DetachesTheChild) {
   EXPECT_EQ(output_of("[ \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ ] && pwd >&3; exit 0"), "/\n");
 }
 
+TEST(Spawn, TellsEveryCopyHowTheChildEnded) {
+  auto ended = spawn({.path = "/bin/sh", .arguments = {"-c", "exit 7"}, .environment = {}});
+  ASSERT_TRUE(ended);
+  auto copy = *ended;
+  EXPECT_EQ(ended->wait(std::chrono::seconds(10)), 7);
+  EXPECT_EQ(copy.wait(std::chrono::seconds(10)), 7);
+}
+
 TEST(Spawn, TellsHowAChildEnded) {
   auto ended = spawn({.path = "/bin/sh", .arguments = {"-c", "exit 7"}, .environment = {}});
   ASSERT_TRUE(ended);

@@ -139,7 +139,8 @@ Result<Secret> prompt_hidden(std::string_view prompt) {
       const SignalsHeld signals;
       const EchoOff echo(terminal.get());
       if (!echo.done()) return invalid_request("no_terminal", "the terminal cannot hide its input");
-      complete = put(terminal.get(), prompt) && read_line(terminal.get(), line);
+      complete =
+          put(terminal.get(), escape_for_terminal(prompt)) && read_line(terminal.get(), line);
       put(terminal.get(), "\n");
     }
     if (complete || caught_signal == 0) {

@@ -13,8 +13,8 @@ namespace aivault::platform {
 
 bool is_terminal(int descriptor);
 
-// Writes `prompt` to the controlling terminal and reads one line with echo off; the line comes
-// without its newline. The terminal is restored also when a signal ends the wait.
+// Writes `prompt`, made harmless, to the controlling terminal and reads one line with echo off; the
+// line comes without its newline. The terminal is restored also when a signal ends the wait.
 Result<Secret> prompt_hidden(std::string_view prompt);
 
 // Makes text from outside harmless: C0 bytes except tab and newline, DEL, C1 and stray bytes of
