@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/reveal.h"
+#include "base/text.h"
 #include "base/wipe.h"
 #include "policy/scrub_needle.h"
 
@@ -37,16 +38,23 @@ void cut_into_pieces(std::string_view text, std::vector<std::string_view>& piece
   pieces.push_back(text);
 }
 
+// HTTP strips blanks around a field value, so an upstream repeats the secret without them.
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\v\f\r\n";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
+}
+
 void split_value(std::string_view value, std::vector<std::string_view>& pieces) {
   constexpr std::string_view kBreaks = "\r\n";
-  const auto first = value.find_first_not_of(kBreaks);
-  if (first == std::string_view::npos) return;
-  value = value.substr(first, value.find_last_not_of(kBreaks) + 1 - first);
+  value = trimmed(value);
   const bool has_lines = value.find_first_of(kBreaks) != std::string_view::npos;
   const std::size_t shortest = has_lines ? kShortestLine : kShortestForm;
   while (!value.empty()) {
     const auto line = value.substr(0, value.find_first_of(kBreaks));
-    if (line.size() >= shortest) cut_into_pieces(line, pieces);
+    const auto content = trimmed(line);
+    if (content.size() >= shortest) cut_into_pieces(content, pieces);
     value.remove_prefix(std::min(value.size(), line.size() + 1));
   }
 }
@@ -75,6 +83,7 @@ struct ScrubForms::Table {
   explicit Table(std::span<const std::string_view> pieces);
   void sort_by_first_byte(std::span<const Needle> needles);
   std::size_t match(std::string_view text, std::size_t start, MatchScratch& scratch) const;
+  bool begins_in_any_case(std::string_view text, std::size_t start, MatchScratch& scratch) const;
 };
 
 ScrubForms::Table::Table(std::span<const std::string_view> pieces)
@@ -132,6 +141,20 @@ std::size_t ScrubForms::Table::match(std::string_view text,
     best = std::max(best, match_length(by_first_byte[i], text, start, scratch));
   }
   return best;
+}
+
+bool ScrubForms::Table::begins_in_any_case(std::string_view text,
+                                           std::size_t start,
+                                           MatchScratch& scratch) const {
+  const auto first = text.substr(start, 1);
+  for (const auto& spelling : {to_lower(first), to_upper(first)}) {
+    const auto byte = static_cast<unsigned char>(spelling[0]);
+    for (auto i = starts[byte]; i < starts[byte + 1U]; ++i) {
+      const auto length = match_length(by_first_byte[i], text, start, scratch, Letters::any_case);
+      if (length != 0) return true;
+    }
+  }
+  return false;
 }
 
 ScrubForms::ScrubForms() = default;
@@ -244,6 +267,16 @@ std::string scrub_text(const std::shared_ptr<const ScrubForms>& forms, std::stri
   scrubber.feed(text, out);
   scrubber.finish(out);
   return out;
+}
+
+bool holds_in_any_case(const ScrubForms& forms, std::string_view text) {
+  const auto* table = forms.table_.get();
+  if (table == nullptr) return false;
+  MatchScratch scratch;
+  for (std::size_t at = 0; at + kShortestForm <= text.size(); ++at) {
+    if (table->begins_in_any_case(text, at, scratch)) return true;
+  }
+  return false;
 }
 
 }  // namespace aivault::policy

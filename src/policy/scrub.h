@@ -15,9 +15,10 @@
 
 namespace aivault::policy {
 
-// Raw; Base64 standard and URL-safe at the three alignments; hex; percent-encoded; JSON-escaped;
-// XML and HTML entities. Strings under 6 bytes are not scrubbed; needles are at most 1 KiB.
-// Lines of 16 bytes and more of a string with line breaks are strings of their own.
+// Raw; Base64 standard and URL-safe at the three alignments; hex; percent-encoded once or twice;
+// JSON-escaped; XML and HTML entities. White space around a string is no part of it.
+// Strings under 6 bytes are not scrubbed; needles are at most 1 KiB. Lines of 16 bytes and more of
+// a string with line breaks are strings of their own.
 class ScrubForms {
  public:
   // Each value is one string that must not reach the caller (secret set of the material, the
@@ -32,6 +33,7 @@ class ScrubForms {
 
  private:
   friend class Scrubber;
+  friend bool holds_in_any_case(const ScrubForms& forms, std::string_view text);
   ScrubForms();
   struct Table;
   std::unique_ptr<Table> table_;
@@ -57,5 +59,9 @@ class Scrubber {
 };
 
 std::string scrub_text(const std::shared_ptr<const ScrubForms>& forms, std::string_view text);
+
+// For names, which lose the case of their letters on the way: does one hold a secret, or a secret
+// but for the case of its letters?
+bool holds_in_any_case(const ScrubForms& forms, std::string_view text);
 
 }  // namespace aivault::policy

@@ -6,7 +6,7 @@
 namespace aivault::policy {
 namespace {
 
-constexpr std::size_t kEscapedByte = 6;  // "\u002f", "&#x2f;", "&quot;" are the longest.
+constexpr std::size_t kEscapedByte = 8;  // "&#00047;", "&#x002f;" are the longest.
 
 unsigned byte_of(char c) { return static_cast<unsigned char>(c); }
 
@@ -163,24 +163,36 @@ bool is(const Symbol& symbol, char32_t code_point) {
          (symbol.size == 1 && code_point == byte_of(symbol.other));
 }
 
+char small_letter(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+bool agree(char a, char b, Letters letters) {
+  return a == b || (letters == Letters::any_case && small_letter(a) == small_letter(b));
+}
+
 // Each returns the length of that spelling of the symbol at the beginning of `text`, or 0.
-std::size_t raw_length(const Symbol& symbol, std::string_view text) {
+std::size_t raw_length(const Symbol& symbol, std::string_view text, Letters letters) {
   if (symbol.size == 1) {
-    return !text.empty() && (text[0] == symbol.raw[0] || text[0] == symbol.other) ? 1 : 0;
+    const bool found = !text.empty() && (agree(text[0], symbol.raw[0], letters) ||
+                                         agree(text[0], symbol.other, letters));
+    return found ? 1 : 0;
   }
   return text.starts_with(std::string_view(symbol.raw.data(), symbol.size)) ? symbol.size : 0;
 }
 
-std::size_t percent_length(const Symbol& symbol, std::string_view text) {
-  const std::size_t length = std::size_t{3} * symbol.size;
-  if (text.size() < length) return 0;
+// `introducer`: "%", or "%25" for what was encoded twice.
+std::size_t percent_length(const Symbol& symbol,
+                           std::string_view text,
+                           std::string_view introducer) {
+  const std::size_t step = introducer.size() + 2;
+  if (text.size() < step * symbol.size) return 0;
   for (std::size_t i = 0; i < symbol.size; ++i) {
-    const auto value = hex_number(text.substr(3 * i + 1, 2));
+    const auto escape = text.substr(step * i, step);
+    const auto value = hex_number(escape.substr(introducer.size()));
     const bool same = value && (*value == byte_of(symbol.raw[i]) ||
                                 (symbol.size == 1 && *value == byte_of(symbol.other)));
-    if (text[3 * i] != '%' || !same) return 0;
+    if (!escape.starts_with(introducer) || !same) return 0;
   }
-  return length;
+  return step * symbol.size;
 }
 
 std::size_t json_length(const Symbol& symbol, std::string_view text) {
@@ -226,12 +238,17 @@ std::size_t entity_length(const Symbol& symbol, std::string_view text) {
 std::size_t escaped_length(const Symbol& symbol, std::string_view text) {
   if (!symbol.escapable || text.empty()) return 0;
   switch (text[0]) {
-    case '%': return percent_length(symbol, text);
+    case '%': return percent_length(symbol, text, "%");
     case '\\': return json_length(symbol, text);
     case '&': return entity_length(symbol, text);
     case '+': return is(symbol, ' ') ? 1 : 0;
     default: return 0;
   }
+}
+
+std::size_t twice_percent_length(const Symbol& symbol, std::string_view text) {
+  if (!symbol.escapable || !text.starts_with("%25")) return 0;
+  return percent_length(symbol, text, "%25");
 }
 
 }  // namespace
@@ -298,6 +315,7 @@ void PairFilter::add(Needle needle) {
     add('%', kUpper[byte_of(c) >> 4U]);
     if (!is_alphanumeric(c)) add('\\', c);
   }
+  add('%', '2');  // Of "%25".
   add('\\', 'u');
   add('&', '#');
   if (is_alphanumeric(symbol.raw[0])) return;
@@ -308,7 +326,8 @@ void PairFilter::add(Needle needle) {
 std::size_t match_length(Needle needle,
                          std::string_view text,
                          std::size_t start,
-                         MatchScratch& scratch) {
+                         MatchScratch& scratch,
+                         Letters letters) {
   auto& here = scratch.here;
   auto& next = scratch.next;
   here.assign(1, start);
@@ -317,9 +336,10 @@ std::size_t match_length(Needle needle,
     next.clear();
     for (const std::size_t at : here) {
       const auto rest = text.substr(at);
-      if (const auto length = raw_length(symbol, rest); length != 0) next.push_back(at + length);
-      if (const auto length = escaped_length(symbol, rest); length != 0) {
-        next.push_back(at + length);
+      for (const auto length : {raw_length(symbol, rest, letters),
+                                escaped_length(symbol, rest),
+                                twice_percent_length(symbol, rest)}) {
+        if (length != 0) next.push_back(at + length);
       }
     }
     if (next.empty()) break;

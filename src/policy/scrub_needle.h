@@ -68,10 +68,12 @@ class PairFilter {
 struct MatchScratch {
   std::vector<std::size_t> here, next;
 };
+enum class Letters : std::uint8_t { exact, any_case };
 // Length of the longest spelling of the needle at `start`; 0: none.
 std::size_t match_length(Needle needle,
                          std::string_view text,
                          std::size_t start,
-                         MatchScratch& scratch);
+                         MatchScratch& scratch,
+                         Letters letters = Letters::exact);
 
 }  // namespace aivault::policy

@@ -103,6 +103,8 @@ TEST(Scrub, FindsEveryEncodingOfAString) {
        replace_all(replace_all(replace_all(secret, "<", "%3C"), "\"", "%22"), " ", "%20")},
       {"all percent", each_byte(secret, "%", "")},
       {"all percent, upper case", each_byte(secret, "%", "", true)},
+      {"percent-encoded twice", percent_encode(percent_encode(secret))},
+      {"all percent, twice", each_byte(secret, "%25", "")},
       {"JSON", json},
       {"JSON with \\/", replace_all(json, "/", "\\/")},
       {"JSON, <>& as \\u", replace_all(replace_all(json, "<", "\\u003c"), "&", "\\u0026")},
@@ -117,7 +119,9 @@ TEST(Scrub, FindsEveryEncodingOfAString) {
       {"hex entity &", replace_all(secret, "&", "&#x26;")},
       {"all decimal entities", each_byte_decimal(secret)},
       {"all decimal entities, three digits", each_byte_decimal(secret, 3)},
+      {"all decimal entities, five digits", each_byte_decimal(secret, 5)},
       {"all hex entities", each_byte(secret, "&#x", ";")},
+      {"all hex entities, four digits", each_byte(secret, "&#x00", ";")},
       {"all hex entities, upper case", each_byte(secret, "&#X", ";", true)},
   };
   for (const auto& [name, text] : rows) {
@@ -228,6 +232,19 @@ TEST(Scrub, TreatsEachLongLineAsAStringOfItsOwn) {
   EXPECT_EQ(scrub_text(forms_of({"\nsk-test-0001\n"}), "sk-test-0001"), "[REDACTED]");
 }
 
+TEST(Scrub, FindsWhatHttpLeavesOfAValueWithBlanksAroundIt) {
+  for (const std::string value :
+       {"sk-test-0001 ", "sk-test-0001\t", " sk-test-0001", "\t \v\fsk-test-0001 \t\r\n "}) {
+    const auto forms = forms_of({value});
+    EXPECT_EQ(scrub_text(forms, "<sk-test-0001>"), "<[REDACTED]>") << value;
+    EXPECT_EQ(scrub_text(forms, "<" + hex(bytes_of("sk-test-0001")) + ">"), "<[REDACTED]>");
+    EXPECT_EQ(scrub_text(forms, "< sk-test-0001 >"), "< [REDACTED] >") << value;
+  }
+  EXPECT_EQ(scrub_text(forms_of({"-- BEGIN --\n  MIIabcdefghijklm01 \n"}), "MIIabcdefghijklm01"),
+            "[REDACTED]");
+  EXPECT_TRUE(forms_of({"  12345 ", " \t "})->empty());
+}
+
 TEST(Scrub, CoversLongStringsPieceByPiece) {
   std::string secret;
   for (int i = 0; secret.size() < 8000; ++i) secret += "é" + std::to_string(i * 7919);
@@ -305,7 +322,7 @@ TEST(Scrub, HoldsBackAFixedTailWhateverItIs) {
     std::size_t secret, held;
   };
   for (const auto& row : std::array<Row, 6>{
-           {{6, 256}, {42, 256}, {43, 1024}, {170, 1024}, {171, 8192}, {1024, 8192}}}) {
+           {{6, 256}, {32, 256}, {33, 1024}, {128, 1024}, {129, 8192}, {1024, 8192}}}) {
     const std::string secret(row.secret, 'k');
     const auto forms = forms_of({secret});
     const std::string clean(row.held + 50, 'x');
