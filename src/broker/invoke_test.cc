@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "base/encoding.h"
+#include "base/text.h"
 #include "broker/broker.h"
 #include "testing/run_async.h"
 #include "testing/tls_server.h"
@@ -270,6 +271,31 @@ TEST(Invoke, NeverShowsTheSecretHoweverItIsSentBack) {
           outcome.body.ends_with(std::string(3000, '-') + "[REDACTED]" + std::string(3000, '-')));
     }
   }
+}
+
+TEST(Invoke, DropsHeadersWhoseNamesHoldTheSecret) {
+  constexpr std::string_view kValue = "sk-Live_0123456789abcdeF";
+  const auto lower = to_lower(kValue);
+  std::string percent;
+  for (const char c : kValue) percent += "%" + hex(bytes_of(std::string_view(&c, 1)));
+  std::string headers = "x-before: 1\r\n";
+  for (const auto& name : {std::string(kValue),
+                           "x-" + std::string(kValue),
+                           lower,
+                           "X-" + to_upper(kValue) + "-y",
+                           base64(bytes_of(kValue), Base64::url_unpadded),
+                           hex(bytes_of(kValue)),
+                           percent}) {
+    headers += name + ": hidden\r\n";
+  }
+  Stage stage(always("HTTP/1.1 200 " + std::string(kValue) + "\r\n" + headers +
+                     "x-after: 2\r\ncontent-length: 0\r\n\r\n"));
+  stage.world.set_secret(kValue);
+  const auto outcome = stage.run(envelope());
+  ASSERT_EQ(outcome.reason(), "ok");
+  EXPECT_NE(find(outcome, "x-before"), nullptr);
+  EXPECT_NE(find(outcome, "x-after"), nullptr);
+  for (const auto& header : outcome.headers) EXPECT_NE(header.value, "hidden") << header.name;
 }
 
 TEST(Invoke, RecomputesTheLengthOfASmallScrubbedBody) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,15 @@ namespace asio = boost::asio;
 constexpr std::uint64_t kSmallBody = std::uint64_t{64} << 10U;
 constexpr std::size_t kPiece = std::size_t{16} << 10U;
 
+// A name that holds the secret is no header that anybody needs.
+http::Headers without_secret_names(const http::Headers& headers, const policy::ScrubForms& forms) {
+  http::Headers kept;
+  std::ranges::copy_if(headers, std::back_inserter(kept), [&forms](const http::Header& header) {
+    return !policy::holds_in_any_case(forms, header.name);
+  });
+  return kept;
+}
+
 bool is_event_stream(const http::Headers& headers) {
   const auto* type = http::find(headers, "content-type");
   return type != nullptr && to_lower(*type).starts_with("text/event-stream");
@@ -35,7 +45,8 @@ Relay::Relay(std::unique_ptr<upstream::Exchange> exchange,
              RunningCalls::Ticket ticket)
     : exchange_(std::move(exchange)), record_(std::move(record)), ticket_(std::move(ticket)) {
   const auto& head = exchange_->head();
-  headers_ = policy::visible_headers(head.headers, auth);
+  const auto named = without_secret_names(head.headers, *scrubbing.forms);
+  headers_ = policy::visible_headers(named, auth);
   for (auto& header : headers_) header.value = policy::scrub_text(scrubbing.forms, header.value);
   std::ranges::move(own_headers, std::back_inserter(headers_));
   if (!head.body_expected) {

@@ -374,5 +374,23 @@ TEST(Scrub, StaysFastOnHostileRepetition) {
   EXPECT_EQ(scrub_text(forms, text), text);
 }
 
+TEST(Scrub, FindsASecretInANameWhateverBecameOfItsLetters) {
+  constexpr std::string_view kSecret = "sk-Live_01234Ab";
+  const auto forms = forms_of({kSecret});
+  const auto encoded = without_padding(url_alphabet(base64_of(kSecret)));
+  for (const auto& text : {std::string(kSecret),
+                           to_lower(kSecret),
+                           "x-" + to_upper(kSecret) + "-y",
+                           to_lower(encoded),
+                           to_upper(each_byte(kSecret, "", "")),
+                           each_byte(kSecret, "%", "")}) {
+    EXPECT_TRUE(holds_in_any_case(*forms, text)) << text;
+  }
+  for (const auto* text : {"", "sk", "sk-live_01234a", "content-type", "sk-live-01234ab"}) {
+    EXPECT_FALSE(holds_in_any_case(*forms, text)) << text;
+  }
+  EXPECT_FALSE(holds_in_any_case(*forms_of({}), kSecret));
+}
+
 }  // namespace
 }  // namespace aivault::policy

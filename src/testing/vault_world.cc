@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "catalog/own_capability.h"
+#include "store/database.h"
 
 namespace aivault::testing {
 namespace {
@@ -82,6 +83,39 @@ void VaultWorld::disable_capability(const std::string& id) {
     change.record(event_of("capability.disable"));
     return {};
   });
+}
+
+void VaultWorld::set_secret(std::string_view value) {
+  change([&](vault::Change& change) -> Result<void> {
+    TRY(change.rotate_secret(secret_, Secret::copy_of(value), std::nullopt));
+    change.record(event_of("secret.rotate"));
+    return {};
+  });
+}
+
+void VaultWorld::revoke_secret() {
+  change([&](vault::Change& change) -> Result<void> {
+    TRY(change.revoke_secret(secret_));
+    change.record(event_of("secret.delete"));
+    return {};
+  });
+}
+
+void VaultWorld::disable_credential(const std::string& id) {
+  change([&](vault::Change& change) -> Result<void> {
+    TRY_ASSIGN(auto row, change.credential(id));
+    row->enabled = false;
+    TRY(change.put(*row));
+    change.record(event_of("credential.disable"));
+    return {};
+  });
+}
+
+void VaultWorld::tamper(store::Sql statement) {
+  slot_.close();
+  auto database = must(store::Database::open(place_.database()));
+  must(database.execute(statement));
+  must(slot_.get_or_create());
 }
 
 std::vector<audit::Event> VaultWorld::calls() {

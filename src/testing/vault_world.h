@@ -5,12 +5,14 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "audit/event.h"
 #include "catalog/catalog.h"
 #include "catalog/facts.h"
 #include "registry/auth_spec.h"
+#include "store/sql.h"
 #include "testing/certificates.h"
 #include "testing/vault_place.h"
 #include "vault/slot.h"
@@ -38,6 +40,11 @@ class VaultWorld {
   void add_credential(const std::string& id, vault::Scope scope = {});
   void add_capability(const std::string& id, std::vector<std::string> methods, std::string path);
   void disable_capability(const std::string& id);
+  void set_secret(std::string_view value);
+  void revoke_secret();
+  void disable_credential(const std::string& id);
+  // As someone would who can write the files and lacks the key. Closes and opens the vault.
+  void tamper(store::Sql statement);
 
   // Everything in the audit about calls, oldest first.
   std::vector<audit::Event> calls();
