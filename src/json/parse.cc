@@ -1,7 +1,7 @@
 #include "json/parse.h"
 
+#include <algorithm>
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -41,7 +41,16 @@ class Builder {
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
   bool on_object_begin(error_code& ec) { return open(Kind::object, ec); }
-  bool on_object_end(std::size_t, error_code&) { return close(); }
+  bool on_object_end(std::size_t, error_code& ec) {
+    const Member* repeated =
+        limits_.duplicates == Duplicates::refused ? first_repeated(*stack_.back()) : nullptr;
+    if (repeated != nullptr) {
+      token.line = repeated->line;
+      token.column = repeated->column;
+      return refuse("holds a duplicate key", ec);
+    }
+    return close();
+  }
   bool on_array_begin(error_code& ec) { return open(Kind::array, ec); }
   bool on_array_end(std::size_t, error_code&) { return close(); }
   bool on_key_part(boost::json::string_view part, std::size_t, error_code&) {
@@ -51,9 +60,6 @@ class Builder {
   bool on_key(boost::json::string_view part, std::size_t, error_code& ec) {
     key_.append(part.data(), part.size());
     if (++keys_ > limits_.keys) return refuse("has too many keys", ec);
-    if (limits_.duplicates == Duplicates::refused && !seen_.back().emplace(key_).second) {
-      return refuse("holds a duplicate key", ec);
-    }
     auto& members = stack_.back()->members_;
     auto& member = members.emplace_back(memory_);
     member.key = key_;
@@ -116,12 +122,10 @@ class Builder {
     Value* value = place(kind, ec);
     if (value == nullptr) return false;
     stack_.push_back(value);
-    seen_.emplace_back(memory_);
     return true;
   }
   bool close() {
     stack_.pop_back();
-    seen_.pop_back();
     return true;
   }
   bool text(Kind kind, boost::json::string_view part, error_code& ec) {
@@ -134,6 +138,24 @@ class Builder {
     text_.clear();
     return true;
   }
+  // The first member whose key came before; nullptr: none. By sorting, whose cost no choice of
+  // keys can drive up as it can that of a hash table.
+  const Member* first_repeated(const Value& object) {
+    const auto& members = object.members_;
+    if (members.size() < 2) return nullptr;
+    by_key_.clear();
+    for (const auto& member : members) by_key_.push_back(&member);
+    std::ranges::sort(by_key_, [](const Member* a, const Member* b) {
+      const int order = a->key.compare(b->key);
+      return order != 0 ? order < 0 : a < b;
+    });
+    const Member* first = nullptr;
+    for (std::size_t i = 1; i < by_key_.size(); ++i) {
+      if (by_key_[i - 1]->key != by_key_[i]->key) continue;
+      if (first == nullptr || by_key_[i] < first) first = by_key_[i];
+    }
+    return first;
+  }
   bool refuse(std::string_view what, error_code& ec) {
     problem_ = what;
     ec = boost::json::error::extra_data;
@@ -144,7 +166,7 @@ class Builder {
   Limits limits_;
   std::vector<Value> root_;
   std::vector<Value*> stack_;  // Elements stay put: a parent grows only after its child closed.
-  std::vector<std::pmr::unordered_set<std::pmr::string>> seen_;
+  std::vector<const Member*> by_key_;
   std::size_t keys_ = 0;
   std::size_t values_ = 0;
   std::pmr::string key_;
