@@ -13,34 +13,54 @@ constexpr std::string_view kStandard =
 constexpr std::string_view kUrl =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+// What each byte stands for as a digit.
+using DigitValues = std::array<std::uint8_t, 256>;
+constexpr std::uint8_t kNoDigit = 0xFF;
+
+constexpr DigitValues values_of(std::string_view digits) {
+  DigitValues values{};
+  values.fill(kNoDigit);
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    values[static_cast<unsigned char>(digits[i])] = static_cast<std::uint8_t>(i);
+  }
+  return values;
+}
+
+constexpr DigitValues hex_values() {
+  auto values = values_of(kHexDigits);
+  for (std::size_t i = 10; i < kUpperHexDigits.size(); ++i) {
+    values[static_cast<unsigned char>(kUpperHexDigits[i])] = static_cast<std::uint8_t>(i);
+  }
+  return values;
+}
+
+constexpr DigitValues kHexValues = hex_values();
+constexpr DigitValues kBase64Values = values_of(kStandard);
+
+std::uint32_t value_in(const DigitValues& values, char c) {
+  return values[static_cast<unsigned char>(c)];
 }
 
 }  // namespace
 
 std::string hex(std::span<const std::byte> bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
+  std::string out(bytes.size() * 2, '\0');
+  char* to = out.data();
   for (const auto byte : bytes) {
-    out += kHexDigits[std::to_integer<unsigned>(byte) >> 4U];
-    out += kHexDigits[std::to_integer<unsigned>(byte) & 15U];
+    *to++ = kHexDigits[std::to_integer<unsigned>(byte) >> 4U];
+    *to++ = kHexDigits[std::to_integer<unsigned>(byte) & 15U];
   }
   return out;
 }
 
 std::optional<std::string> from_hex(std::string_view text) {
   if (text.size() % 2 != 0) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() / 2);
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const int high = hex_value(text[i]);
-    const int low = hex_value(text[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
+  std::string out(text.size() / 2, '\0');
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto high = value_in(kHexValues, text[2 * i]);
+    const auto low = value_in(kHexValues, text[2 * i + 1]);
+    if (high == kNoDigit || low == kNoDigit) return std::nullopt;
+    out[i] = static_cast<char>(high << 4U | low);
   }
   return out;
 }
@@ -68,27 +88,33 @@ std::string base64(std::span<const std::byte> bytes, Base64 alphabet) {
 
 std::optional<std::string> from_base64(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    const bool last = i + 4 == text.size();
-    std::size_t padding = 0;
-    if (last && text[i + 3] == '=') padding = text[i + 2] == '=' ? 2 : 1;
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 4; ++k) {
-      std::size_t value = 0;
-      if (k < 4 - padding) {
-        value = kStandard.find(text[i + k]);
-        if (value == std::string_view::npos) return std::nullopt;
-      }
-      group = group << 6U | static_cast<std::uint32_t>(value);
-    }
-    const std::uint32_t unused = padding == 2 ? 0xFFFFU : padding == 1 ? 0xFFU : 0U;
-    if ((group & unused) != 0) return std::nullopt;
-    for (std::size_t k = 0; k < 3 - padding; ++k) {
-      out += static_cast<char>((group >> (16U - 8U * k)) & 0xFFU);
-    }
+  std::size_t padding = 0;
+  if (text.ends_with('=')) padding = text.ends_with("==") ? 2 : 1;
+  const auto digits = text.substr(0, text.size() - padding);
+  std::string out(text.size() / 4 * 3 - padding, '\0');
+  char* to = out.data();
+  const std::size_t whole = digits.size() / 4 * 4;
+  std::size_t i = 0;
+  for (; i < whole; i += 4) {
+    const auto a = value_in(kBase64Values, digits[i]);
+    const auto b = value_in(kBase64Values, digits[i + 1]);
+    const auto c = value_in(kBase64Values, digits[i + 2]);
+    const auto d = value_in(kBase64Values, digits[i + 3]);
+    // A digit is less than 64: all bits are set only if one of the four is none.
+    if ((a | b | c | d) == kNoDigit) return std::nullopt;
+    *to++ = static_cast<char>(a << 2U | b >> 4U);
+    *to++ = static_cast<char>((b << 4U | c >> 2U) & 0xFFU);
+    *to++ = static_cast<char>((c << 6U | d) & 0xFFU);
   }
+  if (padding == 0) return out;
+  const auto a = value_in(kBase64Values, digits[i]);
+  const auto b = value_in(kBase64Values, digits[i + 1]);
+  const auto c = padding == 1 ? value_in(kBase64Values, digits[i + 2]) : 0U;
+  if ((a | b | c) == kNoDigit) return std::nullopt;
+  const auto unused = padding == 1 ? c & 3U : b & 15U;
+  if (unused != 0) return std::nullopt;
+  *to++ = static_cast<char>(a << 2U | b >> 4U);
+  if (padding == 1) *to = static_cast<char>((b << 4U | c >> 2U) & 0xFFU);
   return out;
 }
 

@@ -49,6 +49,20 @@ TEST(Base64, HasOneSpellingOnly) {
   }
 }
 
+TEST(Base64, DecodesEveryDigitAndNoOtherByte) {
+  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (int byte = 0; byte < 256; ++byte) {
+    const auto c = static_cast<char>(byte);
+    const auto value = digits.find(c);
+    const auto decoded = from_base64(std::string("AA") + c + "A");
+    ASSERT_EQ(decoded.has_value(), value != std::string::npos) << byte;
+    if (!decoded) continue;
+    const std::string expected{
+        '\0', static_cast<char>(value >> 2U), static_cast<char>(value << 6U & 0xFFU)};
+    EXPECT_EQ(*decoded, expected) << byte;
+  }
+}
+
 TEST(PercentEncode, KeepsUnreservedCharactersOnly) {
   EXPECT_EQ(percent_encode("azAZ09-._~"), "azAZ09-._~");
   EXPECT_EQ(percent_encode("a b/%\0\xc3\xa9+"s), "a%20b%2F%25%00%C3%A9%2B");
