@@ -130,6 +130,11 @@ Result<std::optional<struct stat>> Directory::look(const std::string& name) cons
     if (errno == ENOENT) return std::optional<struct stat>();
     return not_writable(path_ + "/" + name, errno);
   }
+  TRY(judge(name, facts));
+  return std::optional(facts);
+}
+
+Result<void> Directory::judge(const std::string& name, const struct stat& facts) const {
   const auto full = path_ + "/" + name;
   if (!S_ISREG(facts.st_mode)) return unsafe_file(full, "it is not a regular file");
   if (facts.st_nlink != 1) return unsafe_file(full, "it has more than one name");
@@ -137,15 +142,24 @@ Result<std::optional<struct stat>> Directory::look(const std::string& name) cons
   if ((facts.st_mode & kWritableByOthers) != 0) {
     return unsafe_file(full, "others can write to it; run chmod 600 '" + full + "'");
   }
-  return std::optional(facts);
+  return {};
+}
+
+Result<Descriptor> Directory::open_existing(const std::string& name, int flags) const {
+  Descriptor file(
+      ::openat(descriptor_.get(), name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat facts{};
+  if (!file || ::fstat(file.get(), &facts) != 0) return not_writable(path_ + "/" + name, errno);
+  // Root may be in a directory of somebody who changes it meanwhile.
+  TRY(judge(name, facts));
+  return file;
 }
 
 void Directory::tighten(const std::string& name) const {
   const auto looked = look(name);
   const auto facts = looked ? *looked : std::nullopt;
-  if (facts && (facts->st_mode & kAnyForOthers) != 0) {
-    (void)!::fchmodat(descriptor_.get(), name.c_str(), 0600, 0);
-  }
+  if (!facts || (facts->st_mode & kAnyForOthers) == 0) return;
+  if (const auto file = open_existing(name, O_RDONLY)) (void)!::fchmod(file->get(), 0600);
 }
 
 bool Directory::has(const std::string& name) const {
@@ -174,18 +188,14 @@ Result<Descriptor> Directory::open_or_create(const std::string& name) const {
     auto made = create(name);
     if (made || !has(name)) return made;  // Else another process made it meanwhile.
   }
-  Descriptor file(::openat(descriptor_.get(), name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-  if (!file) return not_writable(path_ + "/" + name, errno);
-  return file;
+  return open_existing(name, O_RDWR);
 }
 
 Result<std::optional<std::string>> Directory::read(const std::string& name,
                                                    std::size_t limit) const {
   TRY_ASSIGN(const auto there, look(name));
   if (!there) return std::optional<std::string>();
-  const Descriptor file(
-      ::openat(descriptor_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!file) return unsafe_file(path_ + "/" + name, reason_of(errno));
+  TRY_ASSIGN(const auto file, open_existing(name, O_RDONLY));
   std::string content(limit + 1, '\0');
   std::size_t size = 0;
   while (size < content.size()) {

@@ -54,6 +54,9 @@ class Directory {
         descriptor_(std::move(descriptor)),
         owner_(owner),
         tightened_(tightened) {}
+  Result<void> judge(const std::string& name, const struct stat& facts) const;
+  // What was opened is what is judged.
+  Result<Descriptor> open_existing(const std::string& name, int flags) const;
   Result<Descriptor> give_to_owner(Descriptor file) const;
 
   std::string path_;

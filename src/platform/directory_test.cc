@@ -5,9 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stop_token>
+#include <thread>
 
 #include "platform/key_file.h"
 #include "platform/range_lock.h"
@@ -57,6 +61,33 @@ TEST_F(PrivateFiles, FollowsNoLinkInside) {
     EXPECT_FALSE(directory->read(name, 10)) << name;
     EXPECT_FALSE(directory->open_or_create(name)) << name;
   }
+}
+
+TEST_F(PrivateFiles, TightensNoFileThatAnotherPutInItsPlace) {
+  std::filesystem::create_directory(base_ + "/inside");
+  ::chmod((base_ + "/inside").c_str(), 0700);
+  const auto directory = Directory::open(base_ + "/inside");
+  ASSERT_TRUE(directory);
+  const auto target = base_ + "/target";
+  const auto file = base_ + "/inside/file", link = base_ + "/inside/link";
+  for (const auto& path : {target, file}) {
+    std::ofstream(path) << "x";
+    ::chmod(path.c_str(), 0644);
+  }
+  directory->tighten("file");
+  EXPECT_EQ(mode(file), 0600U);
+
+  std::filesystem::create_symlink(target, link);
+  const Descriptor open_file(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const std::jthread swapping([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      ::fchmod(open_file.get(), 0644);
+      ::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, link.c_str(), RENAME_EXCHANGE);
+    }
+  });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+  while (std::chrono::steady_clock::now() < end) directory->tighten("file");
+  EXPECT_EQ(mode(target), 0644U);
 }
 
 TEST_F(PrivateFiles, RecognisesTemporaryNames) {
