@@ -28,7 +28,7 @@ constexpr auto kInit = std::to_array<Flag>({
     {"provider",
      ValueKind::choice,
      "KIND",
-     "What keeps the master key",
+     "What keeps the master key; this version supports file only",
      Need::optional,
      kProviders},
     {"file-path", ValueKind::path, "PATH", "Key file of the provider 'file'"},

@@ -107,6 +107,11 @@ std::string command_help(const Command& command) {
   }
   rows.push_back(kHelpRow);
   rows.push_back(kVersionRow);
+  if (!command.positional_choices.empty()) {
+    text +=
+        table("Arguments",
+              {{std::string(command.positional), "One of " + list_of(command.positional_choices)}});
+  }
   text += table("Options", rows);
   // A command may have subcommands besides: audit, audit verify.
   text += table("Subcommands", commands_of(command.words));

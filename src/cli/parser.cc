@@ -17,6 +17,8 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+constexpr std::string_view kHelpUsage = "aivault help [COMMAND...]";
+
 bool is_help(const std::string& word) { return word == "-h" || word == "--help"; }
 bool is_version(const std::string& word) { return word == "-V" || word == "--version"; }
 bool is_group(std::string_view word) {
@@ -42,6 +44,13 @@ std::string list_of(std::span<const std::string_view> words) {
   std::string list;
   for (const auto word : words) list += (list.empty() ? "" : ", ") + std::string(word);
   return list;
+}
+
+UsageError unexpected(const Command& command, const Words& extras) {
+  std::string list;
+  for (const auto& word : extras) list += (list.empty() ? "'" : ", '") + word + "'";
+  return wrong(command,
+               (extras.size() == 1 ? "unexpected argument " : "unexpected arguments ") + list);
 }
 
 std::string problem_with(const Flag& flag, const std::string& value) {
@@ -89,6 +98,7 @@ std::optional<std::string> separate_values(const std::vector<const Flag*>& flags
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto& word = words[i];
     separate.push_back(word);
+    if (!flags_ended && word.starts_with("-v=")) return "unexpected value for '-v'";
     if (flags_ended || !word.starts_with("--")) continue;
     flags_ended = word == "--";
     const auto equals = word.find('=');
@@ -181,6 +191,8 @@ Parsed parse_command(const Command& command, Words words) {
   std::ranges::reverse(words);  // As CLI11 takes them.
   try {
     app.parse(std::move(words));
+  } catch (const CLI::ExtrasError&) {
+    return unexpected(command, app.remaining());
   } catch (const CLI::ParseError& error) {
     return wrong(command, error.what());
   }
@@ -215,7 +227,11 @@ Parsed parse_group(const std::string& group, const Words& words) {
 
 Parsed help_about(const Words& words) {
   for (const auto& word : words) {
-    if (word.starts_with('-')) return ShowHelp{program_help()};
+    if (is_help(word)) return ShowHelp{program_help()};
+    if (is_version(word)) return ShowVersion{};
+    if (word.starts_with('-')) {
+      return UsageError{"unexpected argument '" + word + "' found", std::string(kHelpUsage)};
+    }
   }
   if (words.empty()) return ShowHelp{program_help()};
   const auto& first = words.front();
@@ -225,7 +241,7 @@ Parsed help_about(const Words& words) {
   if (words.size() == 1) command = find_command("", first);
   if (words.size() == 2) command = find_command(first, words[1]);
   if (command != nullptr) return ShowHelp{command_help(*command)};
-  return UsageError{"unrecognized command '" + words.back() + "'", "aivault help [COMMAND...]"};
+  return UsageError{"unrecognized command '" + words.back() + "'", std::string(kHelpUsage)};
 }
 
 }  // namespace

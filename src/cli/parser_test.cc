@@ -74,6 +74,9 @@ TEST(Parse, RefusesWhatTheCommandLineDoesNotKnow) {
       {"completion", "tcsh"},
       {"completion"},
       {"help", "bogus"},
+      {"help", "-v"},
+      {"help", "secrets", "--json"},
+      {"help", "secrets", "create", "more"},
       {"help", "secrets", "bogus"},
       {"unlock"},
       {"mcp"},
@@ -182,6 +185,12 @@ TEST(Parse, ShowsHelpOnEveryLevel) {
   }
 }
 
+TEST(Help, NamesTheChoicesOfAnArgument) {
+  EXPECT_NE(command_help(*find_command("", "completion")).find("SHELL  One of bash, zsh, fish"),
+            std::string::npos);
+  EXPECT_NE(command_help(*find_command("", "init")).find("supports file only"), std::string::npos);
+}
+
 TEST(Parse, ShowsTheVersionOnEveryLevel) {
   for (const Words& words : std::vector<Words>{
            {"-V"}, {"--version"}, {"secrets", "-V"}, {"status", "--version"}, {"invoke", "-V"}}) {
@@ -194,6 +203,22 @@ TEST(Parse, NamesTheUsageOfTheCommand) {
   const auto* error = std::get_if<UsageError>(&result);
   ASSERT_NE(error, nullptr);
   EXPECT_EQ(error->usage, "aivault secrets create --name NAME [OPTIONS]");
+}
+
+TEST(Parse, NamesWhatIsWrongAsItWasWritten) {
+  const auto what = [](const Words& words) {
+    const auto result = parse(words);
+    const auto* error = std::get_if<UsageError>(&result);
+    return error == nullptr ? std::string() : error->what;
+  };
+  EXPECT_EQ(what({"status", "-v=1"}), "unexpected value for '-v'");
+  EXPECT_EQ(what({"status", "-x"}), "unexpected argument '-x'");
+  EXPECT_EQ(what({"status", "-vx"}), "unexpected argument '-x'");
+  EXPECT_EQ(what({"status", "--bogus=1"}), "unexpected value for '--bogus' or unknown flag");
+  EXPECT_EQ(what({"secrets", "list", "--max-policy-mode", "write"}),
+            "unexpected arguments '--max-policy-mode', 'write'");
+  EXPECT_EQ(what({"credential", "delete", "a", "b", "c"}), "unexpected arguments 'b', 'c'");
+  EXPECT_EQ(what({"help", "-v"}), "unexpected argument '-v' found");
 }
 
 TEST(CommandTable, HasOneMeaningForEachFlagOfACommand) {
