@@ -1,7 +1,5 @@
 // doctor: the checks that only a client can make, then those of the daemon.
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <optional>
 #include <string>
@@ -12,6 +10,7 @@
 #include "cli/launch.h"
 #include "cli/render.h"
 #include "cli/render_parts.h"
+#include "cli/socket_check.h"
 #include "cli/version.h"
 
 namespace aivault::cli {
@@ -19,22 +18,12 @@ namespace {
 
 using json::Value;
 
-constexpr std::size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
-
-struct Finding {
-  std::string status = "ok";
-  std::string detail;
-  std::string hint;
-};
-
 void add(Value& checks, std::string_view id, const Finding& finding) {
   checks.push(Value::object({{"detail", finding.detail},
-                             {"hint", finding.hint.empty() ? Value() : Value(finding.hint)},
+                             {"hint", finding.hint},
                              {"id", id},
                              {"status", finding.status}}));
 }
-
-bool is_trusted_owner(uid_t uid) { return uid == 0 || uid == geteuid(); }
 
 Finding check_program(const std::string& path) {
   struct stat status{};
@@ -66,35 +55,10 @@ Finding check_version(const std::string& daemon_version) {
   return {"warn", "aivault is " + ours + ", aivaultd is " + daemon_version, "aivault restart"};
 }
 
-// Every directory above the socket belongs to root or the caller and lets nobody else write.
-Finding check_socket_path(const std::string& socket) {
-  if (socket.size() > kMaxSocketPath) {
-    return {"fail", "socket path too long: '" + socket + "'", "choose a shorter AIVAULT_DIR"};
-  }
-  if (socket.find('\n') != std::string::npos) return {"fail", "invalid socket path", ""};
-  const auto last = directory_of(socket);
-  for (auto directory = last;; directory = directory_of(directory)) {
-    struct stat status{};
-    if (stat(directory.c_str(), &status) == 0) {
-      const bool open_to_others = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-      const bool is_sticky = (status.st_mode & S_ISVTX) != 0;
-      if (!is_trusted_owner(status.st_uid)) {
-        return {"fail",
-                "unsafe socket directory '" + directory + "': belongs to uid " +
-                    std::to_string(status.st_uid),
-                ""};
-      }
-      if (open_to_others && (!is_sticky || directory == last)) {
-        return {"fail",
-                "unsafe socket directory '" + directory + "': others can write there",
-                "chmod go-w '" + directory + "'"};
-      }
-    }
-    if (directory == "/") return {"ok", socket, ""};
-  }
-}
-
 Finding not_running(const Routes& routes, const platform::Environment& environment) {
+  if (check_socket_path(routes.first.socket).status != "ok") {
+    return {"warn", "not running, and none can start at this path", "see socket-paths"};
+  }
   const auto refused = autostart_refusal(routes, environment);
   if (!refused) return {"ok", "not running; the first call starts it", ""};
   return {"warn", refused->message, "aivault restart"};
@@ -156,7 +120,11 @@ Result<int> run_doctor(Session& session, const Arguments& arguments) {
   if (client) {
     add(checks, "versions", check_version(client->daemon_version()));
     TRY_ASSIGN(const auto report, client->get("/aivault/doctor"));
-    for (const auto& check : items_in(report, "checks")) checks.push(check);
+    for (const auto& check : items_in(report, "checks")) {
+      add(checks,
+          text_in(check, "id"),
+          {text_in(check, "status"), text_in(check, "detail"), text_in(check, "hint")});
+    }
   }
   const bool ok = !has_failure(checks);
   const auto report = Value::object({{"checks", std::move(checks)}, {"ok", ok}});
