@@ -110,6 +110,16 @@ int exit_status(Session& session, const CallFlags& flags, const http::ResponseHe
   return kUpstreamFailed;
 }
 
+// A body that cannot be shown; --fail reports the status of the answer all the same.
+Result<int> not_shown(Session& session,
+                      const CallFlags& flags,
+                      const http::ResponseHead& head,
+                      std::string_view why) {
+  if (!flags.fail || head.status < 400) return invalid_request("", std::string(why));
+  session.notice(why);
+  return exit_status(session, flags, head);
+}
+
 std::string header(const http::ResponseHead& head, std::string_view name) {
   const auto* value = http::find(head.headers, name);
   return value == nullptr ? std::string() : *value;
@@ -135,8 +145,11 @@ Result<int> run_json(Session& session, const Arguments& arguments) {
   if (!answer.body().empty()) {
     auto parsed = json::parse(answer.body(), kDocumentLimits);
     if (!parsed) {
-      return invalid_request(
-          "", "upstream response body is not valid JSON; `aivault invoke` prints it as it is");
+      return not_shown(
+          session,
+          flags,
+          head,
+          "upstream response body is not valid JSON; `aivault invoke` prints it as it is");
     }
     document = *std::move(parsed);
   }
@@ -144,7 +157,7 @@ Result<int> run_json(Session& session, const Arguments& arguments) {
   if (flags.include) {
     auto list = Value::array();
     for (const auto& shown : shown_headers(head)) {
-      list.push(Value::object({{"name", shown.name}, {"value", shown.value}}));
+      list.push(Value::object({{"name", shown.name}, {"value", text_of_header(shown.value)}}));
     }
     response.set("headers", std::move(list));
   }
@@ -167,7 +180,7 @@ Result<int> run_markdown(Session& session, const Arguments& arguments) {
   if (!answer.body().empty()) {
     auto parsed = json::parse(answer.body(), kDocumentLimits);
     if (!parsed && !is_valid_utf8(answer.body())) {
-      return invalid_request("", "upstream response body is not utf8 or json");
+      return not_shown(session, flags, head, "upstream response body is not utf8 or json");
     }
     document = parsed ? *std::move(parsed) : Value(answer.body());
   }

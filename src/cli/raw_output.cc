@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "protocol/headers.h"
 
 namespace aivault::cli {
@@ -28,6 +29,21 @@ http::Headers shown_headers(const http::ResponseHead& head) {
     }
   }
   return shown;
+}
+
+std::string text_of_header(std::string_view value) {
+  if (is_valid_utf8(value)) return std::string(value);
+  std::string text;
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      text += c;
+    } else {
+      text += static_cast<char>(0xC0U | (byte >> 6U));
+      text += static_cast<char>(0x80U | (byte & 0x3FU));
+    }
+  }
+  return text;
 }
 
 Result<void> RawOutput::take_head(const http::ResponseHead& head) {

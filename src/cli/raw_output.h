@@ -15,6 +15,8 @@ namespace aivault::cli {
 
 // The upstream's headers: without those of the way from the daemon to aivault.
 http::Headers shown_headers(const http::ResponseHead& head);
+// A header's value as text: UTF-8 if it is, else the ISO-8859-1 of older servers (RFC 9110, 5.5).
+std::string text_of_header(std::string_view value);
 
 class RawOutput final : public AnswerSink {
  public:
