@@ -6,10 +6,12 @@
 #include <climits>
 #include <cstdlib>
 #include <memory>
+#include <set>
 #include <thread>
 
 #include "base/encoding.h"
 #include "cli/exit_status.h"
+#include "cli/render_parts.h"
 #include "cli/secret_output.h"
 #include "cli/version.h"
 #include "json/parse.h"
@@ -150,13 +152,20 @@ Result<json::Value> Client::get(const std::string& target) {
   return exchange(head_of("GET", target), nullptr, nullptr);
 }
 
-Result<json::Value> Client::list(std::string_view path, Query query, std::size_t limit) {
+Result<json::Value> Client::list(Session& session,
+                                 std::string_view path,
+                                 Query query,
+                                 std::size_t limit) {
   auto items = json::Value::array();
+  std::set<std::string, std::less<>> said;
   const auto count = query.size();
   while (items.items().size() < limit) {
     TRY_ASSIGN(const auto page, get(with_query(path, query)));
     const auto* list = page.find("items");
     const auto* next = page.find("next");
+    for (const auto& warning : items_in(page, "warnings")) {
+      if (said.emplace(warning.text()).second) session.warning(warning.text());
+    }
     if (list == nullptr || !list->is(json::Kind::array)) {
       return fail(explain(
           {ErrorCode::invalid_request, std::string(kInvalidResponse), "no list of items", 0},
@@ -229,8 +238,8 @@ Result<void> Client::introduce() {
   if (text_of(health, "state") == "draining") {
     return vault_unavailable("shutting_down", reached_.where() + " is shutting down");
   }
-  TRY_ASSIGN(const auto whoami, get("/aivault/whoami"));
-  vault_root_ = text_of(whoami, "vaultRoot");
+  TRY_ASSIGN(whoami_, get("/aivault/whoami"));
+  vault_root_ = text_of(whoami_, "vaultRoot");
   return {};
 }
 
@@ -249,11 +258,7 @@ Result<Client> Client::in_private_child(Session& session) {
   auto child = reached.child;
   auto client = at(session, std::move(reached));
   if (client || client.error().reason != kConnectionLost) return client;
-  // It has said why on stderr.
-  const auto status = child ? child->wait(seconds(1)) : std::nullopt;
-  return vault_unavailable(
-      "internal",
-      "failed to start aivaultd: it ended with status " + std::to_string(status.value_or(1)));
+  return fail(ended_early(child));
 }
 
 Result<Client> Client::for_operator(Session& session) {

@@ -41,13 +41,16 @@ class Client {
   const Reached& reached() const { return reached_; }
   const std::string& vault_root() const { return vault_root_; }  // Empty: the daemon says none.
   const std::string& daemon_version() const { return daemon_version_; }
+  const json::Value& whoami() const { return whoami_; }
+  bool is_operator() const { return !vault_root_.empty(); }
 
   Result<json::Value> get(const std::string& target);
   Result<json::Value> get(std::string_view path, const Query& query) {
     return get(with_query(path, query));
   }
   // All items of a list, page by page; at most `limit`.
-  Result<json::Value> list(std::string_view path, Query query, std::size_t limit);
+  // Its warnings go to stderr.
+  Result<json::Value> list(Session& session, std::string_view path, Query query, std::size_t limit);
   // Changes: notices go to stderr, the result comes back.
   Result<json::Value> change(Session& session,
                              std::string_view method,
@@ -71,6 +74,7 @@ class Client {
   Reached reached_;
   std::string vault_root_;
   std::string daemon_version_;
+  json::Value whoami_;
 };
 
 // The daemon is about to go, or has gone: another one may serve in a moment.

@@ -39,8 +39,9 @@ Result<int> run_audit(Session& session, const Arguments& arguments) {
   add_text("uid", "uid");
   add_text("outcome", "outcome");
   TRY_ASSIGN(auto client, Client::for_operator(session));
-  TRY_ASSIGN(const auto events,
-             client.list("/aivault/audit", std::move(query), static_cast<std::size_t>(limit)));
+  TRY_ASSIGN(
+      const auto events,
+      client.list(session, "/aivault/audit", std::move(query), static_cast<std::size_t>(limit)));
   session.print_json(events);
   return kSuccess;
 }

@@ -111,7 +111,7 @@ Result<int> run_credential_create(Session& session, const Arguments& arguments) 
   const auto kind = arguments.text("auth");
   if (kind) body.set("auth", auth_of(arguments, *kind));
   for (const auto& [flag, of_kind] : kAuthFlags) {
-    if (arguments.has(flag) && kind != of_kind) {
+    if (kind && arguments.has(flag) && kind != of_kind) {
       session.warning("--" + std::string(flag) + " is ignored: it belongs to --auth " +
                       std::string(of_kind));
     }
@@ -139,14 +139,23 @@ Result<int> run_credential_create(Session& session, const Arguments& arguments) 
     body.set("tlsCaPem", pem);
   }
   TRY_ASSIGN(auto client, Client::for_operator(session));
-  return print_result(
-      session, client.change(session, "POST", "/aivault/credentials", body), json::Order::as_built);
+  TRY_ASSIGN(const auto made, client.change(session, "POST", "/aivault/credentials", body));
+  for (const auto& [flag, of_kind] : kAuthFlags) {
+    // Without --auth, only a provider of the registry can have been accepted.
+    if (!kind && arguments.has(flag)) {
+      session.warning("--" + std::string(flag) + " is ignored: provider '" +
+                      arguments.text_or("provider", "") + "' is in the registry");
+    }
+  }
+  session.print_json(made);
+  return kSuccess;
 }
 
 Result<int> run_credential_list(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto client, Client::for_operator(session));
-  TRY_ASSIGN(const auto listed,
-             client.list("/aivault/credentials", {}, std::numeric_limits<std::size_t>::max()));
+  TRY_ASSIGN(
+      const auto listed,
+      client.list(session, "/aivault/credentials", {}, std::numeric_limits<std::size_t>::max()));
   if (!arguments.wants_json()) {
     session.print(render_credentials(listed, session.style()));
     return kSuccess;

@@ -55,7 +55,8 @@ Result<int> run_secrets_list(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto client, Client::for_operator(session));
   TRY_ASSIGN(
       const auto secrets,
-      client.list("/aivault/secrets", std::move(query), std::numeric_limits<std::size_t>::max()));
+      client.list(
+          session, "/aivault/secrets", std::move(query), std::numeric_limits<std::size_t>::max()));
   if (arguments.wants_json()) {
     session.print_json(secrets);
   } else {
@@ -75,7 +76,8 @@ Result<int> run_secrets_create(Session& session, const Arguments& arguments) {
   if (const auto moment = arguments.text("expires")) body.set("expiresAtMs", expiry(*moment));
   if (const auto days = arguments.number("rotate-every")) body.set("rotateEveryDays", *days);
   TRY_ASSIGN(const auto value,
-             read_secret(session, arguments, "secret value", "Value of " + name + ": "));
+             read_secret(
+                 session, arguments, "secret value", "Value of " + quote_for_message(name) + ": "));
   TRY_ASSIGN(auto client, Client::for_operator(session));
   return print_result(
       session,

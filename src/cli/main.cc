@@ -9,6 +9,7 @@
 #include "cli/argument_memory.h"
 #include "cli/exit_status.h"
 #include "cli/parser.h"
+#include "cli/reach.h"
 #include "cli/session.h"
 #include "cli/version.h"
 
@@ -41,7 +42,7 @@ int run_command(Session& session, const Arguments& arguments) {
   }
   const auto status = command.run(session, arguments);
   if (status) return *status;
-  session.notice(status.error().message);
+  if (status.error().reason != kAlreadyShown) session.notice(status.error().message);
   return kFailure;
 }
 

@@ -121,6 +121,7 @@ Result<Acknowledged> acknowledged_by(Reached reached, const std::string& head) {
   auto reply = acknowledge(*reached.connection, answer, head);
   if (!reply) return fail(explain(std::move(reply).error(), reached));
   if (*reply == Reply::acknowledged) return Acknowledged{std::move(reached), std::move(answer)};
+  if (*reply == Reply::lost && reached.is_private) return fail(ended_early(reached.child));
   return not_reached(*reply == Reply::lost
                          ? "failed connecting to " + reached.where() + ": connection closed"
                          : "failed connecting to " + reached.where() + ": it is shutting down");
@@ -158,6 +159,17 @@ Attempt connect_to_any(const Routes& routes) {
           "failed connecting to aivaultd (tried '" + first + "' and '" + routes.shared->socket +
               "'): " + std::strerror(error),
           false};
+}
+
+Error ended_early(std::optional<platform::Child> child) {
+  constexpr int kLastOwnStatus = 2;  // Of aivaultd: 1 could not start, 2 wrong arguments.
+  const auto status = child ? child->wait(seconds(1)) : std::nullopt;
+  const bool has_spoken = status && *status > 0 && *status <= kLastOwnStatus;
+  return {ErrorCode::vault_unavailable,
+          std::string(has_spoken ? kAlreadyShown : "internal"),
+          "failed to start aivaultd: " +
+              (status ? "it ended with status " + std::to_string(*status) : "it does not answer"),
+          0};
 }
 
 Result<Reached> reach_private_child(const platform::Environment& environment) {

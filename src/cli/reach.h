@@ -34,6 +34,12 @@ struct Attempt {
 };
 Attempt connect_to_any(const Routes& routes);
 
+// The reason of an error that has been shown already.
+constexpr std::string_view kAlreadyShown = "client:already_shown";
+// Why a private child ended before it said a word on its connection: its line on stderr said so,
+// unless it crashed.
+Error ended_early(std::optional<platform::Child> child);
+
 Result<Reached> reach_private_child(const platform::Environment& environment);
 
 // A daemon that has acknowledged the head of a call: it said 100, or its answer is there already.
