@@ -62,15 +62,49 @@ std::string status_word(const Value* status) {
   return is_true_in(*status, "locked") ? "locked" : "unlocked";
 }
 
+std::string labelled(const Style& style, std::string_view label, std::string_view value) {
+  return "  " + style.label(std::string(label) + ":") + " " + style.plain(value) + "\n";
+}
+
+std::string running(const Value& daemon) {
+  return "running (pid " + text_in(daemon, "pid") + ", version " + text_in(daemon, "version") + ")";
+}
+
+std::string problem_of_vault(const Value& all) {
+  for (const auto& problem : items_in(all, "problems")) {
+    if (text_in(problem, "kind") == "vault") return text_in(problem, "message");
+  }
+  return {};
+}
+
 }  // namespace
+
+std::string render_access(const Value& view, const Style& style) {
+  std::string text = style.heading("Daemon") + "\n";
+  if (const auto* daemon = view.find("daemon"); daemon != nullptr) {
+    text += labelled(style, "Socket", text_in(*daemon, "socket"));
+    text += labelled(style, "State", running(*daemon));
+  }
+  const auto* access = view.find("access");
+  if (access == nullptr) return text;
+  auto granted = comma_list(items_in(*access, "capabilities"));
+  if (granted.empty()) granted = "none";
+  const auto agent = text_in(*access, "agent");
+  std::string limits = agent.empty() ? "" : "agent " + agent;
+  if (is_true_in(*access, "readOnly")) limits += limits.empty() ? "read-only" : ", read-only";
+  if (!limits.empty()) granted += " (" + limits + ")";
+  return text + labelled(style, "Access", granted);
+}
 
 std::string render_status(const Value& all, const std::string& socket, const Style& style) {
   const auto line = [&style](std::string_view label, std::string_view value) {
-    return "  " + style.label(std::string(label) + ":") + " " + style.plain(value) + "\n";
+    return labelled(style, label, value);
   };
   const auto* status = all.find("status");
   std::string text = style.heading("Vault") + "\n" + line("Status", status_word(status));
   if (status != nullptr) {
+    const auto reason = problem_of_vault(all);
+    if (is_true_in(*status, "locked") && !reason.empty()) text += line("Reason", reason);
     if (const auto type = text_in(*status, "providerType"); !type.empty()) {
       text += line("Provider", provider_title(type));
     }
@@ -89,11 +123,7 @@ std::string render_status(const Value& all, const std::string& socket, const Sty
   const bool runs = daemon != nullptr && daemon->is(Kind::object);
   text += "\n" + style.heading("Daemon") + "\n" +
           line("Socket", runs ? text_in(*daemon, "socket") : socket);
-  text += line("State",
-               runs ? "running (pid " + text_in(*daemon, "pid") + ", version " +
-                          text_in(*daemon, "version") + ")"
-                    : "not running");
-  return text;
+  return text + line("State", runs ? running(*daemon) : "not running");
 }
 
 std::string render_secrets(const Value& secrets, const Style& style) {

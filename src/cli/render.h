@@ -11,6 +11,8 @@
 namespace aivault::cli {
 
 std::string render_status(const json::Value& status, const std::string& socket, const Style& style);
+// The view of somebody who is not an operator.
+std::string render_access(const json::Value& view, const Style& style);
 std::string render_secrets(const json::Value& secrets, const Style& style);
 std::string render_credentials(const json::Value& credentials, const Style& style);
 // `setup`: by provider, the commands that make its capabilities ready.

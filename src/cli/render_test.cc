@@ -107,6 +107,39 @@ TEST(Render, ShowsAHintUnderEveryCheckThatIsNotFine) {
             "1 ok, 1 warn, 1 fail\n");
 }
 
+TEST(Render, SaysWhyAVaultIsLocked) {
+  const auto status = value(R"({
+    "audit":{"enabled":true},"daemon":null,"paths":null,
+    "problems":[{"id":"x","kind":"credential","message":"m"},
+                {"id":"vault.db","kind":"vault","message":"key file '/v/kek.key' is missing"}],
+    "status":{"enabled":true,"providerType":"file","locked":true,"kekId":"7c1e"}})");
+  EXPECT_EQ(render_status(status, "/s", kPlain),
+            "Vault\n"
+            "  Status: locked\n"
+            "  Reason: key file '/v/kek.key' is missing\n"
+            "  Provider: Key file\n"
+            "  KEK identifier: 7c1e\n"
+            "  Problems: 2 (run aivault doctor)\n"
+            "\n"
+            "Daemon\n"
+            "  Socket: /s\n"
+            "  State: not running\n");
+}
+
+TEST(Render, ShowsACallerItsOwnView) {
+  const auto view = [](const std::string& access) {
+    return render_access(
+        value(R"({"daemon":{"pid":7,"socket":"/s","version":"1.4.0"},"access":)" + access + "}"),
+        kPlain);
+  };
+  const std::string daemon =
+      "Daemon\n  Socket: /s\n  State: running (pid 7, version 1.4.0)\n  Access: ";
+  EXPECT_EQ(view(R"({"agent":null,"capabilities":["*"],"readOnly":false})"), daemon + "*\n");
+  EXPECT_EQ(view(R"({"agent":"ci","capabilities":["a/*","b/c"],"readOnly":true})"),
+            daemon + "a/*, b/c (agent ci, read-only)\n");
+  EXPECT_EQ(view(R"({"agent":null,"capabilities":[],"readOnly":false})"), daemon + "none\n");
+}
+
 Style style_of(std::map<std::string, std::string> variables, bool is_terminal) {
   return Style::of(platform::Environment(std::move(variables)), is_terminal);
 }
