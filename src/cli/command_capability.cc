@@ -29,21 +29,43 @@ Value texts(const std::vector<std::string>& list) {
   return array;
 }
 
-// For each provider whose capabilities lack a credential: the commands that make one.
-using Setup = std::map<std::string, std::vector<std::string>>;
-Result<Setup> setup_commands(Client& client, const Value& list) {
-  Setup setup;
-  for (const auto& capability : items_in(list, "registryCapabilities")) {
-    const auto provider = text_in(capability, "provider");
-    if (setup.contains(provider)) continue;
-    TRY_ASSIGN(const auto described,
-               client.get("/aivault/capabilities/" + segment(text_in(capability, "id"))));
-    auto& commands = setup[provider];
-    const auto* section = described.find("setup");
-    if (section == nullptr) continue;
+using Commands = std::vector<std::string>;
+
+Result<Commands> setup_of(Client& client, const std::string& id) {
+  TRY_ASSIGN(const auto described, client.get("/aivault/capabilities/" + segment(id)));
+  Commands commands;
+  if (const auto* section = described.find("setup")) {
     for (const auto& command : items_in(*section, "commands")) {
       commands.emplace_back(command.text());
     }
+  }
+  return commands;
+}
+
+// A provider may have secrets of several kinds: those that most of its capabilities need.
+Result<Commands> setup_of_most(Client& client, const std::vector<std::string>& ids) {
+  std::map<Commands, std::size_t> counts;
+  auto most = counts.end();
+  for (const auto& id : ids) {
+    TRY_ASSIGN(auto commands, setup_of(client, id));
+    const auto entry = counts.try_emplace(std::move(commands), 0).first;
+    ++entry->second;
+    if (most == counts.end() || entry->second > most->second) most = entry;
+    if (most->second * 2 > ids.size()) break;
+  }
+  return most == counts.end() ? Commands() : most->first;
+}
+
+// For each provider whose capabilities lack a credential: the commands that make one.
+using Setup = std::map<std::string, Commands>;
+Result<Setup> setup_commands(Client& client, const Value& list) {
+  std::map<std::string, std::vector<std::string>> ids;
+  for (const auto& capability : items_in(list, "registryCapabilities")) {
+    ids[text_in(capability, "provider")].push_back(text_in(capability, "id"));
+  }
+  Setup setup;
+  for (const auto& [provider, of_provider] : ids) {
+    TRY_ASSIGN(setup[provider], setup_of_most(client, of_provider));
   }
   return setup;
 }
