@@ -83,6 +83,54 @@ class Operator(Scenario):
         self.assertNotIn(b"typed-secret-value", shown)
         self.assertEqual(["TYPED"], [s["name"] for s in vault.ok("secrets", "list", "-v").json()])
 
+    def test_a_prompt_obeys_no_name(self):
+        vault = self.vault()
+        vault.ok("status")
+        pid, terminal = pty.fork()
+        if pid == 0:
+            name = "x\x1b[31my\u202e"
+            os.execve(str(programs.CLI), [str(programs.CLI), "secrets", "create", "--name", name], vault.environment())
+        shown = b""
+        while b": " not in shown:
+            shown += os.read(terminal, 1000)
+        self.assertEqual(b"Value of x\\x1b[31my\\u{202e}: ", shown)
+        os.write(terminal, b"\n")
+        try:
+            while piece := os.read(terminal, 1000):
+                shown += piece
+        except OSError:
+            pass
+        os.waitpid(pid, 0)
+        os.close(terminal)
+        self.assertNotIn(b"\x1b", shown)
+
+    def test_a_daemon_that_cannot_start_says_why_once(self):
+        vault = self.vault()
+        wrong = {"AIVAULTD_LOG": "loud"}
+        for env, command in ((wrong, ("status",)), (wrong, ("secrets", "list")),
+                             ({**wrong, "AIVAULTD_DISABLE": "1"}, ("invoke", "a/b", "--method", "GET", "--path", "/"))):
+            with self.subTest(command):
+                self.assertEqual("invalid AIVAULTD_LOG 'loud'\n",
+                                 vault.fails("invalid AIVAULTD_LOG", *command, env=env).errors)
+
+    def test_a_provider_of_the_registry_decides(self):
+        vault = self.vault()
+        secret = vault.add_secret("SOME_KEY", "sk-" + "0" * 40)
+        made = vault.ok("credential", "create", "mine", "--provider", "openai", "--secret-ref",
+                        f"vault:secret:{secret['secretId']}", "--header-name", "x-evil")
+        self.assertEqual("authorization", made.json()["auth"]["header"]["header_name"])
+        self.assertIn("warning: --header-name is ignored: provider 'openai' is in the registry\n", made.errors)
+        refused = vault.fails("--auth is required", "credential", "create", "b", "--provider", "acme", "--secret-ref",
+                              f"vault:secret:{secret['secretId']}", "--header-name", "x-a")
+        self.assertNotIn("registry'", refused.errors)
+        self.assertNotIn("warning", refused.errors)
+
+    def test_the_setup_of_a_provider_is_what_most_of_it_needs(self):
+        text = self.vault().ok("capability", "list").text
+        begin = text.index("\n  openrouter\n")
+        setup = text[text.index("Setup:", begin):].splitlines()[0]
+        self.assertEqual("Setup: aivault secrets create --name OPENROUTER_API_KEY --scope global", setup)
+
     def test_credentials(self):
         vault = self.vault()
         secret = vault.add_secret("ACME_KEY", "value-0123456789")
@@ -184,6 +232,12 @@ class Operator(Scenario):
         bodies = {"text": b"plain text", "bytes": b"\xff\xfe\x00", "empty": b""}
 
         def answer(exchange):
+            if exchange.request.target.endswith("/broken"):
+                exchange.reply(500, "<h1>Oops</h1>", [("content-type", "text/html"), ("x-a", "caf\xe9")])
+                return
+            if exchange.request.target.endswith("/latin"):
+                exchange.reply(200, "{}", [("x-a", "caf\xe9"), ("x-b", "\xc3\xa9"), ("x-c", "\x80\xff")])
+                return
             exchange.reply(200, bodies[exchange.request.target.rsplit("/", 1)[1]], [("content-type", "text/plain")])
         vault.add_api(self.upstream(answer), self.ca, canary())
         call = ("acme/call", "--method", "GET", "--path")
@@ -193,11 +247,20 @@ class Operator(Scenario):
         self.assertEqual("plain text", vault.ok("markdown", *call, "/v1/text").text)
         vault.fails("upstream response body is not utf8 or json", "markdown", *call, "/v1/bytes")
         self.assertEqual(bodies["bytes"], vault.ok("invoke", *call, "/v1/bytes").out)
+        # A failed status counts even where the body cannot be shown.
+        failed = vault.fails("upstream response body is not valid JSON", "json", *call, "/v1/broken", "--fail", code=22)
+        self.assertIn("\nupstream returned HTTP 500\n", failed.errors)
+        vault.fails("upstream response body is not valid JSON", "json", *call, "/v1/broken")
+        # A document is UTF-8 whatever bytes the headers hold.
+        shown = vault.ok("json", *call, "/v1/latin", "--include").json()["response"]["headers"]
+        values = {header["name"]: header["value"] for header in shown}
+        self.assertEqual(("caf\xe9", "\xe9", "\x80\xff"), (values["x-a"], values["x-b"], values["x-c"]))
 
     def test_usage_errors_help_and_version(self):
         vault = self.vault()
         for arguments in (("nonsense",), ("secrets",), ("status", "--nope"), ("secrets", "list", "--scope", "x"),
                           ("invoke",), ("audit", "--limit", "-1"), ("audit", "--limit", "x"), ("status", "-v", "-v"),
+                          ("status", "-v=1"), ("help", "-v"),
                           ("secrets", "create", "--name", "a", "--name", "b"), ("secrets", "lis"), ("credential", "create", "x")):
             with self.subTest(arguments):
                 outcome = vault.run(*arguments)
@@ -225,12 +288,34 @@ class Operator(Scenario):
         for wanted in ("versions", "binaries", "vault-directory", "vault-files", "key-file-mode", "kek-check", "database",
                        "daemon-reachable", "daemon-identity", "socket-paths"):
             self.assertIn(wanted, ids)
+        self.assertEqual({str}, {type(check["hint"]) for check in report["checks"]})
         vault.key_file.chmod(0o644)
         outcome = vault.run("doctor")
         self.assertEqual(1, outcome.code, str(outcome))
         self.assertRegex(outcome.text, r"fail +key-file-mode")
         self.assertIn("chmod", outcome.text)
         self.assertRegex(outcome.text.rstrip().splitlines()[-1], r"^\d+ ok, \d+ warn, \d+ fail$")
+
+    def test_doctor_judges_the_socket_path(self):
+        vault = self.vault("home")
+        vault.ok("status")
+        (vault.base / "file").write_text("x")
+        cases = [
+            ("/tmp/aiv-doctor.sock", "unsafe socket directory '/tmp'", "use a socket path in a directory of your own"),
+            (vault.base / ("a" * 110), "socket path too long", "choose a path of at most 107 bytes"),
+            (vault.base / "file", f"'{vault.base}/file' exists and is not our socket", "remove it"),
+            (vault.base / "file/x.sock", f"'{vault.base}/file' is no directory", "use a socket path"),
+        ]
+        for path, detail, hint in cases:
+            with self.subTest(detail):
+                outcome = vault.run("doctor", "-v", env={"AIVAULTD_SOCKET": str(path)})
+                self.assertEqual(1, outcome.code, str(outcome))
+                report = outcome.json()
+                found = {check["id"]: check for check in report["checks"]}
+                self.assertEqual((False, "fail"), (report["ok"], found["socket-paths"]["status"]))
+                self.assertIn(detail, found["socket-paths"]["detail"])
+                self.assertIn(hint, found["socket-paths"]["hint"])
+                self.assertNotIn("the first call starts it", outcome.text)
 
     def test_a_closed_pipe_is_no_error_message(self):
         vault = self.vault()

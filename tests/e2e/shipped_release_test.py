@@ -19,6 +19,8 @@ class Shipped(Scenario):
                 vault.fails("is disabled in release builds", "invoke", "acme/call", "--method", "GET", "--path", "/v1",
                             env={variable: "1"})
                 failed = subprocess.run([str(programs.DAEMON)], env=vault.environment({variable: "1"}), capture_output=True)
+                self.assertEqual(f"{variable} is disabled in release builds\n",
+                                 vault.fails("", "status", env={variable: "1"}).errors)
                 self.assertEqual(1, failed.returncode)
                 self.assertIn(b"is disabled in release builds", failed.stderr)
         self.assertEqual(0, upstream.connections)

@@ -93,6 +93,29 @@ class Users(Scenario):
         self.assertTrue(denied)
         self.assertIsNone(self.v.daemon.poll())
 
+    def test_status_shows_another_user_its_own_view(self):
+        self.v.start_daemon(env={"AIVAULTD_SOCKET_MODE": "0660", "AIVAULTD_SOCKET_DIR_MODE": "0750"})
+        for path in (self.v.base / ".aivault", self.v.socket.parent):
+            path.chmod(0o755)
+        self.v.socket.chmod(0o666)
+
+        def status(*flags):
+            done = subprocess.run([str(programs.CLI), "status", *flags], capture_output=True, cwd="/",
+                                  env={"PATH": "/usr/bin:/bin", "HOME": self.agent.home, "LANG": "C.UTF-8",
+                                       "AIVAULTD_SHARED_SOCKET": str(self.v.socket)}, **self.agent.popen_arguments())
+            self.assertEqual(0, done.returncode, done.stderr)
+            return done.stdout
+        import json
+        seen = json.loads(status("-v"))
+        self.assertEqual((None, None), (seen["paths"], seen["status"]))
+        self.assertEqual({"agent": None, "capabilities": ["*"], "expiresAtMs": None, "readOnly": False}, seen["access"])
+        self.assertEqual((self.v.daemon.pid, str(self.v.socket), self.owner.uid),
+                         (seen["daemon"]["pid"], seen["daemon"]["socket"], seen["daemon"]["uid"]))
+        text = status().decode()
+        self.assertEqual(["Daemon", f"  Socket: {self.v.socket}"], text.splitlines()[:2])
+        self.assertIn("\n  Access: *\n", text)
+        self.assertNotIn("Root", text)
+
     def test_a_daemon_of_somebody_else_is_not_trusted(self):
         # The agent's home holds a socket that another user's daemon serves.
         self.v.start_daemon()
