@@ -43,8 +43,19 @@ bool serves(const Candidate& candidate, std::string_view provider) {
          candidate.secret_accessible;
 }
 
+// Of what would serve if it were whole: the first defect, if none of them lacks a setting only.
+std::optional<Error> common_defect(Candidates candidates, std::string_view provider) {
+  std::optional<Error> first;
+  for (const auto& candidate : candidates) {
+    if (!candidate.enabled || !candidate.defect || !serves(candidate, provider)) continue;
+    if (candidate.defect->code == ErrorCode::credential_not_found) return std::nullopt;
+    if (!first) first = candidate.defect;
+  }
+  return first;
+}
+
 tl::unexpected<Error> none(Candidates candidates, std::string_view provider) {
-  std::string reason = "none_for_provider";
+  if (auto defect = common_defect(candidates, provider)) return fail(*std::move(defect));
   std::string message =
       "no credential for capability provider '" + quote_for_message(provider) + "'";
   for (const auto& candidate : candidates) {
@@ -60,7 +71,7 @@ tl::unexpected<Error> none(Candidates candidates, std::string_view provider) {
                   message + which + "cannot serve: " + candidate.defect->message);
     }
   }
-  return fail(ErrorCode::credential_not_found, std::move(reason), std::move(message));
+  return fail(ErrorCode::credential_not_found, "none_for_provider", std::move(message));
 }
 
 tl::unexpected<Error> ambiguous(Candidates candidates, std::span<const std::size_t> left) {

@@ -72,7 +72,16 @@ TEST(Choose, ExplainsWhyThereIsNone) {
             "needs_host: " + none + ": credential 'z' cannot serve: needs host");
   auto malformed = candidate("m");
   malformed.defect = Error{ErrorCode::vault_unavailable, "secret_malformed", "bad", 0};
-  EXPECT_EQ(chosen({malformed}), "none_for_provider: " + none);
+  EXPECT_EQ(chosen({malformed}), "secret_malformed: bad");
+  auto expired = candidate("e");
+  expired.defect = Error{ErrorCode::vault_unavailable, "secret_expired", "secret expired", 0};
+  const auto result = choose(std::vector{off, expired, malformed}, std::nullopt, "test");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::vault_unavailable);
+  EXPECT_EQ(result.error().reason, "secret_expired");
+  // One that only lacks a setting is what the operator can help with.
+  EXPECT_EQ(chosen({expired, hostless}),
+            "needs_host: " + none + ": credential 'z' cannot serve: needs host");
   auto closed = candidate("c");
   closed.secret_accessible = false;
   EXPECT_EQ(chosen({closed}), "none_for_provider: " + none);
