@@ -34,6 +34,15 @@ const Retired* find_retired(std::string_view id) {
   return find_sorted(tables::retired(), id, [](const Retired& entry) { return entry.id; });
 }
 
+std::string to_sentence(const Retired& retired) {
+  auto text = "capability '" + std::string(retired.id) + "' is retired";
+  if (!retired.reason.empty()) text += ": " + std::string(retired.reason);
+  for (std::size_t i = 0; i < retired.successors.size(); ++i) {
+    text += (i == 0 ? "; use '" : ", '") + std::string(retired.successors[i]) + "'";
+  }
+  return text;
+}
+
 const Provider* provider_of_secret(std::string_view secret_name) {
   const auto* found = find_sorted(
       tables::secrets(), secret_name, [](const tables::SecretOwner& entry) { return entry.name; });

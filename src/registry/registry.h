@@ -15,6 +15,8 @@ std::span<const Provider> providers();  // Sorted by id.
 const Provider* find_provider(std::string_view id);
 const Capability* find_capability(std::string_view id);  // Follows an alias.
 const Retired* find_retired(std::string_view id);
+// "capability 'ID' is retired: REASON; use 'A', 'B'"
+std::string to_sentence(const Retired& retired);
 // The provider that claims this secret name, or nullptr.
 const Provider* provider_of_secret(std::string_view secret_name);
 std::string_view digest();  // 64 hex digits of BLAKE2b over the definitions.

@@ -63,6 +63,10 @@ TEST(Registry, KnowsWhatBecameOfRetiredIds) {
   EXPECT_EQ(retired->reason, "the vendor closed it on 26 August 2026");
   ASSERT_EQ(retired->successors.size(), 2U);
   EXPECT_EQ(retired->successors[0], "openai/responses");
+  EXPECT_EQ(
+      to_sentence(*retired),
+      "capability 'openai/assistants' is retired: the vendor closed it on 26 August 2026; use "
+      "'openai/responses', 'openai/conversations'");
   EXPECT_EQ(find_capability("openai/assistants"), nullptr);
   EXPECT_EQ(find_retired("openai/responses"), nullptr);
 }
