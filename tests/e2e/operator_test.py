@@ -1,9 +1,12 @@
 """What an operator types, and what the programs say to what is wrong."""
 
+import json
 import os
 import pty
+import socketserver
 import subprocess
 import sys
+import threading
 
 from lib.scenario import Scenario, canary, main
 from lib import vault as programs
@@ -47,6 +50,34 @@ class Operator(Scenario):
         self.assertIn("Secrets", text)
         self.assertIn("2 secrets", text)
         self.assertEqual("No secrets found.", self.vault().ok("secrets", "list").text.strip())
+
+    def test_warnings_of_a_list_go_to_stderr(self):
+        vault = self.vault("home")
+        pages = {"/aivault/health": {"version": "0", "state": "ready"},
+                 "/aivault/whoami": {"vaultRoot": str(vault.root)},
+                 "first": {"items": [], "next": "2", "warnings": ["secrets/a: MAC", "b\x1b[31m"]},
+                 "second": {"items": [], "next": None, "warnings": ["secrets/a: MAC", "c"]}}
+
+        class Daemon(socketserver.StreamRequestHandler):
+            def handle(self):
+                while line := self.rfile.readline():
+                    while self.rfile.readline().strip():
+                        pass
+                    target = line.split()[1].decode()
+                    if target.startswith("/aivault/secrets"):
+                        target = "second" if "cursor=2" in target else "first"
+                    body = json.dumps(pages[target]).encode()
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+
+        path = vault.base / "fake.sock"
+        with socketserver.ThreadingUnixStreamServer(str(path), Daemon) as server:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            outcome = vault.ok("secrets", "list", env={"AIVAULTD_SOCKET": str(path)})
+            server.shutdown()
+        self.assertEqual("No secrets found.\n", outcome.text)
+        self.assertEqual(["warning: secrets/a: MAC", "warning: b\x1b[31m", "warning: c"],
+                         [line for line in outcome.errors.splitlines() if line.startswith("warning")])
 
     def test_secrets_as_arguments(self):
         vault = self.vault()
@@ -339,7 +370,6 @@ class Operator(Scenario):
 
     def test_an_interrupted_call_is_cancelled_upstream(self):
         import signal
-        import threading
         begun, gone = threading.Event(), threading.Event()
 
         def answer(exchange):
