@@ -1,7 +1,5 @@
 #include "vault/rekey.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +8,6 @@
 
 #include "audit/log.h"
 #include "base/encoding.h"
-#include "platform/descriptor.h"
 #include "store/seals.h"
 #include "vault/creation.h"
 #include "vault/full_check.h"
@@ -39,6 +36,7 @@ Result<void> reseal(store::Database& database,
                     Checked& checked,
                     const KeyProvider& provider,
                     const MasterKeys& master,
+                    const std::string& old_key_file,
                     UnixMs now) {
   const auto rev = checked.state.counter + 1;
   const auto& old = checked.keys->master();
@@ -86,7 +84,8 @@ Result<void> reseal(store::Database& database,
   event.actor = "operator";
   event.uid = ::geteuid();
   event.note = "provider " + provider.type + ", key " + hex(bytes_of(vault.kek_id)) +
-               ", previous key " + hex(bytes_of(*vault.previous_kek_id)) + ", 0 secrets";
+               ", previous key " + hex(bytes_of(*vault.previous_kek_id)) +
+               ", 0 secrets; left in place: '" + old_key_file + "'";
   audit::Row record;
   auto& state = checked.state;
   record.seq = ++state.audit_seq;
@@ -110,31 +109,6 @@ Result<void> reseal(store::Database& database,
   return {};
 }
 
-// Only a key that the vault itself made, and that is still the one at that path.
-void retire_key_file(const platform::Directory& root,
-                     const KeyProvider& provider,
-                     const std::string& kek_id,
-                     const std::string& vault_id) {
-  const auto key = load_key(provider, root);
-  if (!key || MasterKeys(vault_id, *key).kek_id() != kek_id) return;
-  const auto path = provider.absolute_path(root);
-  const platform::Descriptor file(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
-  struct stat facts{};
-  if (!file || ::fstat(file.get(), &facts) != 0) return;
-  const std::string zeros(static_cast<std::size_t>(facts.st_size), '\0');
-  if (::write(file.get(), zeros.data(), zeros.size()) < 0 || ::fsync(file.get()) != 0) return;
-  ::unlink(path.c_str());
-}
-
-Result<bool> key_was_generated(store::Database& database) {
-  audit::Filter first;
-  first.below_seq = 2;
-  first.limit = 1;
-  TRY_ASSIGN(const auto records, audit::query(database, first));
-  return !records.empty() && records.front().event.kind == "vault.init" &&
-         records.front().event.note.ends_with(" generated");
-}
-
 }  // namespace
 
 Result<void> rekey_unused(const Location& location, const std::string& key_path) {
@@ -145,8 +119,6 @@ Result<void> rekey_unused(const Location& location, const std::string& key_path)
   for (const auto* name : {kDatabaseName, kWalName, kShmName}) TRY(root.look(name));
   if (!root.has(kDatabaseName)) return exists(root.path());
   TRY_ASSIGN(auto database, store::Database::open(root.path() + "/" + std::string(kDatabaseName)));
-  bool generated = false;
-  KeyProvider old_provider;
   Checked checked;
   {
     TRY_ASSIGN(auto transaction, store::Transaction::begin(database, store::Kind::write));
@@ -156,21 +128,17 @@ Result<void> rekey_unused(const Location& location, const std::string& key_path)
     TRY_ASSIGN(const bool unused, was_never_used(database, checked));
     if (!unused) return exists(root.path());
     const auto provider = KeyProvider::file(root, key_path);
-    old_provider = checked.provider;
-    if (provider.path == old_provider.path) return {};  // It is what was asked for.
-    TRY_ASSIGN(generated, key_was_generated(database));
+    if (provider.path == checked.provider.path) return {};  // It is what was asked for.
     TRY_ASSIGN(const auto key, adopt_or_make_key(provider, root));
     const MasterKeys master(checked.vault.vault_id, key.key);
     const auto now =
         std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    TRY(reseal(database, checked, provider, master, now));
+    // Another vault may have adopted the old key: its file is not ours to remove.
+    const auto old_key_file = checked.provider.absolute_path(root);
+    TRY(reseal(database, checked, provider, master, old_key_file, now));
     TRY(transaction.commit());
   }
-  TRY(keep_header(root, checked.vault));
-  if (generated && checked.vault.previous_kek_id != checked.vault.kek_id) {
-    retire_key_file(root, old_provider, *checked.vault.previous_kek_id, checked.vault.vault_id);
-  }
-  return {};
+  return keep_header(root, checked.vault);
 }
 
 Result<Status> Vault::init(const Options& options, const FileProvider& provider) {

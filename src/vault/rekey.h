@@ -1,4 +1,5 @@
-// rekey: gives a vault that never held anything another key and provider, in place.
+// rekey: gives a vault that never held anything another key and provider, in place. The file of the
+// old key stays as it is: another vault may have adopted it.
 // Thread: any. Errors: invalid_request exists (`vault already initialized at '<root>'`), and those
 // of open and of the key.
 #pragma once

@@ -543,7 +543,6 @@ TEST(Init, RekeysAVaultThatNeverHeldAnything) {
   const auto moved = Vault::init(place.options(), {place.base() + "/other/k.key"});
   ASSERT_TRUE(moved) << moved.error().message;
   EXPECT_NE(moved->kek_id, old_key);
-  EXPECT_FALSE(std::filesystem::exists(place.key_file()));
   // Who had it open loads the new key by itself.
   const auto record = create(*running, named("A"), "x");
   ASSERT_TRUE(record) << message_of(record);
@@ -553,6 +552,21 @@ TEST(Init, RekeysAVaultThatNeverHeldAnything) {
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().reason, "exists");
   EXPECT_EQ(again.error().message, "vault already initialized at '" + place.root() + "'");
+}
+
+TEST(Init, LeavesTheKeyFileThatAnotherVaultMayHaveAdopted) {
+  const VaultPlace place, other;
+  place.open();
+  ASSERT_TRUE(Vault::init(other.options(), {place.key_file()}));
+  const auto id = create(*Vault::open(other.options()).value(), named("A"), "x")->id;
+  ASSERT_TRUE(Vault::init(place.options(), {place.base() + "/other/k.key"}));
+  const auto reopened = Vault::open(other.options());
+  ASSERT_TRUE(reopened) << reopened.error().message;
+  EXPECT_TRUE(open_globally(**reopened, id));
+  const auto records = read(*place.open(), [](Reader& r) { return r.audit({}); });
+  ASSERT_TRUE(records);
+  EXPECT_TRUE(records->front().event.note.ends_with("; left in place: '" + place.key_file() + "'"))
+      << records->front().event.note;
 }
 
 TEST(Open, SaysWhatIsWrongWithTheKeyAndChangesNothing) {
