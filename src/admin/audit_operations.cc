@@ -30,6 +30,7 @@ Result<audit::Filter> filter_of(const Query& query) {
   filter.capability = query.text("capability").value_or("");
   filter.credential = query.text("credential").value_or("");
   filter.secret_id = query.text("secretId").value_or("");
+  if (const auto id = parse_secret_id(filter.secret_id)) filter.secret_id = id->str();
   filter.agent = query.text("agent").value_or("");
   filter.outcome = query.text("outcome").value_or("");
   if (!filter.outcome.empty() && std::ranges::find(kOutcomes, filter.outcome) == kOutcomes.end()) {

@@ -221,7 +221,7 @@ Result<Answer> create_capability(Desk& desk, const Request& request) {
     TRY(change.put(row));
     auto event = event_of(request, "capability.create", id);
     event.host = own->definition().host;
-    event.note = "provider " + row.provider;
+    event.note = "provider " + row.provider + catalog::body_note(row.body);
     change.record(std::move(event));
     return {};
   }));

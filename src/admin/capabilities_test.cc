@@ -201,6 +201,7 @@ TEST_F(Capabilities, ThatAreRetiredStayDescribable) {
       {R"("retired":"capability 'openai/assistants' is retired: the vendor closed it on 26 August 2026; use 'openai/responses', 'openai/conversations'")",
        R"("allowed":{"hosts":[],"methods":[],"pathPrefixes":[]})",
        R"("examples":[])",
+       R"("request":{"headers":[]}}})",
        R"("provider":"openai")"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
@@ -211,7 +212,11 @@ TEST_F(Capabilities, ThatWereTamperedWithCanOnlyBeDeleted) {
   tamper(R"(["/v1/items"])", R"(["/v1/admin"])");
   EXPECT_TRUE(snapshot()->is_refused("acme/items"));
   EXPECT_EQ(refusal("GET", "/aivault/capabilities/acme%2Fitems"),
+            "row integrity check failed: capabilities/acme/items");
+  actor_.is_operator = false;
+  EXPECT_EQ(refusal("GET", "/aivault/capabilities/acme%2Fitems"),
             "capability 'acme/items' not found");
+  actor_.is_operator = true;
   EXPECT_EQ(refused(R"("id":"acme/items")"), "capability 'acme/items' already exists");
   EXPECT_EQ(ok("DELETE", "/aivault/capabilities/acme%2Fitems"),
             R"({"id":"acme/items","removedCapability":true,"removedPolicy":false})");
@@ -231,6 +236,8 @@ TEST_F(Capabilities, AreRecordedInTheAudit) {
                    "capability.disable",
                    "capability.enable",
                    "capability.delete"}));
+  const auto created = ok("GET", "/aivault/audit?kind=capability.create");
+  EXPECT_NE(created.find(R"("note":"provider acme body )"), std::string::npos) << created;
 }
 
 }  // namespace

@@ -70,10 +70,15 @@ Result<Answer> switch_credential(Desk& desk, const Request& request, Switch want
 Result<Answer> list_credentials(Desk& desk, const Request&) {
   TRY_ASSIGN(const auto open, open_vault(desk));
   json::Value items = json::Value::array();
+  std::vector<vault::Problem> damaged;
   for (const auto& credential : open.snapshot->credentials()) {
-    if (credential.state != CredentialState::damaged) items.push(with_state(credential));
+    if (credential.state != CredentialState::damaged) {
+      items.push(with_state(credential));
+    } else {
+      damaged.push_back({"credential", credential.id, credential.state_detail});
+    }
   }
-  return shape(list_of(std::move(items), json::Value()));
+  return shape(list_of(std::move(items), json::Value(), damaged));
 }
 
 Result<Answer> show_credential(Desk& desk, const Request& request) {

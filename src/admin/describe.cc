@@ -65,8 +65,10 @@ Hints hints_of(const registry::Capability& capability) {
 }
 
 Value request_template(const Hints& hints) {
-  return Value::object(
-      {{"headers", Value::array()}, {"method", hints.method}, {"path", hints.path}});
+  auto request = Value::object({{"headers", Value::array()}});
+  if (!hints.method.empty()) request.set("method", hints.method);
+  if (!hints.path.empty()) request.set("path", hints.path);
+  return request;
 }
 
 Value examples(std::string_view id, const registry::Capability& capability, const Hints& hints) {
@@ -211,11 +213,6 @@ Value description(const registry::Capability& capability) {
 
 Value description(const registry::Retired& retired) {
   const auto provider = retired.id.substr(0, retired.id.find('/'));
-  std::string text =
-      "capability '" + std::string(retired.id) + "' is retired: " + std::string(retired.reason);
-  for (std::size_t i = 0; i < retired.successors.size(); ++i) {
-    text += (i == 0 ? "; use '" : ", '") + std::string(retired.successors[i]) + "'";
-  }
   return Value::object({{"allowed",
                          Value::object({{"hosts", Value::array()},
                                         {"methods", Value::array()},
@@ -223,7 +220,7 @@ Value description(const registry::Retired& retired) {
                         {"call", call_section(retired.id, nullptr)},
                         {"capability", retired.id},
                         {"provider", provider},
-                        {"retired", std::move(text)},
+                        {"retired", registry::to_sentence(retired)},
                         {"setup", setup_section(provider, nullptr)}});
 }
 
@@ -238,6 +235,10 @@ Result<Answer> describe_capability(Desk& desk, const Request& request) {
   const auto* capability = open.snapshot->find_capability(id);
   const bool visible = capability != nullptr && (request.actor.is_operator ||
                                                  may_invoke_openly(*open.snapshot, *capability));
+  if (!visible && request.actor.is_operator && open.snapshot->is_refused(id)) {
+    return vault_unavailable("row_integrity",
+                             "row integrity check failed: capabilities/" + quote_for_message(id));
+  }
   if (!visible) return not_found("capability '" + quote_for_message(id) + "' not found");
   return ad_hoc(description(*capability));
 }

@@ -145,8 +145,9 @@ Result<Answer> list_secrets(Desk& desk, const Request& request) {
     after = vault::Reader::After{place->substr(0, cut), place->substr(cut)};
   }
   TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
+  std::vector<vault::Problem> damaged;
   TRY_ASSIGN(auto page, vault::read(*vault, [&](vault::Reader& reader) {
-               return reader.secrets(filter, after, limit + 1);
+               return reader.secrets(filter, after, limit + 1, damaged);
              }));
   json::Value next;
   if (page.size() > limit) {
@@ -158,7 +159,7 @@ Result<Answer> list_secrets(Desk& desk, const Request& request) {
   }
   json::Value items = json::Value::array();
   for (const auto& secret : page) items.push(to_json(secret));
-  return shape(list_of(std::move(items), std::move(next)));
+  return shape(list_of(std::move(items), std::move(next), damaged));
 }
 
 Result<Answer> show_secret(Desk& desk, const Request& request) {

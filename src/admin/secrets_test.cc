@@ -319,6 +319,29 @@ TEST_F(Secrets, ThatWereTamperedWithCanOnlyBeDeleted) {
   ok("DELETE", path);
 }
 
+TEST_F(Secrets, ThatWereTamperedWithAreNamedByListAndStatus) {
+  make_secret("GOOD", "a-long-enough-value");
+  const auto id = make_secret("BAD_NAME", "a-long-enough-value");
+  tamper("BAD_NAME", "BAD_MANE");
+  const auto list = ok("GET", "/aivault/secrets");
+  EXPECT_NE(list.find(R"("name":"GOOD")"), std::string::npos) << list;
+  EXPECT_EQ(list.find("BAD_MANE"), std::string::npos) << list;
+  EXPECT_NE(list.find(R"("warnings":["row integrity check failed: secrets/ID: )"),
+            std::string::npos)
+      << list;
+  slot_.close();  // Nothing is remembered.
+  for (int i = 0; i < 2; ++i) {
+    const auto status = ok("GET", "/aivault/status");
+    EXPECT_NE(status.find(R"("problems":[{"id":"ID","kind":"secret","message":"row integrity)"),
+              std::string::npos)
+        << status;
+    const auto doctor = ok("GET", "/aivault/doctor");
+    EXPECT_NE(doctor.find("secrets/ID"), std::string::npos) << doctor;
+  }
+  ok("DELETE", "/aivault/secrets/" + id);
+  EXPECT_NE(ok("GET", "/aivault/status").find(R"("problems":[])"), std::string::npos);
+}
+
 TEST_F(Secrets, NameTheActorInTheAudit) {
   make_secret("A", "a-long-enough-value");
   const auto list = ok("GET", "/aivault/audit?kind=secret.create");
@@ -327,6 +350,14 @@ TEST_F(Secrets, NameTheActorInTheAudit) {
           R"("kind":"secret.create","secretId":"ID","scope":"global","actor":"operator","note":"name A, value version 1","seq":2,"uid":1000,"user":"olga","pid":42,"exe":"/usr/bin/aivault","requestId":"r1")"),
       std::string::npos)
       << list;
+}
+
+TEST_F(Secrets, AreFoundInTheAuditByIdAndReference) {
+  const auto id = make_secret("A", "a-long-enough-value");
+  make_secret("B", "a-long-enough-value");
+  const auto plain = ok("GET", "/aivault/audit?secretId=" + id);
+  EXPECT_NE(plain.find("secret.create"), std::string::npos);
+  EXPECT_EQ(ok("GET", "/aivault/audit?secretId=vault:secret:" + id), plain);
 }
 
 }  // namespace

@@ -92,8 +92,13 @@ Value texts(const std::vector<std::string>& list) {
   return array;
 }
 
-Value list_of(Value items, Value next) {
-  return Value::object({{"items", std::move(items)}, {"next", std::move(next)}});
+Value list_of(Value items, Value next, const std::vector<vault::Problem>& damaged) {
+  auto list = Value::object({{"items", std::move(items)}, {"next", std::move(next)}});
+  if (damaged.empty()) return list;
+  Value warnings = Value::array();
+  for (const auto& problem : damaged) warnings.push(problem.message);
+  list.set("warnings", std::move(warnings));
+  return list;
 }
 
 Answer shape(Value result) {

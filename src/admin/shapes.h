@@ -21,7 +21,10 @@ json::Value to_json(const vault::SecretRecord& secret);  // Secret
 json::Value to_json(const vault::Status& status);        // VaultStatus
 
 json::Value texts(const std::vector<std::string>& list);
-json::Value list_of(json::Value items, json::Value next);  // {"items":[...],"next":...}
+// {"items":[...],"next":...}, and "warnings" that name what had to be left out, if anything.
+json::Value list_of(json::Value items,
+                    json::Value next,
+                    const std::vector<vault::Problem>& damaged = {});
 
 Answer shape(json::Value result);
 Answer ad_hoc(json::Value result);

@@ -1,6 +1,7 @@
+#include <algorithm>
 #include <array>
-#include <chrono>
 
+#include "admin/attention.h"
 #include "admin/handlers.h"
 #include "admin/shapes.h"
 #include "registry/registry.h"
@@ -9,90 +10,14 @@ namespace aivault::admin {
 namespace {
 
 using json::Value;
-using std::chrono::days;
-
-constexpr auto kExpiryNotice = days(14);
-constexpr std::size_t kPage = 1000;
-
-UnixMs now() {
-  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
-Value problem(std::string_view kind, std::string_view id, std::string_view message) {
-  return Value::object({{"id", id}, {"kind", kind}, {"message", message}});
-}
-
-std::optional<std::string> due(const vault::SecretRecord& secret, UnixMs at) {
-  if (secret.revoked_at) return std::nullopt;
-  if (secret.expires_at && *secret.expires_at <= at)
-    return "secret " + secret.name + " has expired";
-  if (secret.expires_at && *secret.expires_at - at <= kExpiryNotice) {
-    const auto left = std::chrono::ceil<days>(*secret.expires_at - at).count();
-    return "secret " + secret.name + " expires in " + std::to_string(left) +
-           (left == 1 ? " day" : " days");
-  }
-  if (secret.rotate_every_days && secret.value_changed_at + days(*secret.rotate_every_days) <= at) {
-    return "secret " + secret.name + " is due for rotation (every " +
-           std::to_string(*secret.rotate_every_days) + " days)";
-  }
-  return std::nullopt;
-}
-
-Result<void> add_due_secrets(vault::Vault& vault, Value& problems) {
-  const auto at = now();
-  std::optional<vault::Reader::After> after;
-  for (;;) {
-    TRY_ASSIGN(const auto page, vault::read(vault, [&](vault::Reader& reader) {
-                 return reader.secrets({}, after, kPage);
-               }));
-    for (const auto& secret : page) {
-      if (const auto text = due(secret, at)) {
-        problems.push(problem("secret", secret.id.str(), *text));
-      }
-    }
-    if (page.size() < kPage) return {};
-    after = vault::Reader::After{page.back().name, page.back().id.str()};
+void add_problems(const std::vector<vault::Problem>& found, Value& problems) {
+  for (const auto& [kind, id, message] : found) {
+    problems.push(Value::object({{"id", id}, {"kind", kind}, {"message", message}}));
   }
 }
 
-void add_credentials(const catalog::Snapshot& snapshot, Value& problems) {
-  using catalog::CredentialState;
-  for (const auto& credential : snapshot.credentials()) {
-    switch (credential.state) {
-      case CredentialState::ready:
-      case CredentialState::disabled:
-      case CredentialState::damaged: break;  // The last are among the snapshot's problems.
-      case CredentialState::needs_secret:
-      case CredentialState::needs_host:
-      case CredentialState::needs_param:
-      case CredentialState::invalid_secret:
-        problems.push(problem("credential", credential.id, credential.state_detail));
-        break;
-    }
-  }
-}
-
-// Rows that the vault has refused are known to both; each is named once.
-bool is_listed(const Value& problems, const vault::Problem& wanted) {
-  for (const auto& listed : problems.items()) {
-    if (listed.find("id")->text() == wanted.id && listed.find("kind")->text() == wanted.kind) {
-      return true;
-    }
-  }
-  return false;
-}
-
-Result<Value> problems_of(Desk& desk, vault::Vault& vault) {
-  Value problems = Value::array();
-  TRY_ASSIGN(const auto snapshot, desk.catalog.current(vault));
-  auto all = snapshot->problems();
-  for (auto& refused : vault.problems()) all.push_back(std::move(refused));
-  for (const auto& item : all) {
-    if (!is_listed(problems, item)) problems.push(problem(item.kind, item.id, item.message));
-  }
-  add_credentials(*snapshot, problems);
-  TRY(add_due_secrets(vault, problems));
-  return problems;
+void add_vault_problem(const Error& error, Value& problems) {
+  add_problems({{"vault", "vault.db", error.message}}, problems);
 }
 
 Value daemon_section(const DaemonFacts& facts) {
@@ -160,18 +85,19 @@ Result<Answer> status(Desk& desk, const Request&) {
   const auto vault = desk.slot.get_or_create();
   if (vault) {
     state = (*vault)->status();
-    auto found = problems_of(desk, **vault);
+    const auto found = find_attention(desk, **vault);
     if (found) {
-      problems = *std::move(found);
+      add_problems(found->records, problems);
+      add_problems(found->due, problems);
     } else if (is_worth_a_status(found.error())) {
-      problems.push(problem("vault", "vault.db", found.error().message));
+      add_vault_problem(found.error(), problems);
     } else {
       return fail(found.error());
     }
   } else if (is_worth_a_status(vault.error())) {
+    state = vault::Vault::claimed_status(options.location);
     state.enabled = true;
-    state.writable = false;
-    problems.push(problem("vault", "vault.db", vault.error().message));
+    add_vault_problem(vault.error(), problems);
   } else {
     return fail(vault.error());
   }

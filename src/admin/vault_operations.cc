@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "admin/attention.h"
 #include "admin/body.h"
 #include "admin/handlers.h"
 #include "admin/shapes.h"
@@ -64,11 +65,47 @@ void add_failure_to_open(const Error& error, std::vector<Check>& checks) {
   const std::string_view id = is_key ? "kek-check" : "database";
   const auto found = std::ranges::find(checks, id, &Check::id);
   if (found == checks.end()) {
-    checks.push_back({std::string(id), Check::State::fail, error.message, ""});
+    checks.push_back({std::string(id), Check::State::fail, error.message, "see the message"});
   } else if (found->state != Check::State::fail) {
     found->state = Check::State::fail;
     found->detail = error.message;
+    found->hint = "see the message";
   }
+}
+
+Check attention_check(std::string id,
+                      const std::vector<vault::Problem>& problems,
+                      std::string_view all_well,
+                      std::string_view hint) {
+  constexpr std::size_t kMaxNamed = 20;
+  if (problems.empty()) return {std::move(id), Check::State::ok, std::string(all_well), ""};
+  std::string detail;
+  for (std::size_t i = 0; i < std::min(problems.size(), kMaxNamed); ++i) {
+    const auto& problem = problems[i];
+    if (i > 0) detail += "; ";
+    if (problem.kind == "credential") detail += "credential '" + problem.id + "' ";
+    detail += problem.message;
+  }
+  if (problems.size() > kMaxNamed) {
+    detail += "; and " + std::to_string(problems.size() - kMaxNamed) + " more";
+  }
+  return {std::move(id), Check::State::warn, std::move(detail), std::string(hint)};
+}
+
+void add_attention(Desk& desk, vault::Vault& vault, std::vector<Check>& checks) {
+  const auto found = find_attention(desk, vault);
+  if (!found) {
+    checks.push_back({"records", Check::State::fail, found.error().message, "see the message"});
+    return;
+  }
+  checks.push_back(attention_check("records",
+                                   found->records,
+                                   "every record can be used",
+                                   "complete, rotate or delete what is named"));
+  checks.push_back(attention_check("secrets-due",
+                                   found->due,
+                                   "no secret expires within 14 days or is due for rotation",
+                                   "aivault secrets rotate, or secrets update for another date"));
 }
 
 }  // namespace
@@ -115,6 +152,7 @@ Result<Answer> doctor(Desk& desk, const Request&) {
   if (!vault && vault.error().reason != "not_initialised") {
     add_failure_to_open(vault.error(), checks);
   }
+  if (vault) add_attention(desk, **vault, checks);
   Value list = Value::array();
   for (const auto& check : checks) {
     list.push(Value::object({{"detail", check.detail},

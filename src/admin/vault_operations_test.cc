@@ -72,17 +72,30 @@ TEST_F(VaultOperations, NameWhatNeedsAttention) {
   EXPECT_NE(text.find(R"({"id":"ID","kind":"secret","message":"secret ACME_KEY has expired"})"),
             std::string::npos)
       << text;
+  const auto doctor = ok("GET", "/aivault/doctor");
+  EXPECT_NE(doctor.find(R"({"detail":"credential 'acme' basic secret must be JSON)"),
+            std::string::npos)
+      << doctor;
+  EXPECT_NE(doctor.find(R"("id":"records","status":"warn"})"), std::string::npos) << doctor;
+  EXPECT_NE(doctor.find(R"({"detail":"secret ACME_KEY has expired")"), std::string::npos) << doctor;
+  EXPECT_NE(doctor.find(R"("id":"secrets-due","status":"warn"})"), std::string::npos) << doctor;
+  EXPECT_NE(doctor.find(R"("ok":true)"), std::string::npos) << doctor;
 }
 
 TEST_F(VaultOperations, ShowAVaultWhoseKeyIsGone) {
+  EXPECT_NE(ok("GET", "/aivault/doctor").find("vault not enabled"), std::string::npos);
   ok("GET", "/aivault/status");
+  const auto kek = vault().status().kek_id.value_or("");
   slot_.close();
   std::filesystem::remove(slot_.options().location.default_key_file);
   const auto text = ok("GET", "/aivault/status");
   EXPECT_NE(text.find(R"("kind":"vault","message":"vault provider misconfigured)"),
             std::string::npos)
       << text;
-  EXPECT_NE(text.find(R"("locked":true)"), std::string::npos) << text;
+  EXPECT_NE(text.find(R"("status":{"enabled":true,"kekId":")" + kek +
+                      R"(","locked":true,"providerType":"file","writable":false})"),
+            std::string::npos)
+      << text;
   const auto doctor = ok("GET", "/aivault/doctor");
   EXPECT_NE(doctor.find(R"("ok":false)"), std::string::npos) << doctor;
   EXPECT_NE(refusal("GET", "/aivault/secrets").find("vault provider misconfigured"),
@@ -136,8 +149,13 @@ TEST_F(VaultOperations, ExamineTheVault) {
     ids.emplace(check.find("id")->text());
     EXPECT_EQ(check.find("status")->text(), "ok") << check.find("detail")->text();
   }
-  for (const auto* id :
-       {"vault-directory", "vault-files", "key-file-mode", "kek-check", "database"}) {
+  for (const auto* id : {"vault-directory",
+                         "vault-files",
+                         "key-file-mode",
+                         "kek-check",
+                         "database",
+                         "records",
+                         "secrets-due"}) {
     EXPECT_TRUE(ids.contains(id)) << id;
   }
   EXPECT_TRUE(answer->result.find("ok")->boolean());

@@ -212,6 +212,10 @@ audit::Event event_of(const audit::Event& who, std::string kind) {
   return event;
 }
 
+std::string body_note(std::string_view body) {
+  return " body " + hex(bytes_of(crypto::view(crypto::hash({body}))));
+}
+
 audit::Event event_of(const audit::Event& who, std::string kind, const vault::CredentialRow& row) {
   auto event = event_of(who, std::move(kind));
   event.credential = row.id;
@@ -221,7 +225,7 @@ audit::Event event_of(const audit::Event& who, std::string kind, const vault::Cr
   if (const auto facts = parse_facts(row.body)) {
     for (const auto& host : facts->hosts) event.note += " host " + host;
   }
-  event.note += " body " + hex(bytes_of(crypto::view(crypto::hash({row.body}))));
+  event.note += body_note(row.body);
   return event;
 }
 

@@ -58,5 +58,7 @@ Result<void> judge_users_again(vault::Change& change,
 // A record of `who`; fields of the credential row filled in.
 audit::Event event_of(const audit::Event& who, std::string kind);
 audit::Event event_of(const audit::Event& who, std::string kind, const vault::CredentialRow& row);
+// The hash of a definition, by which a record says exactly what was stored.
+std::string body_note(std::string_view body);
 
 }  // namespace aivault::catalog

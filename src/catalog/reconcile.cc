@@ -43,8 +43,9 @@ const registry::Provider* provider_of_composite(std::string_view name) {
 
 Result<void> look_at_secrets(vault::Reader& reader, Found& found) {
   std::optional<vault::Reader::After> after;
+  std::vector<vault::Problem> damaged;  // What cannot be read cannot be kept in step.
   for (;;) {
-    TRY_ASSIGN(const auto page, reader.secrets({}, after, kPage));
+    TRY_ASSIGN(const auto page, reader.secrets({}, after, kPage, damaged));
     for (const auto& secret : page) {
       if (secret.revoked_at) continue;
       const bool composite = secret.system_managed && secret.name.starts_with(kCompositePrefix);
@@ -100,8 +101,8 @@ Result<void> reconcile_with_registry(vault::Vault& vault) {
     TRY_ASSIGN(const bool current, is_current(reader));
     if (current) return {};
     // An untouched vault has nothing to reconcile, and stays untouched.
-    TRY_ASSIGN(const auto first, reader.secrets({}, std::nullopt, 1));
     std::vector<vault::Problem> damaged;
+    TRY_ASSIGN(const auto first, reader.secrets({}, std::nullopt, 1, damaged));
     TRY_ASSIGN(const auto rows, reader.credentials(damaged));
     needed = !first.empty() || !rows.empty();
     return {};

@@ -40,7 +40,7 @@ Error explain(int code) {
     default:
       return {ErrorCode::vault_unavailable,
               "damaged",
-              "vault damaged (" + what + "): use aivault restore",
+              "vault damaged (" + what + "): put back a copy of the vault directory",
               0};
   }
 }

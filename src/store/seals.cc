@@ -6,7 +6,9 @@ namespace aivault::store {
 namespace {
 
 tl::unexpected<Error> no_state() {
-  return vault_unavailable("damaged", "vault damaged: its state is missing; use aivault restore");
+  return vault_unavailable("damaged",
+                           "vault damaged: its state is missing; put back a copy of the vault "
+                           "directory");
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ Result<std::unique_ptr<Core>> Core::open(platform::Directory root, platform::Ran
   if (!facts) {
     return vault_unavailable("damaged",
                              "vault damaged: '" + core->root_.path() +
-                                 "' has a header but no database; use aivault restore");
+                                 "' has a header but no database; put back a copy of "
+                                 "the vault directory");
   }
   for (const auto* name : {kHeaderName, kDatabaseName}) core->root_.tighten(name);
   core->device_ = facts->st_dev;

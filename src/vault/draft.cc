@@ -111,7 +111,7 @@ Result<void> Draft::remove_untrusted(Table table, std::string_view id) {
   TRY(store::scan_seals(
       database_, [&](Table other, std::string_view other_id, const store::RowSeal& seal) {
         if (rev_of(other, other_id) != seal.rev) {
-          return Result<void>(integrity(other, other_id, "revision; use aivault restore"));
+          return Result<void>(integrity(other, other_id, "revision; put back a copy of the vault"));
         }
         ++objects;
         remaining.add(keys().set_element(other, other_id, seal));
@@ -119,8 +119,8 @@ Result<void> Draft::remove_untrusted(Table table, std::string_view id) {
       }));
   if (objects != state_.objects - (counted ? 1 : 0)) {
     return vault_unavailable("row_integrity",
-                             "row integrity check failed: vault.db: other rows are missing; use "
-                             "aivault restore");
+                             "row integrity check failed: vault.db: other rows are missing; put "
+                             "back a copy of the vault directory");
   }
   digest_ = remaining;
   state_.objects = objects;

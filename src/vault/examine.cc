@@ -1,9 +1,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 
+#include "base/encoding.h"
 #include "json/parse.h"
 #include "json/write.h"
 #include "platform/key_file.h"
@@ -16,6 +18,11 @@ namespace {
 
 using Check = Vault::Check;
 using State = Vault::Check::State;
+
+constexpr std::string_view kPutVaultBack = "put back a copy of the vault directory";
+constexpr std::string_view kPutKeyBack =
+    "put the key file back; without it the vault cannot be opened";
+constexpr std::size_t kMaxNamed = 20;
 
 std::string octal(mode_t mode) {
   std::string digits;
@@ -58,7 +65,7 @@ Check check_files(const std::string& root) {
     struct stat facts{};
     if (::lstat(path.c_str(), &facts) != 0) {
       if (name != std::string_view(kDatabaseName)) continue;
-      return {"vault-files", State::fail, path + " is missing", "run aivault restore"};
+      return {"vault-files", State::fail, path + " is missing", std::string(kPutVaultBack)};
     }
     const auto mode = facts.st_mode & 07777;
     if (!S_ISREG(facts.st_mode) || facts.st_nlink != 1) {
@@ -91,9 +98,17 @@ Check check_key_file(const std::string& path, unsigned owner) {
             mode ? "chmod 600 " + path : "see the message"};
   }
   if (!*file) {
-    return {"key-file-mode", State::fail, path + " is missing", "if it is lost: aivault restore"};
+    return {"key-file-mode", State::fail, path + " is missing", std::string(kPutKeyBack)};
   }
   return {"key-file-mode", State::ok, path, ""};
+}
+
+std::optional<json::Value> header_of(const platform::Directory& root) {
+  const auto read = root.read(kHeaderName, kMaxHeaderBytes);
+  const auto text = read ? *read : std::nullopt;
+  auto header = json::parse(text ? *text : "");
+  if (!header) return std::nullopt;
+  return *std::move(header);
 }
 
 // What the header says, which is good enough to look for a key that cannot be loaded.
@@ -104,14 +119,52 @@ struct KeyPlace {
 std::optional<KeyPlace> key_place_of_header(const std::string& root) {
   const auto directory = platform::Directory::open(root);
   if (!directory) return std::nullopt;
-  const auto read = directory->read(kHeaderName, kMaxHeaderBytes);
-  const auto text = read ? *read : std::nullopt;
-  const auto header = json::parse(text ? *text : "");
+  const auto header = header_of(*directory);
   const auto* entry = header ? header->find("provider") : nullptr;
   if (entry == nullptr) return std::nullopt;
   const auto provider = KeyProvider::parse(json::compact(*entry));
   if (!provider) return std::nullopt;
   return KeyPlace{provider->absolute_path(*directory), directory->owner()};
+}
+
+bool concerns_key(const Error& error) {
+  return error.reason == "key_unavailable" || error.reason == "wrong_key";
+}
+
+// What helps when the vault cannot be used: what an earlier check has found, else by the reason.
+std::string hint_for(const Error& error, const std::vector<Check>& earlier) {
+  const auto& reason = error.reason;
+  for (const auto& check : earlier) {
+    const bool same = concerns_key(error) ? check.id == "key-file-mode" : reason == "unsafe_path";
+    if (same && check.state == State::fail) return check.hint;
+  }
+  if (concerns_key(error)) return "put the vault's own key file back";
+  if (reason == "damaged" || reason == "row_integrity") return std::string(kPutVaultBack);
+  if (reason == "old_format") return "this version cannot import it";
+  if (reason == "newer_format") return "use the newer program";
+  return "see the message";
+}
+
+Check failure(std::string id, const Error& error, const std::vector<Check>& earlier) {
+  return {std::move(id), State::fail, error.message, hint_for(error, earlier)};
+}
+
+Check check_records(const std::vector<Problem>& failed) {
+  if (failed.empty()) {
+    return {"database", State::ok, "quick_check and all record seals agree", ""};
+  }
+  auto detail =
+      std::to_string(failed.size()) + (failed.size() == 1 ? " damaged record" : " damaged records");
+  for (std::size_t i = 0; i < std::min(failed.size(), kMaxNamed); ++i) {
+    detail += "; " + failed[i].message;
+  }
+  if (failed.size() > kMaxNamed) {
+    detail += "; and " + std::to_string(failed.size() - kMaxNamed) + " more";
+  }
+  return {"database",
+          State::fail,
+          std::move(detail),
+          "delete them with their own delete commands, or " + std::string(kPutVaultBack)};
 }
 
 }  // namespace
@@ -120,13 +173,13 @@ std::vector<Check> OpenVault::examine() {
   auto checks = std::vector<Check>{check_directory(root()), check_files(root())};
   auto lease = Lease::from(*this);
   if (!lease) {
-    checks.push_back({"database", State::fail, lease.error().message, "run aivault restore"});
+    checks.push_back(failure("database", lease.error(), checks));
     return checks;
   }
   auto& database = lease->database();
   const auto view = core_->enter(database);
   if (!view) {
-    checks.push_back({"database", State::fail, view.error().message, "run aivault restore"});
+    checks.push_back(failure("database", view.error(), checks));
     return checks;
   }
   // As at open, with the key loaded afresh.
@@ -136,30 +189,20 @@ std::vector<Check> OpenVault::examine() {
         check_key_file(checked->provider.absolute_path(core_->root()), core_->root().owner()));
     checks.push_back({"kek-check", State::ok, "the key opens the vault", ""});
   } else {
-    const bool key = checked.error().reason == "key_unavailable";
-    if (const auto place = key_place_of_header(root()); key && place) {
+    if (const auto place = key_place_of_header(root()); concerns_key(checked.error()) && place) {
       checks.push_back(check_key_file(place->path, place->owner));
     }
-    checks.push_back({"kek-check",
-                      State::fail,
-                      checked.error().message,
-                      key ? "put the key back" : "run aivault restore"});
+    checks.push_back(failure("kek-check", checked.error(), checks));
   }
   const auto findings = database.quick_check();
   const auto failed = verify_all_rows(database, *view);
   if (!findings || !findings->empty()) {
     const auto what = findings ? findings->front() : findings.error().message;
-    checks.push_back({"database", State::fail, what, "run aivault restore"});
+    checks.push_back({"database", State::fail, what, std::string(kPutVaultBack)});
   } else if (!failed) {
-    checks.push_back({"database", State::fail, failed.error().message, "run aivault restore"});
-  } else if (!failed->empty()) {
-    const auto& first = failed->front();
-    checks.push_back({"database",
-                      State::fail,
-                      std::to_string(failed->size()) + " damaged records; " + first.message,
-                      "delete the " + first.kind + " with its own delete command, or restore"});
+    checks.push_back(failure("database", failed.error(), checks));
   } else {
-    checks.push_back({"database", State::ok, "quick_check and all record seals agree", ""});
+    checks.push_back(check_records(*failed));
   }
   return checks;
 }
@@ -168,7 +211,7 @@ std::vector<Check> Vault::examine_closed(const Location& location) {
   if (!exists(location)) {
     return {{"vault-directory",
              State::warn,
-             location.root + " holds no vault yet",
+             "vault not enabled: " + location.root + " holds no vault yet",
              "the first command that needs one makes it"}};
   }
   std::vector<Check> checks{check_directory(location.root), check_files(location.root)};
@@ -182,12 +225,26 @@ std::vector<Check> Vault::examine_closed(const Location& location) {
   if (const auto key = key_place_of_header(location.root)) {
     checks.push_back(check_key_file(key->path, key->owner));
   }
-  const bool key = error.reason == "key_unavailable" || error.reason == "wrong_key";
-  checks.push_back({key ? "kek-check" : "database",
-                    State::fail,
-                    error.message,
-                    key ? "put the vault's own key back" : "run aivault restore"});
+  checks.push_back(failure(concerns_key(error) ? "kek-check" : "database", error, checks));
   return checks;
+}
+
+Status Vault::claimed_status(const Location& location) {
+  Status status;
+  status.enabled = exists(location);
+  status.writable = false;
+  const auto directory = platform::Directory::open(location.root);
+  const auto header = directory ? header_of(*directory) : std::nullopt;
+  if (!header) return status;
+  const auto* entry = header->find("provider");
+  const auto provider = KeyProvider::parse(entry != nullptr ? json::compact(*entry) : "");
+  if (provider) status.provider_type = provider->type;
+  const auto* kek = header->find("kekId");
+  if (kek != nullptr && kek->is(json::Kind::string) && kek->text().size() == 64 &&
+      from_hex(kek->text())) {
+    status.kek_id = std::string(kek->text());
+  }
+  return status;
 }
 
 }  // namespace aivault::vault

@@ -9,7 +9,8 @@ namespace aivault::vault {
 namespace {
 
 tl::unexpected<Error> damaged(const std::string& what) {
-  return vault_unavailable("damaged", "vault damaged: " + what + "; use aivault restore");
+  return vault_unavailable("damaged",
+                           "vault damaged: " + what + "; put back a copy of the vault directory");
 }
 
 tl::unexpected<Error> integrity(const std::string& row) {

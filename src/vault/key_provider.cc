@@ -20,7 +20,7 @@ Result<Secret> read_key(const platform::Descriptor& file, const std::string& sou
   const auto text = crypto::read_secret(file.get(), platform::kMaxKeyFileBytes);
   auto key = text ? crypto::parse_key(*text) : std::nullopt;
   if (!key) {
-    return unavailable(source, "it does not hold a key; if the key is lost, only restore helps");
+    return unavailable(source, "it does not hold a key; put the right key file back");
   }
   return std::move(*key);
 }
@@ -73,7 +73,8 @@ Result<Secret> load_key(const KeyProvider& provider, const platform::Directory& 
   TRY_ASSIGN(const auto file, platform::open_key_file(provider.absolute_path(root), root.owner()));
   if (!file) {
     return unavailable(provider.source(root),
-                       "there is no such file; if the key is lost, only restore helps");
+                       "there is no such file; put the key file back"
+                       ": without it the vault cannot be opened");
   }
   return read_key(*file, provider.source(root));
 }

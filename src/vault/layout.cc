@@ -57,8 +57,8 @@ Result<void> check_header(const platform::Directory& root) {
   }
   if (version == 1 && !root.has(kDatabaseName)) {
     return vault_unavailable("old_format",
-                             "'" + root.path() + "' holds a format 1 vault; run aivault import " +
-                                 "--from '" + root.path() + "'");
+                             "'" + root.path() + "' holds a format 1 vault; run `aivault " +
+                                 "import --from '" + root.path() + "'`");
   }
   return {};
 }

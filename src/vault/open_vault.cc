@@ -60,6 +60,14 @@ audit::Event integrity_event(const Problem& problem) {
   return event;
 }
 
+audit::Event disabled_event() {
+  audit::Event event;
+  event.kind = "audit.disabled";
+  event.actor = "daemon";
+  event.note = "AIVAULT_DISABLE_DISK_LOGS: calls are not recorded";
+  return event;
+}
+
 }  // namespace
 
 Result<OpenVault::Lease> OpenVault::Lease::from(OpenVault& vault) {
@@ -97,13 +105,6 @@ OpenVault::OpenVault(std::unique_ptr<Core> core,
       writer_(*core_, std::move(database), start) {
   core_->on_problem(
       [this](const Problem& problem) { writer_.record(integrity_event(problem), nullptr); });
-  if (call_records_ == CallRecords::disabled) {
-    audit::Event event;
-    event.kind = "audit.disabled";
-    event.actor = "daemon";
-    event.note = "AIVAULT_DISABLE_DISK_LOGS: calls are not recorded";
-    writer_.record(std::move(event), nullptr);
-  }
 }
 
 OpenVault::~OpenVault() { core_->on_problem(nullptr); }
@@ -179,6 +180,7 @@ Result<OpenedSecret> OpenVault::open_secret(const SecretId& id,
 
 void OpenVault::record(audit::Event event, Recorded done) {
   if (call_records_ == CallRecords::disabled && event.kind == "capability.invoke") {
+    if (!disabled_noted_.exchange(true)) writer_.record(disabled_event(), nullptr);
     if (done) done({});
     return;
   }

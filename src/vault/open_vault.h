@@ -2,6 +2,7 @@
 // Thread: any.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -64,6 +65,7 @@ class OpenVault final : public Vault {
 
   std::unique_ptr<Core> core_;
   CallRecords call_records_;
+  std::atomic<bool> disabled_noted_ = false;  // With the first call that is not recorded.
   std::mutex pool_guard_;
   std::vector<std::unique_ptr<store::Database>> pool_;
   Writer writer_;

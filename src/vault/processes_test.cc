@@ -121,7 +121,12 @@ TEST(Processes, WriteSideBySide) {
   for (const auto& child : children) EXPECT_EQ(child->read_all(), "");
   children.clear();
   const auto vault = place.open();
-  EXPECT_EQ(read(*vault, [](Reader& r) { return r.secrets({}, std::nullopt, 1000); })->size(),
+  EXPECT_EQ(read(*vault,
+                 [](Reader& r) {
+                   std::vector<Problem> damaged;
+                   return r.secrets({}, std::nullopt, 1000, damaged);
+                 })
+                ->size(),
             3U * kEach);
   const auto verified = vault->verify_audit(std::nullopt);
   EXPECT_TRUE(verified->ok);

@@ -24,8 +24,9 @@ class Reading : public Interface {
   }
   Result<std::vector<SecretRecord>> secrets(const SecretFilter& filter,
                                             const std::optional<After>& after,
-                                            std::size_t limit) override {
-    return rows_.secrets(filter, after, limit);
+                                            std::size_t limit,
+                                            std::vector<Problem>& damaged) override {
+    return rows_.secrets(filter, after, limit, damaged);
   }
   Result<std::optional<CredentialRow>> credential(std::string_view id) override {
     return one(store::Table::credentials, id, credential_from);

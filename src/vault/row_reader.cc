@@ -164,7 +164,9 @@ Result<std::optional<StoredSecret>> RowReader::secret_by_name(const Scope& scope
 
 Result<std::vector<SecretRecord>> RowReader::secrets(const SecretFilter& filter,
                                                      const std::optional<Reader::After>& after,
-                                                     std::size_t limit) {
+                                                     std::size_t limit,
+                                                     std::vector<Problem>& damaged) {
+  if (!after) TRY(find_missing_secrets(damaged));
   std::vector<SecretRecord> records;
   const auto kind =
       filter.kind ? std::optional(static_cast<std::int64_t>(*filter.kind)) : std::nullopt;
@@ -180,14 +182,32 @@ Result<std::vector<SecretRecord>> RowReader::secrets(const SecretFilter& filter,
   while (records.size() < limit) {
     TRY_ASSIGN(const bool found, select.step());
     if (!found) break;
-    auto secret = complete_secret(select.row());
+    const auto row = select.row();
+    auto secret = complete_secret(row);
     if (secret) {
       records.push_back(std::move(secret->record));
-    } else if (secret.error().reason != "row_integrity") {
+    } else if (secret.error().reason == "row_integrity") {
+      damaged.push_back({std::string(noun_of(Table::secrets)),
+                         store::id_of(row),
+                         std::move(secret).error().message});
+    } else {
       return fail(std::move(secret).error());
     }
   }
   return records;
+}
+
+Result<void> RowReader::find_missing_secrets(std::vector<Problem>& damaged) {
+  Statement missing(database_,
+                    "SELECT id FROM row_seals WHERE tbl = ?1 AND id NOT IN (SELECT id FROM "
+                    "secrets) ORDER BY id",
+                    store::name_of(Table::secrets));
+  while (true) {
+    TRY_ASSIGN(const bool found, missing.step());
+    if (!found) return {};
+    damaged.push_back(problem_of(Table::secrets, missing.text(0), "the row is missing"));
+    judge_.report(damaged.back());
+  }
 }
 
 Result<Secret> RowReader::open(const StoredSecret& secret) {

@@ -36,7 +36,8 @@ class RowReader {
   Result<std::optional<StoredSecret>> secret_by_name(const Scope& scope, std::string_view name);
   Result<std::vector<SecretRecord>> secrets(const SecretFilter& filter,
                                             const std::optional<Reader::After>& after,
-                                            std::size_t limit);
+                                            std::size_t limit,
+                                            std::vector<Problem>& damaged);
   // The sealed value of a secret that was read here, opened.
   Result<Secret> open(const StoredSecret& secret);
 
@@ -53,6 +54,7 @@ class RowReader {
                       const store::Row& row,
                       const SecretRecord* lists);
   Result<StoredSecret> complete_secret(const store::Row& row);
+  Result<void> find_missing_secrets(std::vector<Problem>& damaged);
   Result<void> load_names(SecretRecord& record);
   Result<void> load_groups(SecretRecord& record);
   Result<void> load_usage(SecretRecord& record);

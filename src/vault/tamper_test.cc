@@ -308,6 +308,38 @@ TEST(Tamper, DoctorNamesDamagedAndMissingRows) {
   EXPECT_EQ(database.id, "database");
   EXPECT_EQ(database.state, Vault::Check::State::fail);
   EXPECT_NE(database.detail.find("2 damaged records"), std::string::npos) << database.detail;
+  EXPECT_NE(database.detail.find("secrets/" + filled.target.str()), std::string::npos);
+  EXPECT_NE(database.detail.find("policies/acme/items"), std::string::npos) << database.detail;
+}
+
+TEST(Tamper, DoctorNamesTwentyOfMany) {
+  const VaultPlace place;
+  const auto vault = place.open();
+  for (int i = 0; i < 23; ++i) ASSERT_TRUE(create(*vault, named("S" + std::to_string(i)), "x"));
+  execute(place, "UPDATE secrets SET created_at_ms = 1");
+  const auto detail = vault->examine().back().detail;
+  EXPECT_TRUE(detail.starts_with("23 damaged records; row integrity check failed: secrets/"))
+      << detail;
+  EXPECT_TRUE(detail.ends_with("; and 3 more")) << detail;
+}
+
+TEST(Tamper, OfASecretIsSeenByWhoListsThem) {
+  const Filled filled;
+  const auto vault = filled.place.open();
+  execute(filled.place, "UPDATE secrets SET name = 'zz' WHERE name = 'target'");
+  execute(filled.place, "DELETE FROM secrets WHERE name = 'other'");
+  std::vector<Problem> damaged;
+  const auto listed =
+      read(*vault, [&](Reader& r) { return r.secrets({}, std::nullopt, 10, damaged); });
+  ASSERT_TRUE(listed);
+  EXPECT_TRUE(listed->empty());
+  ASSERT_EQ(damaged.size(), 2U);
+  EXPECT_EQ(damaged[0].id, filled.other.str());
+  EXPECT_EQ(damaged[1].id, filled.target.str());
+  EXPECT_EQ(damaged[1].kind, "secret");
+  EXPECT_EQ(damaged[1].message,
+            "row integrity check failed: secrets/" + filled.target.str() + ": name");
+  EXPECT_EQ(vault->problems().size(), 2U);
 }
 
 TEST(AuditVerify, FindsChangedRemovedAndReorderedRows) {

@@ -54,14 +54,17 @@ class Reader {
   // Live secrets only; matches name or alias in exactly this scope.
   virtual Result<std::optional<SecretRecord>> secret_by_name(const Scope& scope,
                                                              std::string_view name) = 0;
-  // Sorted by (name bytes, id), revoked ones included; at most `limit` after that pair.
+  // Sorted by (name bytes, id), revoked ones included; at most `limit` after that pair. A row on
+  // the way that fails its check is left out and appended to `damaged`, by the first page also
+  // those that are missing.
   struct After {
     std::string name;
     std::string id;
   };
   virtual Result<std::vector<SecretRecord>> secrets(const SecretFilter& filter,
                                                     const std::optional<After>& after,
-                                                    std::size_t limit) = 0;
+                                                    std::size_t limit,
+                                                    std::vector<Problem>& damaged) = 0;
 
   virtual Result<std::optional<CredentialRow>> credential(std::string_view id) = 0;
   virtual Result<std::optional<CapabilityRow>> capability(std::string_view id) = 0;
@@ -171,6 +174,8 @@ class Vault {
   virtual std::vector<Check> examine() = 0;
   // The same without opening: for a vault that cannot be opened, or does not exist.
   static std::vector<Check> examine_closed(const Location& location);
+  // What the header claims of a vault that cannot be opened. Nothing of it is verified.
+  static Status claimed_status(const Location& location);
 };
 
 // read() and change() with a value.

@@ -278,9 +278,10 @@ TEST(Vault, ListsSecretsInPages) {
   elsewhere.scope = {Scope::Kind::workspace, "W", ""};
   ASSERT_TRUE(create(*vault, elsewhere, "x"));
   std::vector<std::string> names;
+  std::vector<Problem> damaged;
   std::optional<Reader::After> after;
   while (true) {
-    const auto page = read(*vault, [&](Reader& r) { return r.secrets({}, after, 2); });
+    const auto page = read(*vault, [&](Reader& r) { return r.secrets({}, after, 2, damaged); });
     ASSERT_TRUE(page);
     for (const auto& record : *page) names.push_back(record.name);
     if (page->size() < 2) break;
@@ -289,11 +290,13 @@ TEST(Vault, ListsSecretsInPages) {
   EXPECT_EQ(names, (std::vector<std::string>{"B", "a", "c", "d", "e"}));
   SecretFilter filter;
   filter.kind = Scope::Kind::workspace;
-  EXPECT_EQ(read(*vault, [&](Reader& r) { return r.secrets(filter, std::nullopt, 9); })->size(),
-            1U);
+  EXPECT_EQ(
+      read(*vault, [&](Reader& r) { return r.secrets(filter, std::nullopt, 9, damaged); })->size(),
+      1U);
   filter.workspace = "V";
-  EXPECT_EQ(read(*vault, [&](Reader& r) { return r.secrets(filter, std::nullopt, 9); })->size(),
-            0U);
+  EXPECT_EQ(
+      read(*vault, [&](Reader& r) { return r.secrets(filter, std::nullopt, 9, damaged); })->size(),
+      0U);
 }
 
 TEST(Vault, KeepsTheRowsOfOtherModules) {
@@ -371,6 +374,26 @@ TEST(Vault, WritesNoCallsWhenTheyAreDisabled) {
   EXPECT_EQ(kinds, (std::vector<std::string>{"audit.disabled", "secret.create", "vault.init"}));
 }
 
+TEST(Vault, NotesThatCallsAreNotRecordedWithTheFirstOfThem) {
+  const VaultPlace place;
+  auto options = place.options();
+  options.call_records = CallRecords::disabled;
+  const auto notes = [](Vault& vault) {
+    vault.flush();
+    return std::ranges::count(*read(vault, [](Reader& r) { return r.audit({}); }),
+                              "audit.disabled",
+                              [](const audit::Record& record) { return record.event.kind; });
+  };
+  {
+    const auto vault = *Vault::open_or_create(options);
+    EXPECT_EQ(notes(*vault), 0);  // Looking writes nothing.
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(record_and_wait(*vault, event_of("capability.invoke")));
+    EXPECT_EQ(notes(*vault), 1);
+  }
+  const auto again = *Vault::open_or_create(options);
+  EXPECT_EQ(notes(*again), 1);
+}
+
 TEST(Vault, SharesOneCommitBetweenManyRecords) {
   const VaultPlace place;
   const auto vault = place.open();
@@ -444,8 +467,8 @@ TEST(Vault, ReadersNeverTakeACommitForTampering) {
         expect(mine.change_counter());
         expect(mine.read([&](Reader& r) -> Result<void> {
           TRY_ASSIGN(const auto before, r.secret(id));
-          TRY_ASSIGN(const auto all, r.secrets({}, std::nullopt, 100));
           std::vector<Problem> damaged;
+          TRY_ASSIGN(const auto all, r.secrets({}, std::nullopt, 100, damaged));
           TRY(r.credentials(damaged));
           if (!damaged.empty()) return invalid_request("damaged", damaged[0].message);
           // All of one moment.
@@ -703,6 +726,53 @@ TEST(Examine, NamesWhatIsWrong) {
     EXPECT_EQ(check.hint, "chmod 600 " + place.key_file());
   }
   EXPECT_TRUE(found);
+}
+
+// "<id>: <hint>" of the checks that fail, in order.
+std::vector<std::string> hints_of(const VaultPlace& place) {
+  std::vector<std::string> hints;
+  for (const auto& check : Vault::examine_closed(place.options().location)) {
+    if (check.state == Vault::Check::State::fail) hints.push_back(check.id + ": " + check.hint);
+  }
+  return hints;
+}
+
+TEST(Examine, HintsAtWhatHelps) {
+  using Texts = std::vector<std::string>;
+  const VaultPlace place;
+  EXPECT_TRUE(Vault::examine_closed(place.options().location)
+                  .front()
+                  .detail.starts_with("vault not enabled"));
+  place.open();
+  const auto root = place.root();
+  ::chmod(root.c_str(), 0777);
+  const auto open_up = "chmod 700 '" + root + "'";
+  EXPECT_EQ(hints_of(place), (Texts{"vault-directory: " + open_up, "database: " + open_up}));
+  ::chmod(root.c_str(), 0700);
+  const auto key = place.key_file();
+  ::chmod(key.c_str(), 0644);
+  EXPECT_EQ(hints_of(place),
+            (Texts{"key-file-mode: chmod 600 " + key, "kek-check: chmod 600 " + key}));
+  std::filesystem::remove(key);
+  const std::string back = "put the key file back; without it the vault cannot be opened";
+  EXPECT_EQ(hints_of(place), (Texts{"key-file-mode: " + back, "kek-check: " + back}));
+  std::ofstream(key) << std::string(64, '1');
+  ::chmod(key.c_str(), 0600);
+  EXPECT_EQ(hints_of(place), (Texts{"kek-check: put the vault's own key file back"}));
+}
+
+TEST(Vault, TellsWhatItsHeaderClaims) {
+  const VaultPlace place;
+  EXPECT_FALSE(Vault::claimed_status(place.options().location).enabled);
+  const auto kek = place.open()->status().kek_id;
+  std::filesystem::remove(place.key_file());
+  const auto claimed = Vault::claimed_status(place.options().location);
+  EXPECT_TRUE(claimed.enabled);
+  EXPECT_TRUE(claimed.locked);
+  EXPECT_EQ(claimed.provider_type, "file");
+  EXPECT_EQ(claimed.kek_id, kek);
+  std::ofstream(place.root() + "/vault.json") << R"({"provider":[],"kekId":"nonsense"})";
+  EXPECT_EQ(Vault::claimed_status(place.options().location).kek_id, std::nullopt);
 }
 
 }  // namespace

@@ -1,0 +1,126 @@
+#include "admin/attention.h"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "admin/shapes.h"
+
+namespace aivault::admin {
+namespace {
+
+using std::chrono::days;
+using vault::Problem;
+
+constexpr auto kExpiryNotice = days(14);
+constexpr std::size_t kPage = 1000;
+
+UnixMs now() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+std::optional<std::string> due(const vault::SecretRecord& secret, UnixMs at) {
+  if (secret.revoked_at) return std::nullopt;
+  if (secret.expires_at && *secret.expires_at <= at)
+    return "secret " + secret.name + " has expired";
+  if (secret.expires_at && *secret.expires_at - at <= kExpiryNotice) {
+    const auto left = std::chrono::ceil<days>(*secret.expires_at - at).count();
+    return "secret " + secret.name + " expires in " + std::to_string(left) +
+           (left == 1 ? " day" : " days");
+  }
+  if (secret.rotate_every_days && secret.value_changed_at + days(*secret.rotate_every_days) <= at) {
+    return "secret " + secret.name + " is due for rotation (every " +
+           std::to_string(*secret.rotate_every_days) + " days)";
+  }
+  return std::nullopt;
+}
+
+// Rows that the vault has refused are known to several; each is named once.
+void add(Problem problem, std::vector<Problem>& all) {
+  const bool listed = std::ranges::any_of(all, [&](const Problem& other) {
+    return other.id == problem.id && other.kind == problem.kind;
+  });
+  if (!listed) all.push_back(std::move(problem));
+}
+
+Result<void> look_at_secrets(vault::Vault& vault, Attention& found) {
+  const auto at = now();
+  std::vector<Problem> damaged;
+  std::optional<vault::Reader::After> after;
+  for (;;) {
+    TRY_ASSIGN(const auto page, vault::read(vault, [&](vault::Reader& reader) {
+                 return reader.secrets({}, after, kPage, damaged);
+               }));
+    for (const auto& secret : page) {
+      if (auto text = due(secret, at)) {
+        found.due.push_back({"secret", secret.id.str(), *std::move(text)});
+      }
+    }
+    if (page.size() < kPage) break;
+    after = vault::Reader::After{page.back().name, page.back().id.str()};
+  }
+  for (auto& problem : damaged) add(std::move(problem), found.records);
+  return {};
+}
+
+template <typename Row>
+bool is_there(const Result<std::optional<Row>>& row) {
+  return row ? row->has_value() : is_damaged_row(row.error());
+}
+
+// What was refused once may have been deleted since.
+bool still_matters(vault::Reader& reader, const Problem& problem) {
+  if (problem.kind == "secret") {
+    const auto secret = reader.secret(SecretId(problem.id));
+    return secret ? *secret && !(*secret)->revoked_at : is_damaged_row(secret.error());
+  }
+  if (problem.kind == "credential") return is_there(reader.credential(problem.id));
+  if (problem.kind == "capability") return is_there(reader.capability(problem.id));
+  if (problem.kind == "policy") return is_there(reader.policy(problem.id));
+  return true;
+}
+
+Result<void> add_refused(vault::Vault& vault, std::vector<Problem>& records) {
+  auto refused = vault.problems();
+  if (refused.empty()) return {};
+  return vault.read([&](vault::Reader& reader) -> Result<void> {
+    for (auto& problem : refused) {
+      if (still_matters(reader, problem)) add(std::move(problem), records);
+    }
+    return {};
+  });
+}
+
+void add_credentials(const catalog::Snapshot& snapshot, std::vector<Problem>& records) {
+  using catalog::CredentialState;
+  for (const auto& credential : snapshot.credentials()) {
+    switch (credential.state) {
+      case CredentialState::ready:
+      case CredentialState::disabled:
+      case CredentialState::damaged: break;  // The last are among the snapshot's problems.
+      case CredentialState::needs_secret:
+      case CredentialState::needs_host:
+      case CredentialState::needs_param:
+      case CredentialState::invalid_secret:
+        add({"credential", credential.id, credential.state_detail}, records);
+        break;
+    }
+  }
+}
+
+}  // namespace
+
+Result<Attention> find_attention(Desk& desk, vault::Vault& vault) {
+  Attention found;
+  TRY_ASSIGN(const auto snapshot, desk.catalog.current(vault));
+  for (const auto& problem : snapshot->problems()) add(problem, found.records);
+  TRY(look_at_secrets(vault, found));
+  TRY(add_refused(vault, found.records));
+  add_credentials(*snapshot, found.records);
+  return found;
+}
+
+}  // namespace aivault::admin
