@@ -180,7 +180,7 @@ Result<const Credential*> find_credential(vault::Vault& vault,
       } else {
         candidate.secret_accessible = false;
       }
-    } else if (!credential->secret_id) {
+    } else if (!credential->secret_id && credential->state != CredentialState::damaged) {
       candidate.secret_accessible = false;
     }
     judged.push_back(std::move(candidate));

@@ -23,20 +23,19 @@ auto unknown_capability(std::string_view id) {
 }
 
 tl::unexpected<Error> retired(const registry::Retired& entry) {
-  auto message = "capability '" + std::string(entry.id) + "' is retired";
-  if (!entry.reason.empty()) message += ": " + std::string(entry.reason);
-  for (const auto successor : entry.successors) {
-    message += "; use '" + std::string(successor) + "'";
-  }
-  return fail(ErrorCode::capability_not_found, "capability_retired", std::move(message));
+  return fail(ErrorCode::capability_not_found, "capability_retired", registry::to_sentence(entry));
+}
+
+Result<void> check_readable(const Snapshot& snapshot, std::string_view capability) {
+  if (!snapshot.is_refused(capability)) return {};
+  return vault_unavailable("row_integrity",
+                           "row integrity check failed: capabilities/" +
+                               quote_for_message(capability) +
+                               ": the record that limits it is refused");
 }
 
 Result<void> check_enabled(const Snapshot& snapshot, std::string_view capability) {
-  if (snapshot.is_refused(capability)) {
-    return vault_unavailable("row_integrity",
-                             "row integrity check failed: capabilities/" + std::string(capability) +
-                                 ": the record that limits it is refused");
-  }
+  TRY(check_readable(snapshot, capability));
   if (snapshot.is_disabled(capability)) {
     return policy_violation("capability_disabled", "capability is disabled");
   }
@@ -104,12 +103,17 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   const CredentialWish wish{*capability, envelope.credential, context, now()};
   if (envelope.credential) event.credential = *envelope.credential;
   const auto offered = candidates(*snapshot, capability->provider, envelope.credential);
-  const auto chosen = find_credential(vault, derived_.secrets, offered, wish);
+  auto chosen = find_credential(vault, derived_.secrets, offered, wish);
   if (!chosen && chosen.error().reason == "secret_not_accessible" && !offered.empty()) {
     // The caller does not learn which secret it was; the record does.
     event.secret_id = offered.front()->secret_id.value_or(SecretId()).str();
   }
-  TRY_ASSIGN(const auto* credential, chosen);
+  if (!chosen && chosen.error().reason == "none_for_provider") {
+    // Of which provider a damaged record is cannot be known: it may be the one that is missing.
+    const auto damaged = candidates(*snapshot, "", std::nullopt);
+    if (!damaged.empty()) chosen.error().message += "; " + damaged.front()->state_detail;
+  }
+  TRY_ASSIGN(const auto* credential, std::move(chosen));
   event.credential = credential->id;
   if (!credential->secret_id) return vault_unavailable("secret_missing", "secret not found");
   event.secret_id = credential->secret_id->str();
@@ -136,6 +140,10 @@ Result<const registry::Capability*> Broker::Impl::find_capability(const Snapshot
   const auto* capability = snapshot.find_capability(id);
   if (capability == nullptr) {
     if (const auto* gone = registry::find_retired(id)) return retired(*gone);
+    if (call.caller.is_operator && snapshot.is_refused(id)) {
+      event.capability = id;
+      return fail(check_readable(snapshot, id).error());
+    }
     return unknown_capability(id);
   }
   event.capability = capability->id;

@@ -414,6 +414,37 @@ TEST(Invoke, CompletesWhatTheCapabilityAllowsOnlyOnce) {
             "--method is required because capability allows multiple methods: GET, HEAD, POST");
 }
 
+TEST(Invoke, NamesTheDamageThatPreventsACall) {
+  struct Row {
+    store::Sql sql;
+    const char* reason;
+    const char* part;
+  };
+  const Row rows[] = {
+      {"UPDATE secrets SET name = 'zz'", "row_integrity", "row integrity check failed: secrets/"},
+      {"UPDATE capabilities SET body = '{}'",
+       "row_integrity",
+       "row integrity check failed: capabilities/acme/things"},
+      {"UPDATE credentials SET body = '{}'",
+       "none_for_provider",
+       "row integrity check failed: credentials/acme"},
+  };
+  for (const auto& row : rows) {
+    Stage stage(always(response("hello")));
+    stage.world.tamper(row.sql);
+    const auto outcome = stage.run(envelope());
+    ASSERT_TRUE(outcome.error) << row.part;
+    EXPECT_EQ(outcome.error->reason, row.reason) << outcome.error->message;
+    EXPECT_NE(outcome.error->message.find(row.part), std::string::npos) << outcome.error->message;
+    EXPECT_EQ(stage.connections(), 0);
+  }
+  Stage stage(always(response("hello")));
+  stage.world.tamper("UPDATE credentials SET body = '{}'");
+  auto named = envelope();
+  named.credential = "acme";
+  EXPECT_EQ(stage.run(std::move(named)).reason(), "record_damaged");
+}
+
 TEST(Invoke, ADisabledCapabilityIsNotEvadedByAnother) {
   Stage stage(always(response("hello")));
   stage.world.add_capability("acme/narrow", {"POST"}, "/v1/pay");
