@@ -65,6 +65,21 @@ Result<void> make_all(const std::string& path) {
   return {};
 }
 
+// What root makes in another user's place is at that user's mercy.
+Result<void> check_for_root(const std::string& path) {
+  if (::geteuid() != 0) return {};
+  std::filesystem::path sofar;
+  for (const auto& part : std::filesystem::path(path)) {
+    sofar /= part;
+    struct stat facts{};
+    if (::stat(sofar.c_str(), &facts) != 0 || facts.st_uid == 0) continue;
+    return vault_unavailable("unsafe_path",
+                             "'" + sofar.string() + "' belongs to uid " +
+                                 std::to_string(facts.st_uid) + "; create the vault as that user");
+  }
+  return {};
+}
+
 bool write_all(int descriptor, std::string_view content) {
   while (!content.empty()) {
     const auto put = ::write(descriptor, content.data(), content.size());
@@ -120,8 +135,11 @@ Result<Directory> Directory::open(const std::string& path) {
 }
 
 Result<Directory> Directory::open_or_make(const std::string& path) {
+  TRY(check_for_root(path));
   TRY(make_all(path));
-  return open(path);
+  TRY_ASSIGN(auto directory, open(path));
+  TRY(check_for_root(directory.path()));  // What links on the way led to.
+  return directory;
 }
 
 Result<std::optional<struct stat>> Directory::look(const std::string& name) const {

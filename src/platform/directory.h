@@ -23,7 +23,8 @@ class Directory {
   // The owner is the effective uid, or we are root. Writable by others: refused. Readable by
   // others: tightened to 0700. On a network file system: refused, locks are not reliable there.
   static Result<Directory> open(const std::string& path);
-  // Makes it, and missing ones above it, with mode 0700; opens an existing one.
+  // Makes it, and missing ones above it, with mode 0700; opens an existing one. To hold something
+  // new: root is refused where another user owns it or anything above it.
   static Result<Directory> open_or_make(const std::string& path);
 
   const std::string& path() const { return path_; }  // Absolute, without links.

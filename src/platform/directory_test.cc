@@ -49,6 +49,20 @@ TEST_F(PrivateFiles, MakesPrivateDirectoriesAndFiles) {
   for (const auto& name : directory->names()) EXPECT_FALSE(pid_of_temporary(name)) << name;
 }
 
+TEST_F(PrivateFiles, MakesNothingForRootWhereAnotherUserRules) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_EQ(::chown(base_.c_str(), 1, 1), 0);
+  for (const auto& path : {base_, base_ + "/a/b"}) {
+    const auto directory = Directory::open_or_make(path);
+    ASSERT_FALSE(directory) << path;
+    EXPECT_EQ(directory.error().reason, "unsafe_path");
+    EXPECT_EQ(directory.error().message,
+              "'" + base_ + "' belongs to uid 1; create the vault as that user");
+  }
+  EXPECT_FALSE(std::filesystem::exists(base_ + "/a"));
+  EXPECT_TRUE(Directory::open(base_));
+}
+
 TEST_F(PrivateFiles, FollowsNoLinkInside) {
   const auto directory = Directory::open(base_);
   ASSERT_TRUE(directory);
