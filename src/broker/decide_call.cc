@@ -42,14 +42,31 @@ Result<void> check_enabled(const Snapshot& snapshot, std::string_view capability
   return {};
 }
 
-// A disabled capability cannot be evaded by naming a wider one that covers the same call.
+// Of a refused own capability only the id is known. By custom it begins with the provider; then it
+// may have reached whatever the provider's own capabilities reach.
+bool may_limit(std::string_view unknown, const registry::Capability& chosen) {
+  return registry::find_capability(chosen.id) == nullptr &&
+         unknown.starts_with(std::string(chosen.provider) + '/');
+}
+
+// A disabled capability cannot be evaded by naming a wider one that covers the same call; nor can
+// one whose row is damaged or gone, for it may have been disabled.
 Result<void> check_overlaps(const Snapshot& snapshot,
                             const registry::Capability& chosen,
                             const policy::Approved& approved) {
+  const auto reaches = [&](const registry::Capability& other) {
+    return other.provider == chosen.provider &&
+           covers(other, approved.authority(), approved.method(), approved.target().path());
+  };
+  for (const auto& id : snapshot.refused()) {
+    const auto* other = snapshot.find_capability(id);
+    if (other != nullptr ? reaches(*other) : may_limit(id, chosen)) {
+      TRY(check_readable(snapshot, id));
+    }
+  }
   for (const auto& id : snapshot.disabled()) {
     const auto* other = snapshot.find_capability(id);
-    if (other == nullptr || other->provider != chosen.provider) continue;
-    if (covers(*other, approved.authority(), approved.method(), approved.target().path())) {
+    if (other != nullptr && reaches(*other)) {
       return policy_violation("capability_disabled",
                               "capability is disabled: '" + id + "' covers this call");
     }

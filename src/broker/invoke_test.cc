@@ -466,6 +466,33 @@ TEST(Invoke, ADisabledCapabilityIsNotEvadedByAnother) {
   EXPECT_EQ(stage.run(narrow).reason(), "capability_disabled");
 }
 
+TEST(Invoke, ADamagedOrRemovedDisableIsNotEvadedByAnother) {
+  Stage stage(always(response("hello")));
+  stage.world.add_capability("acme/narrow", {"POST"}, "/v1/pay");
+  stage.world.disable_capability("acme/narrow");
+  ASSERT_EQ(stage.run(envelope("POST", "/v1/pay")).reason(), "capability_disabled");
+  stage.world.tamper("UPDATE capabilities SET enabled = 1 WHERE id = 'acme/narrow'");
+  EXPECT_EQ(stage.run(envelope("POST", "/v1/pay")).reason(), "row_integrity");
+  stage.world.tamper("DELETE FROM capabilities WHERE id = 'acme/narrow'");
+  EXPECT_EQ(stage.run(envelope("POST", "/v1/pay")).reason(), "row_integrity");
+  EXPECT_EQ(stage.connections(), 0);
+}
+
+// The registry says what a refused disable covered; only that is refused.
+TEST(Invoke, ADamagedDisableOfTheRegistryRefusesWhatItCovered) {
+  Stage stage(always(response("hello")));
+  stage.world.add_wide_openai_capability("mine/wide");
+  auto wide = envelope("GET", "/v1/models");
+  wide.capability = "mine/wide";
+  ASSERT_EQ(stage.run(wide).reason(), "capability_disabled");
+  stage.world.tamper("UPDATE capabilities SET enabled = 1 WHERE id = 'openai/models'");
+  EXPECT_EQ(stage.run(wide).reason(), "row_integrity");
+  stage.world.tamper("DELETE FROM capabilities WHERE id = 'openai/models'");
+  EXPECT_EQ(stage.run(wide).reason(), "row_integrity");
+  wide.path = "/v1/files";
+  EXPECT_EQ(stage.run(wide).reason(), "ssrf_blocked");
+}
+
 TEST(Invoke, AsksForACredentialWhereSeveralFit) {
   Stage stage(always(response("hello")));
   stage.world.add_credential("acme2");

@@ -39,6 +39,7 @@ class Snapshot {
   bool is_disabled(std::string_view capability) const;
   const std::vector<std::string>& disabled() const { return parts_.disabled; }
   bool is_refused(std::string_view capability) const;
+  const std::vector<std::string>& refused() const { return parts_.refused; }
   const std::vector<vault::Problem>& problems() const { return parts_.problems; }
   // Has the provider an enabled credential (then its registry capabilities are ready)?
   bool is_ready(std::string_view provider) const;
