@@ -86,12 +86,27 @@ Result<void> check_combination(const Arguments& arguments) {
   return {};
 }
 
+// Who asks for an audit that survives more gets it, or no daemon.
+Result<void> check_audit(const platform::Environment& environment) {
+  constexpr std::string_view kUnavailable = " is not available in this version";
+  const auto durability = environment.text("AIVAULT_AUDIT_DURABILITY").value_or("batched");
+  if (durability == "strict") {
+    return start_error("AIVAULT_AUDIT_DURABILITY 'strict'" + std::string(kUnavailable));
+  }
+  if (durability != "batched") return invalid("AIVAULT_AUDIT_DURABILITY", durability);
+  if (environment.text("AIVAULT_AUDIT_MIRROR")) {
+    return start_error("AIVAULT_AUDIT_MIRROR" + std::string(kUnavailable));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Settings> make_settings(const Arguments& arguments,
                                const platform::Environment& environment) {
   Settings settings;
   TRY(check_combination(arguments));
+  TRY(check_audit(environment));
   TRY_ASSIGN(settings.development, read_development(environment));
   TRY_ASSIGN(settings.places, platform::find_places(environment));
   settings.once = arguments.once;

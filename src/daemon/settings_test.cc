@@ -93,6 +93,18 @@ TEST(Settings, ReadDurationLevelAndFlags) {
   EXPECT_EQ(settings_of({}, flags({"--stdio"}))->log_level, platform::LogLevel::warn);
 }
 
+TEST(Settings, RefuseWhatTheAuditCannotKeep) {
+  EXPECT_EQ(refusal({{"AIVAULT_AUDIT_DURABILITY", "batched"}}), "");
+  EXPECT_EQ(refusal({{"AIVAULT_AUDIT_DURABILITY", " "}}), "");
+  EXPECT_EQ(refusal({{"AIVAULT_AUDIT_DURABILITY", "zz"}}), "invalid AIVAULT_AUDIT_DURABILITY 'zz'");
+  EXPECT_EQ(refusal({{"AIVAULT_AUDIT_DURABILITY", "strict"}}),
+            "AIVAULT_AUDIT_DURABILITY 'strict' is not available in this version");
+  EXPECT_EQ(refusal({{"AIVAULT_AUDIT_MIRROR", "/m.jsonl"}}),
+            "AIVAULT_AUDIT_MIRROR is not available in this version");
+  EXPECT_EQ(refusal({{"AIVAULT_AUDIT_MIRROR", "/m.jsonl"}}, flags({"--stdio"})),
+            "AIVAULT_AUDIT_MIRROR is not available in this version");
+}
+
 TEST(Settings, RefuseFlagsThatExcludeEachOther) {
   EXPECT_EQ(refusal({}, flags({"--socket=/s", "--stdio"})),
             "--stdio and --socket exclude each other");
