@@ -1,5 +1,6 @@
 #include "cli/client.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,6 +54,15 @@ std::string real_path(const std::string& path) {
 std::string text_of(const json::Value& object, std::string_view key) {
   const auto* value = object.find(key);
   return value != nullptr && value->is(json::Kind::string) ? std::string(value->text()) : "";
+}
+
+// A daemon of this uid may hear what an operator of the vault says. Root operates its own vault,
+// and that of another user if there is one.
+bool is_for(std::int64_t uid, const std::string& vault_root) {
+  if (uid == std::int64_t{geteuid()}) return true;
+  struct stat facts{};
+  return geteuid() == 0 && lstat((vault_root + "/vault.db").c_str(), &facts) == 0 &&
+         S_ISREG(facts.st_mode) && uid == std::int64_t{facts.st_uid};
 }
 
 }  // namespace
@@ -272,8 +282,7 @@ Result<Client> Client::for_operator(Session& session) {
     if (attempt.is_final) return vault_unavailable("", std::move(attempt.failure));
     bool is_restarting = !attempt.reached && is_locked(routes.first.socket);
     if (attempt.reached) {
-      const auto uid = attempt.reached->uid;
-      const bool is_ours = uid == std::int64_t{geteuid()} || geteuid() == 0;
+      const bool is_ours = is_for(attempt.reached->uid, routes.places.vault_root);
       if (!is_ours && !ask_shared) return in_private_child(session);
       auto client = at(session, *std::move(attempt.reached));
       if (!client && !is_going_away(client.error())) return client;
