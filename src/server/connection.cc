@@ -164,6 +164,7 @@ asio::awaitable<Io> Connection::send(std::span<const std::string_view> parts) {
     }
     if (limit_.count() > 0) deadline_.set(limit_);
     auto taken = static_cast<std::size_t>(size);
+    sent_ += taken;
     while (first < count && taken >= pieces.at(first).iov_len) taken -= pieces.at(first++).iov_len;
     if (first == count) break;
     pieces.at(first).iov_base = static_cast<char*>(pieces.at(first).iov_base) + taken;
@@ -176,7 +177,9 @@ asio::awaitable<Io> Connection::send(std::span<const std::string_view> parts) {
 std::size_t Connection::send_now(std::string_view bytes) {
   const auto size =
       ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  return size < 0 ? 0 : static_cast<std::size_t>(size);
+  const auto taken = size < 0 ? 0 : static_cast<std::size_t>(size);
+  sent_ += taken;
+  return taken;
 }
 
 void Connection::end_sending() {

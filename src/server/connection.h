@@ -42,6 +42,7 @@ class Connection {
   // Everything, in order, or not ok.
   boost::asio::awaitable<Io> send(std::span<const std::string_view> parts);
   std::size_t send_now(std::string_view bytes);  // Without waiting; how many were taken.
+  std::uint64_t sent() const { return sent_; }   // Bytes, ever.
   void end_sending();
   void close();
 
@@ -75,6 +76,7 @@ class Connection {
   bool was_full_ = false;  // The last receive took all the room there was.
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::uint64_t sent_ = 0;
   unsigned uses_without_wait_ = 0;
   bool watching_ = false;
   bool hung_up_ = false;

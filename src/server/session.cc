@@ -190,7 +190,21 @@ asio::awaitable<bool> Session::serve_one() {
   RequestBody body(connection_, *head);
   const bool close = head->wants_close || is_over_age();
   Turn turn{*core_, connection_, caller_, new_request_id(), *std::move(head), body, close};
-  co_await dispatch(turn);
+  const auto sent_before = connection_.sent();
+  bool broke = false;
+  try {
+    co_await dispatch(turn);
+  } catch (const boost::system::system_error&) {
+    throw;  // Cancelled.
+  } catch (const std::exception&) {
+    broke = true;
+  }
+  if (broke) {
+    turn.close = true;
+    if (connection_.sent() != sent_before) co_return false;
+    Error error{ErrorCode::vault_unavailable, "internal", "internal error", 0};
+    co_await turn.refuse(std::move(error));
+  }
   queued_ = false;
   co_return !turn.close;
 }

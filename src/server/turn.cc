@@ -18,7 +18,10 @@ Keep Turn::keep() const {
 asio::awaitable<void> Turn::reply(Reply reply) {
   close = keep() == Keep::close;
   const auto wire = to_wire(reply, id, close ? Keep::close : Keep::open);
-  const std::array<std::string_view, 1> parts = {wire};
+  // The answer to HEAD ends with its head, whatever it says (RFC 9110 9.3.2).
+  const auto unsent = head.method == "HEAD" ? reply.body.size() : 0;
+  const std::array<std::string_view, 1> parts = {
+      std::string_view(wire).substr(0, wire.size() - unsent)};
   connection.limit(kAnswerPatience);
   const auto sent = co_await connection.send(parts);
   connection.no_limit();
