@@ -1,5 +1,8 @@
 #include "protocol/frame.h"
 
+#include <algorithm>
+#include <bit>
+
 namespace aivault::protocol {
 namespace {
 
@@ -29,6 +32,12 @@ Result<std::size_t> FrameDecoder::feed(std::string_view input) {
   if (have_ < kFramePrefix) return used;
   if (size_ > kMaxEnvelope) return too_large();
   const auto part = input.substr(used, size_ - json_.size());
+  const auto needed = json_.size() + part.size();
+  if (needed > json_.capacity()) {
+    // In powers of two, so that the largest envelope takes no more room than it needs.
+    const auto room = std::max(kFirstFrameRoom, std::bit_ceil(needed));
+    json_.reserve(std::min<std::size_t>(size_, room));
+  }
   json_ += part;
   return used + part.size();
 }

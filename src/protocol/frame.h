@@ -12,8 +12,9 @@
 
 namespace aivault::protocol {
 
-constexpr std::size_t kMaxEnvelope = std::size_t{32} << 20U;  // Bytes of JSON.
-constexpr std::size_t kFramePrefix = 4;                       // Bytes.
+constexpr std::size_t kMaxEnvelope = std::size_t{32} << 20U;     // Bytes of JSON.
+constexpr std::size_t kFirstFrameRoom = std::size_t{64} << 10U;  // Reserved at first.
+constexpr std::size_t kFramePrefix = 4;                          // Bytes.
 
 // The length and `json`; the announced bytes go out behind it.
 Result<std::string> encode_frame(std::string_view json);

@@ -170,7 +170,9 @@ asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel) {
   const auto completion = control->complete_missing ? protocol::Completion::allow_missing
                                                     : protocol::Completion::refuse_missing;
   bool too_large = false;
-  auto read = co_await read_envelope(turn.head.headers, turn.body, completion, too_large);
+  MemoryBudget::Share memory(turn.core.memory, turn.caller.uid, turn.caller.is_operator);
+  auto read = co_await read_envelope(
+      turn.core, memory, turn.head.headers, turn.body, completion, too_large);
   if (!read && turn.body.failure()) {
     co_await turn.refuse_body(read.error());
     ending.ended(read.error());

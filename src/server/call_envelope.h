@@ -13,6 +13,7 @@
 #include "broker/call.h"
 #include "http/message.h"
 #include "protocol/envelope.h"
+#include "server/core.h"
 #include "server/request_body.h"
 
 namespace aivault::server {
@@ -23,7 +24,10 @@ struct CallEnvelope {
 };
 
 // `too_large`: the JSON of an unframed envelope is beyond what is taken.
-boost::asio::awaitable<Result<CallEnvelope>> read_envelope(const http::Headers& headers,
+// `memory` holds the envelope: to be kept as long as that.
+boost::asio::awaitable<Result<CallEnvelope>> read_envelope(Core& core,
+                                                           MemoryBudget::Share& memory,
+                                                           const http::Headers& headers,
                                                            RequestBody& body,
                                                            protocol::Completion completion,
                                                            bool& too_large);

@@ -4,13 +4,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include "admin/desk.h"
 #include "broker/broker.h"
+#include "server/memory_budget.h"
 #include "server/outcomes.h"
 #include "server/server.h"
 
@@ -28,8 +31,11 @@ struct Core {
   std::size_t open = 0;        // Connections.
   std::size_t busy = 0;        // Of them, with a request under way.
   std::size_t operations = 0;  // That wait for the operator thread or run there.
+  std::unordered_map<std::int64_t, std::size_t> operations_of_uid{};
   std::unordered_map<std::int64_t, std::size_t> open_of_uid{};
   std::unordered_map<std::int64_t, std::string> user_names{};
+  MemoryBudget memory{options.memory};
+  std::optional<boost::asio::thread_pool> decoder{};  // Made when first needed.
 
   const std::string& user_name(std::int64_t uid);
 };

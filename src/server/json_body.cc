@@ -1,6 +1,7 @@
 #include "server/json_body.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "base/text.h"
@@ -11,6 +12,7 @@ namespace {
 
 namespace asio = boost::asio;
 constexpr std::size_t kPiece = std::size_t{16} << 10U;
+constexpr std::size_t kFirstRoom = std::size_t{64} << 10U;
 
 auto larger() { return invalid_request("http_syntax", "the request body is too large"); }
 
@@ -26,15 +28,20 @@ bool is_json_type(std::string_view content_type) {
 }
 
 asio::awaitable<Result<void>> JsonBody::read(RequestBody& body,
+                                             MemoryBudget::Share& memory,
                                              std::size_t limit,
                                              bool& too_large) {
   too_large = body.declared_size().value_or(0) > limit;
   if (too_large) co_return larger();
-  text_.reserve(static_cast<std::size_t>(body.declared_size().value_or(0)));
   while (!body.complete()) {
     const auto had = text_.size();
     const auto expected = static_cast<std::size_t>(body.declared_size().value_or(limit + 1));
     const auto room = std::min(kPiece, expected - had);
+    if (had + room > text_.capacity()) {
+      const auto capacity = std::min(std::max(kFirstRoom, 2 * text_.capacity()), expected);
+      CO_TRY(memory.hold(capacity));
+      text_.reserve(capacity);
+    }
     text_.resize(had + room);
     const auto into = std::as_writable_bytes(std::span(text_).subspan(had));
     auto got = co_await body.read(into);
@@ -49,8 +56,12 @@ asio::awaitable<Result<void>> JsonBody::read(RequestBody& body,
 Result<void> JsonBody::parse(std::size_t limit) {
   json::Limits limits;
   limits.bytes = limit;
-  TRY_ASSIGN(value_,
-             json::parse(text_.empty() ? "{}" : text(), limits, json::Positions::none, &memory_));
+  try {
+    TRY_ASSIGN(value_,
+               json::parse(text_.empty() ? "{}" : text(), limits, json::Positions::none, &memory_));
+  } catch (const std::exception&) {
+    return vault_unavailable("internal", "internal error");
+  }
   return {};
 }
 

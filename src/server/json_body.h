@@ -1,6 +1,6 @@
 // JsonBody: a JSON request body in memory that is wiped, and its parsed form.
 // Thread: one object belongs to one thread at a time. Errors: invalid_request content_type |
-// record_invalid | http_syntax.
+// record_invalid | http_syntax, policy_violation concurrency_limit.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@
 #include "http/message.h"
 #include "json/value.h"
 #include "json/wiping_memory.h"
+#include "server/memory_budget.h"
 #include "server/request_body.h"
 
 namespace aivault::server {
@@ -27,10 +28,14 @@ class JsonBody {
   JsonBody(const JsonBody&) = delete;
   JsonBody& operator=(const JsonBody&) = delete;
 
-  // The whole body, at most `limit` bytes; `too_large` says that there are more.
-  boost::asio::awaitable<Result<void>> read(RequestBody& body, std::size_t limit, bool& too_large);
+  // The whole body, at most `limit` bytes; `too_large` says that there are more. `memory` holds
+  // what has arrived, not what was announced.
+  boost::asio::awaitable<Result<void>> read(RequestBody& body,
+                                            MemoryBudget::Share& memory,
+                                            std::size_t limit,
+                                            bool& too_large);
   std::string_view text() const { return {text_.data(), text_.size()}; }
-  // An empty body counts as {}.
+  // An empty body counts as {}. Throws nothing.
   Result<void> parse(std::size_t limit);
   const json::Value& value() const { return value_; }
 

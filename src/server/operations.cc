@@ -5,6 +5,7 @@
 
 #include "broker/run_on.h"
 #include "json/write.h"
+#include "server/decode.h"
 #include "server/json_body.h"
 #include "server/turn.h"
 
@@ -18,6 +19,8 @@ constexpr std::chrono::seconds kWholeBody(60);
 constexpr int kContentTooLarge = 413;
 constexpr int kAccepted = 202;
 constexpr std::size_t kMaxOperations = 64;
+constexpr std::size_t kOperatorReserve = 16;  // Of them.
+constexpr std::size_t kMaxOfOneCaller = 8;
 constexpr std::string_view kAudit = "/aivault/audit";
 
 // One operation on its way to the operator thread and back; it owns all that the handler sees.
@@ -61,16 +64,30 @@ Result<Reply> handle_guarded(admin::Desk& desk, Job& job) {
   }
 }
 
-// A place in the queue of the operator thread.
+// A place in the queue of the operator thread. Callers get few, so that operators always do.
 class Place {
  public:
-  explicit Place(Core& core) : core_(core) { ++core_.operations; }
-  ~Place() { --core_.operations; }
+  static bool is_free(const Core& core, const broker::Caller& caller) {
+    if (caller.is_operator) return core.operations < kMaxOperations;
+    const auto mine = core.operations_of_uid.find(caller.uid);
+    return core.operations < kMaxOperations - kOperatorReserve &&
+           (mine == core.operations_of_uid.end() || mine->second < kMaxOfOneCaller);
+  }
+  Place(Core& core, std::int64_t uid) : core_(core), uid_(uid) {
+    ++core_.operations;
+    ++core_.operations_of_uid[uid_];
+  }
+  ~Place() {
+    --core_.operations;
+    const auto mine = core_.operations_of_uid.find(uid_);
+    if (--mine->second == 0) core_.operations_of_uid.erase(mine);
+  }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
 
  private:
   Core& core_;
+  std::int64_t uid_;
 };
 
 admin::Actor actor_of(const Turn& turn) {
@@ -85,7 +102,10 @@ admin::Actor actor_of(const Turn& turn) {
 }
 
 // Reads and parses the body of a request that has one. False: it was answered.
-asio::awaitable<bool> take_body(Turn& turn, JsonBody& body, std::size_t limit) {
+asio::awaitable<bool> take_body(Turn& turn,
+                                MemoryBudget::Share& memory,
+                                std::shared_ptr<JsonBody> body,
+                                std::size_t limit) {
   if (!turn.body.declared_empty()) {
     const auto* type = http::find(turn.head.headers, "content-type");
     if (limit > 0 && (type == nullptr || !is_json_type(*type))) {
@@ -99,7 +119,7 @@ asio::awaitable<bool> take_body(Turn& turn, JsonBody& body, std::size_t limit) {
   }
   turn.body.set_pace(kBetweenBytes, kWholeBody);
   bool too_large = false;
-  auto read = co_await body.read(turn.body, limit, too_large);
+  auto read = co_await body->read(turn.body, memory, limit, too_large);
   if (too_large) {
     co_await turn.refuse(std::move(read).error(), kContentTooLarge);
     co_return false;
@@ -110,7 +130,9 @@ asio::awaitable<bool> take_body(Turn& turn, JsonBody& body, std::size_t limit) {
   }
   co_await turn.body.acknowledge();
   if (limit == 0) co_return true;
-  auto parsed = body.parse(limit);
+  const auto size = body->text().size();
+  auto work = [body = std::move(body), limit] { return body->parse(limit); };
+  auto parsed = co_await decode(turn.core.decoder, size, std::move(work));
   if (!parsed) co_await turn.refuse(std::move(parsed).error());
   co_return parsed.has_value();
 }
@@ -130,15 +152,17 @@ asio::awaitable<void> answer_operation(Turn& turn,
   job->request.actor = actor_of(turn);
   job->request.ids = std::move(ids);
   job->request.query = *std::move(parsed);
-  const bool taken = co_await take_body(turn, job->body, operation.max_body);
+  MemoryBudget::Share memory(turn.core.memory, turn.caller.uid, turn.caller.is_operator);
+  std::shared_ptr<JsonBody> body(job, &job->body);
+  const bool taken = co_await take_body(turn, memory, std::move(body), operation.max_body);
   if (!taken) co_return;
   if (operation.max_body > 0) job->request.body = &job->body.value();
-  if (turn.core.operations >= kMaxOperations) {
+  if (!Place::is_free(turn.core, turn.caller)) {
     Error busy{ErrorCode::vault_unavailable, "busy", "vault busy", 1};
     co_await turn.refuse(std::move(busy));
     co_return;
   }
-  const Place place(turn.core);
+  const Place place(turn.core, turn.caller.uid);
   if (operation.path.starts_with(kAudit)) turn.core.broker.settle();
   auto work = [job, &desk = turn.core.desk] { return handle_guarded(desk, *job); };
   job.reset();  // It ends with the work, on the operator thread.
@@ -152,10 +176,11 @@ asio::awaitable<void> answer_operation(Turn& turn,
 
 asio::awaitable<void> answer_shutdown(Turn& turn) {
   constexpr std::size_t kLimit = std::size_t{4} << 10U;
-  JsonBody body;
-  const bool taken = co_await take_body(turn, body, kLimit);
+  MemoryBudget::Share memory(turn.core.memory, turn.caller.uid, turn.caller.is_operator);
+  const auto body = std::make_shared<JsonBody>();
+  const bool taken = co_await take_body(turn, memory, body, kLimit);
   if (!taken) co_return;
-  const auto& value = body.value();
+  const auto& value = body->value();
   const auto* mode = value.find("mode");
   const bool known = value.is(json::Kind::object) && value.members().size() == 1 &&
                      mode != nullptr && mode->is(json::Kind::string) &&

@@ -216,6 +216,7 @@ void Server::Impl::drain() {
 void Server::Impl::stop() {
   drain();
   const auto sessions = sessions_;
+  core_->broker.break_off();
   for (const auto& session : sessions) session->cancel();
   core_->broker.settle();
 }

@@ -16,6 +16,7 @@
 #include "broker/broker.h"
 #include "json/value.h"
 #include "platform/descriptor.h"
+#include "server/memory_budget.h"
 
 namespace aivault::server {
 
@@ -28,6 +29,7 @@ class Server {
     std::size_t operator_reserve = 8;
     std::int64_t daemon_uid = -1;
     bool private_child = false;
+    MemoryBudget::Limits memory{};
   };
   struct Hooks {
     // POST /aivault/shutdown: returns the body of the 202 answer; the daemon acts after it is sent.

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <future>
+#include <stdexcept>
 #include <thread>
 
 #include <boost/asio/io_context.hpp>
@@ -163,7 +164,8 @@ class ServerStage {
         work_(loop_.get_executor()) {
     options.daemon_uid = ::geteuid();
     Server::Hooks hooks;
-    hooks.on_shutdown = [](ShutdownMode mode) {
+    hooks.on_shutdown = [this](ShutdownMode mode) {
+      if (breaks) throw std::runtime_error("broken");
       return json::Value::object(
           {{"pid", json::Value(7)},
            {"next", json::Value(mode == ShutdownMode::restart ? "start" : "none")}});
@@ -210,6 +212,15 @@ class ServerStage {
     return answered_ == calls;
   }
 
+  boost::asio::any_io_executor operator_thread() { return operators_.get_executor(); }
+  // Until that many connections have a request under way.
+  bool is_busy_with(std::size_t requests) {
+    const auto busy = [this] { return server_->busy_connections(); };
+    for (int i = 0; i < 1000 && on_loop(busy) != requests; ++i) std::this_thread::sleep_for(1ms);
+    return on_loop(busy) == requests;
+  }
+
+  std::atomic<bool> breaks = false;  // The shutdown hook throws.
   std::atomic<std::size_t> open = 0;
   TlsServer upstream;
   testing::VaultWorld world;
@@ -849,6 +860,106 @@ TEST(Server, AnswersAShutdownRequestBeforeTheDaemonActs) {
   EXPECT_EQ(answer.status, 202);
   EXPECT_EQ(answer.body, R"({"next":"start","pid":7})");
   EXPECT_TRUE(caller.is_closed());
+}
+
+TEST(Server, AnswersHeadWithAHeadAlone) {
+  ServerStage stage;
+  auto caller = stage.connect();
+  for (const auto* target : {"/aivault/health", "/aivault/proxy", "/aivault/secrets", "/x"}) {
+    SCOPED_TRACE(target);
+    caller.send("HEAD " + std::string(target) + " HTTP/1.1\r\nhost: x\r\n\r\n");
+    auto& pending = caller.pending();
+    while (http::head_size(pending) == 0 && caller.more()) {
+    }
+    const auto size = http::head_size(pending);
+    const auto head = http::parse_response_head(std::string_view(pending).substr(0, size));
+    ASSERT_TRUE(head);
+    EXPECT_EQ(head->status, std::string_view(target) == "/x" ? 404 : 405);
+    EXPECT_EQ(pending.size(), size);
+    pending.clear();
+    EXPECT_EQ(caller.ask(get("/aivault/health")).status, 200);
+  }
+}
+
+TEST(Server, AnswersInternalWhereARequestBreaks) {
+  ServerStage stage;
+  stage.breaks = true;
+  auto caller = stage.connect();
+  const auto answer = caller.ask(post("/aivault/shutdown", R"({"mode":"exit"})"));
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_TRUE(answer.says(R"("reason":"internal")")) << answer.body;
+  EXPECT_TRUE(caller.is_closed());
+  EXPECT_EQ(stage.connect().ask(get("/aivault/health")).status, 200);
+}
+
+TEST(Server, KeepsPlacesInItsQueueForOperators) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs several users";
+  ServerStage stage;
+  std::promise<void> gate;
+  boost::asio::post(stage.operator_thread(),
+                    [opened = gate.get_future().share()] { opened.wait(); });
+  const auto list = get("/aivault/capabilities");
+  std::vector<Caller> waiting;
+  const auto ask_as = [&](std::optional<std::int64_t> uid) {
+    waiting.push_back(stage.connect(uid));
+    waiting.back().send(list);
+    return stage.is_busy_with(waiting.size());
+  };
+  for (std::int64_t user = 0; user < 6; ++user) {
+    for (int i = 0; i < 8; ++i) ASSERT_TRUE(ask_as(kStranger + user));
+    if (user > 0) continue;
+    const auto ninth = stage.connect(kStranger).ask(list);
+    EXPECT_EQ(ninth.status, 503);
+    EXPECT_TRUE(ninth.says("vault busy"));
+  }
+  EXPECT_EQ(stage.connect(kStranger + 6).ask(list).status, 503);
+  for (int i = 0; i < 16; ++i) ASSERT_TRUE(ask_as(std::nullopt));
+  EXPECT_EQ(stage.connect().ask(list).status, 503);
+  gate.set_value();
+  for (auto& caller : waiting) EXPECT_EQ(caller.receive().status, 200);
+}
+
+TEST(Proxy, RefusesAnEnvelopeBeyondTheMemoryOfOneUser) {
+  Server::Options options;
+  options.memory.of_uid = std::size_t{1} << 20U;
+  ServerStage stage(always(response("hello")), options);
+  const auto large = envelope(R"(,"body":")" + std::string(600'000, 'a') + '"', "POST");
+  const auto request = call(large);
+  const auto framed_request = framed(large, "");
+  for (const auto& whole : {request, framed_request}) {
+    auto holder = stage.connect();
+    holder.send(std::string_view(whole).substr(0, whole.size() - 1));
+    // It holds its part when another one no longer fits.
+    auto second = stage.connect();
+    const auto refused = [&] {
+      Answer answer;
+      for (int i = 0; i < 100 && answer.status != 429; ++i) {
+        second = stage.connect();
+        answer = second.ask(request);
+      }
+      return answer;
+    }();
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_TRUE(refused.says("memory budget exhausted")) << refused.body;
+    EXPECT_TRUE(refused.says(R"("reason":"concurrency_limit")"));
+    EXPECT_EQ(holder.ask(whole.substr(whole.size() - 1)).status, 200);
+    EXPECT_EQ(stage.connect().ask(whole).status, 200);
+  }
+}
+
+TEST(Proxy, SetsNothingAsideForBytesThatAreOnlyAnnounced) {
+  Server::Options options;
+  options.memory.of_uid = std::size_t{1} << 20U;
+  ServerStage stage(always(response("hello")), options);
+  std::vector<Caller> announcing;
+  for (std::size_t i = 0; i < 15; ++i) {
+    announcing.push_back(stage.connect());
+    announcing.back().send(
+        "POST /aivault/proxy HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        "content-length: 33000000\r\n\r\n{");
+  }
+  ASSERT_TRUE(stage.is_busy_with(announcing.size()));
+  EXPECT_EQ(stage.connect().ask(call()).status, 200);
 }
 
 }  // namespace
