@@ -54,10 +54,18 @@ void Broker::Impl::note_refusal(const VaultPtr& vault, audit::Event event, const
     event.code = to_string(error.code);
     event.reason = error.reason;
   }
-  // Made-up names do not tell refusals apart, or whoever makes them up could flood the audit.
-  const bool made_up = error.code == ErrorCode::capability_not_found;
-  const auto key = event.kind + ' ' + (made_up ? "" : event.capability) + ' ' + event.code + ' ' +
-                   event.reason + ' ' + event.note;
+  std::string key;
+  const auto tell_apart = [&key](std::string_view part) {
+    key += std::to_string(part.size()) + ':';
+    key += part;
+  };
+  for (const auto& part : {event.kind, event.code, event.reason, event.note}) tell_apart(part);
+  // Made-up names do not tell refusals apart, or one caller could fill a second with them.
+  if (event.code != to_string(ErrorCode::capability_not_found)) {
+    for (const auto& part : {event.capability, event.credential, event.method, event.path}) {
+      tell_apart(part);
+    }
+  }
   refusals_->note(vault, std::move(event), key);
 }
 
@@ -96,6 +104,7 @@ Result<void> Broker::check_client(std::string_view client_ip) const {
 }
 
 void Broker::settle() { impl_->settle(); }
+void Broker::break_off() { impl_->break_off(); }
 
 std::size_t Broker::running() const { return impl_->running().running(); }
 std::uint64_t Broker::finished() const { return impl_->running().finished(); }

@@ -50,6 +50,8 @@ class Broker {
   // Ends of calls and identical refusals wait a moment to share a commit or a record; this hands
   // them to the vault now.
   void settle();
+  // From now on it is the daemon that ends calls before their time.
+  void break_off();
 
   std::size_t running() const;
   std::uint64_t finished() const;  // Calls answered so far, refusals included.

@@ -14,6 +14,7 @@
 #include "broker/broker.h"
 #include "broker/candidates.h"
 #include "broker/outgoing_body.h"
+#include "broker/overlap.h"
 #include "broker/records.h"
 #include "broker/running_calls.h"
 #include "policy/decide.h"
@@ -36,6 +37,7 @@ class Broker::Impl {
   vault::Slot& slot() { return slot_; }
   const RunningCalls& running() const { return running_; }
   void settle();
+  void break_off() { ends_->break_off(); }
 
  private:
   // All that rows 2 to 16 say about a call.
@@ -45,6 +47,7 @@ class Broker::Impl {
     const catalog::Credential* credential;
     vault::Context context;
     policy::Approved approved;
+    Reach reach;  // Of approved.
     OutgoingBody body;
   };
   // What is derived from one snapshot and kept until the next.
@@ -55,17 +58,28 @@ class Broker::Impl {
     KnownSecrets secrets;
   };
 
+  boost::asio::awaitable<Result<std::unique_ptr<Answer>>> answer(Call& call,
+                                                                 audit::Event& event,
+                                                                 RunningCalls::Ticket ticket);
   boost::asio::awaitable<Result<VaultPtr>> open_vault();
   boost::asio::awaitable<Result<std::unique_ptr<Answer>>> carry_out(const VaultPtr& vault,
                                                                     const Call& call,
                                                                     Decision decision,
                                                                     audit::Event event,
                                                                     RunningCalls::Ticket ticket);
+  // `record` is that of the start that was written; it ends up in the answer, or says what broke.
+  boost::asio::awaitable<Result<std::unique_ptr<Answer>>> send(const VaultPtr& vault,
+                                                               const Call& call,
+                                                               Decision& decision,
+                                                               EndRecord& record,
+                                                               RunningCalls::Ticket ticket);
   // `event` gets what is known for the record.
   Result<Decision> decide(vault::Vault& vault, Call& call, audit::Event& event);
   Result<const registry::Capability*> find_capability(const catalog::Snapshot& snapshot,
                                                       const Call& call,
                                                       audit::Event& event) const;
+  // Again, for a call that has waited since `version` of its secret was opened.
+  Result<void> check_unchanged(vault::Vault& vault, const Decision& decision, std::int64_t version);
   Result<void> check_room(const RunningCalls::Ticket& ticket) const;
   Result<std::shared_ptr<const catalog::Snapshot>> current_snapshot(vault::Vault& vault);
   std::vector<const catalog::Credential*> candidates(const catalog::Snapshot& snapshot,

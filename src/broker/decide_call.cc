@@ -53,10 +53,9 @@ bool may_limit(std::string_view unknown, const registry::Capability& chosen) {
 // one whose row is damaged or gone, for it may have been disabled.
 Result<void> check_overlaps(const Snapshot& snapshot,
                             const registry::Capability& chosen,
-                            const policy::Approved& approved) {
+                            const Reach& reach) {
   const auto reaches = [&](const registry::Capability& other) {
-    return other.provider == chosen.provider &&
-           covers(other, approved.authority(), approved.method(), approved.target().path());
+    return other.provider == chosen.provider && covers(other, reach);
   };
   for (const auto& id : snapshot.refused()) {
     const auto* other = snapshot.find_capability(id);
@@ -141,13 +140,35 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   TRY_ASSIGN(auto approved, policy::decide(*capability, limits, request_of(envelope, body)));
   event.host = approved.authority().text();
   event.path = approved.target().path();
-  TRY(check_overlaps(*snapshot, *capability, approved));
+  Reach reach{approved.authority(), approved.method(), approved.target().path()};
+  TRY(check_overlaps(*snapshot, *capability, reach));
   return Decision{std::move(snapshot),
                   capability,
                   credential,
                   std::move(context),
                   std::move(approved),
+                  std::move(reach),
                   std::move(body)};
+}
+
+Result<void> Broker::Impl::check_unchanged(vault::Vault& vault,
+                                           const Decision& decision,
+                                           std::int64_t version) {
+  TRY_ASSIGN(const auto snapshot, current_snapshot(vault));
+  if (snapshot == decision.snapshot) return {};
+  const auto& capability = *decision.capability;
+  if (snapshot->find_capability(capability.id) == nullptr) return unknown_capability(capability.id);
+  TRY(check_enabled(*snapshot, capability.id));
+  TRY(check_overlaps(*snapshot, capability, decision.reach));
+  const std::optional<std::string> same(decision.credential->id);
+  const CredentialWish wish{capability, same, decision.context, now()};
+  const auto offered = candidates(*snapshot, capability.provider, same);
+  TRY_ASSIGN(const auto* credential, find_credential(vault, derived_.secrets, offered, wish));
+  const auto& secret = credential->secret_id;
+  const bool is_same = secret && secret == decision.credential->secret_id &&
+                       derived_.secrets.at(*secret)->value_version == version;
+  if (is_same) return {};
+  return vault_unavailable("secret_missing", "the secret was replaced while the call waited");
 }
 
 Result<const registry::Capability*> Broker::Impl::find_capability(const Snapshot& snapshot,

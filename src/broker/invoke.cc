@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
@@ -22,13 +23,31 @@ upstream::Timeouts timeouts_of(const Call& call) {
   return timeouts;
 }
 
+// Something of ours broke; the call ends, and no other.
+Error internal_error() {
+  return Error{ErrorCode::vault_unavailable, "internal", "internal error", 0};
+}
+
 }  // namespace
 
 asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::invoke(Call call) {
   auto ticket = running_.begin(call.caller.uid);
   auto event = event_of(call.caller, call.request_id);
   event.capability = call.envelope.capability;
+  const auto state = co_await asio::this_coro::cancellation_state;
+  try {
+    co_return co_await answer(call, event, std::move(ticket));
+  } catch (const std::exception&) {
+    if (state.cancelled() != asio::cancellation_type::none) throw;
+    auto error = internal_error();
+    note_refusal(slot_.peek(), std::move(event), error);
+    co_return fail(std::move(error));
+  }
+}
 
+asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::answer(Call& call,
+                                                                      audit::Event& event,
+                                                                      RunningCalls::Ticket ticket) {
   auto vault = co_await open_vault();
   if (!vault) co_return fail(std::move(vault).error());
   auto decision = decide(**vault, call, event);
@@ -53,11 +72,6 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
     Decision decision,
     audit::Event event,
     RunningCalls::Ticket ticket) {
-  const auto& credential = *decision.credential;
-  policy::PlanOptions plan_options;
-  plan_options.version = options_.version;
-  auto planned = policy::plan(std::move(decision.approved), std::move(plan_options));
-
   // The record comes first: what is not recorded is not done.
   event.outcome = "started";
   EndRecord record(ends_, vault, event);
@@ -66,6 +80,27 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
     record.forget();
     co_return fail(ErrorCode::vault_unavailable, "audit_unavailable", "audit log unavailable");
   }
+
+  const auto state = co_await asio::this_coro::cancellation_state;
+  try {
+    co_return co_await send(vault, call, decision, record, std::move(ticket));
+  } catch (const std::exception&) {
+    if (state.cancelled() != asio::cancellation_type::none) throw;
+    auto error = internal_error();
+    record.error(error, {});
+    co_return fail(std::move(error));
+  }
+}
+
+asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultPtr& vault,
+                                                                    const Call& call,
+                                                                    Decision& decision,
+                                                                    EndRecord& record,
+                                                                    RunningCalls::Ticket ticket) {
+  const auto& credential = *decision.credential;
+  policy::PlanOptions plan_options;
+  plan_options.version = options_.version;
+  auto planned = policy::plan(std::move(decision.approved), std::move(plan_options));
 
   const auto sent = [&decision] {
     const bool has_body = decision.body.source != nullptr;
@@ -93,14 +128,21 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
     co_return fail(std::move(request).error());
   }
   upstream::Destination destination;
+  const auto version = secret->record.value_version;
   destination.pool_key = credential.id + ' ' + credential.secret_id->str() + ' ' +
-                         std::to_string(secret->record.value_version) + ' ' +
-                         std::to_string(call.caller.uid);
+                         std::to_string(version) + ' ' + std::to_string(call.caller.uid);
   destination.extra_ca_pem = credential.tls_ca_pem;
   secret->value = Secret();  // The request holds the only copy from here on.
 
-  auto exchange = co_await client_.send(
-      *std::move(request), std::move(destination), decision.body.source.get(), timeouts_of(call));
+  // What was withdrawn while the call waited for its turn or a connection stays here.
+  auto may_go = [this, &vault, &decision, version] {
+    return check_unchanged(*vault, decision, version);
+  };
+  auto exchange = co_await client_.send(*std::move(request),
+                                        std::move(destination),
+                                        decision.body.source.get(),
+                                        timeouts_of(call),
+                                        std::move(may_go));
   if (!exchange) {
     const auto state = co_await asio::this_coro::cancellation_state;
     record.note_progress(sent());

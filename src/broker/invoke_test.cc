@@ -598,6 +598,98 @@ TEST(Invoke, RecordsTheErrorOfTheUpstream) {
   EXPECT_EQ(stage.records(), (std::vector<std::string>{"started", "error connection_lost"}));
 }
 
+TEST(Invoke, SendsNoSecretThatWasWithdrawnWhileTheCallWaited) {
+  struct Case {
+    const char* reason;
+    std::function<void(VaultWorld&)> withdraw;
+  };
+  const std::vector<Case> cases = {
+      {"ok", [](VaultWorld& world) { world.add_credential("acme2"); }},
+      {"secret_missing", [](VaultWorld& world) { world.revoke_secret(); }},
+      {"secret_missing", [](VaultWorld& world) { world.set_secret("sk-another-value"); }},
+      {"unknown_credential", [](VaultWorld& world) { world.disable_credential("acme"); }},
+      {"capability_disabled", [](VaultWorld& world) { world.disable_capability("acme/things"); }},
+      {"capability_disabled", [](VaultWorld& world) { world.disable_capability("acme/part"); }},
+  };
+  for (const auto& example : cases) {
+    SCOPED_TRACE(example.reason);
+    std::atomic<int> seen = 0;
+    std::atomic<bool> go = false;
+    Stage stage([&](TlsPeer& peer) {
+      while (!peer.read_head().empty()) {
+        ++seen;
+        while (!go) std::this_thread::sleep_for(1ms);
+        peer.write(response("hello"));
+      }
+    });
+    stage.world.add_capability("acme/part", {"GET"}, "/v1/x");
+    constexpr int kPlaces = 64;  // Of one key.
+    std::vector<std::optional<Outcome>> outcomes(kPlaces + 1);
+    for (auto& outcome : outcomes) {
+      boost::asio::co_spawn(stage.loop,
+                            testing::store_into(outcome, make_call(stage.broker, stage.call(), 99)),
+                            [](const std::exception_ptr&) {});
+    }
+    while (seen < kPlaces) stage.loop.run_for(10ms);
+    example.withdraw(stage.world);
+    go = true;
+    for (const auto& outcome : outcomes) {
+      while (!outcome) stage.loop.run_for(5ms);
+    }
+    const auto waited = [](const auto& outcome) { return outcome->reason() != "ok"; };
+    const bool stays = std::string(example.reason) != "ok";
+    EXPECT_EQ(std::ranges::count_if(outcomes, waited), stays ? 1 : 0);
+    EXPECT_EQ(seen, stays ? kPlaces : kPlaces + 1);
+    EXPECT_EQ(outcomes.back()->reason(), example.reason);
+  }
+}
+
+class BreakingBody final : public upstream::BodySource {
+ public:
+  boost::asio::awaitable<Result<std::size_t>> read(std::span<std::byte>) override {
+    throw std::bad_alloc();
+    co_return 0;
+  }
+};
+
+TEST(Invoke, WhatBreaksInsideACallEndsItWithAnError) {
+  Stage stage([](TlsPeer& peer) { peer.drain(); });
+  BreakingBody body;
+  auto before_start = stage.call();
+  before_start.announced = &body;
+  auto after_start = stage.call(envelope("POST"));
+  after_start.envelope.body = protocol::StreamBody{5};
+  after_start.announced = &body;
+  for (auto* call : {&before_start, &after_start}) {
+    const auto outcome = stage.run(std::move(*call));
+    ASSERT_TRUE(outcome.error);
+    EXPECT_EQ(outcome.error->code, ErrorCode::vault_unavailable);
+    EXPECT_EQ(outcome.error->reason, "internal");
+  }
+  EXPECT_EQ(stage.records(),
+            (std::vector<std::string>{"started", "error internal", "denied internal"}));
+  EXPECT_EQ(stage.events().at(1).note, "");
+}
+
+TEST(Invoke, NoRefusalHidesAnother) {
+  Stage stage(always(response("never")));
+  for (const auto* path : {"/a", "/b", "/a", "/v1/../x"}) stage.run(envelope("GET", path));
+  stage.run(envelope("POST", "/a"));
+  auto credential = envelope("GET", "/a");
+  for (const auto* name : {"one", "two"}) {
+    credential.credential = name;
+    stage.run(credential);
+  }
+  EXPECT_EQ(stage.records().size(), 6U);
+  // Made-up names do not count.
+  auto unknown = envelope();
+  for (const auto* name : {"x/1", "x/2", "x/3"}) {
+    unknown.capability = unknown.path.emplace(name);
+    stage.run(unknown);
+  }
+  EXPECT_EQ(stage.records().size(), 7U);
+}
+
 TEST(Invoke, GivesACleanErrorWhenASmallBodyEndsTooEarly) {
   Stage stage([](TlsPeer& peer) {
     peer.read_head();

@@ -44,21 +44,19 @@ bool reaches_pattern(const registry::Rule& rule, std::string_view path) {
 
 }  // namespace
 
-bool covers(const registry::Capability& capability,
-            const http::Authority& authority,
-            std::string_view method,
-            std::string_view path) {
-  const auto is_host = [&](std::string_view host) { return http::matches(host, authority); };
+bool covers(const registry::Capability& capability, const Reach& reach) {
+  const auto is_host = [&](std::string_view host) { return http::matches(host, reach.authority); };
   if (!std::ranges::any_of(capability.hosts, is_host)) return false;
   const auto reaches =
       capability.form == registry::PathForm::pattern ? reaches_pattern : reaches_prefix;
   const auto applies = [&](const registry::Rule& rule) {
     const auto is_method = [&](std::string_view listed) {
-      return equals_ignore_case(listed, method);
+      return equals_ignore_case(listed, reach.method);
     };
-    return std::ranges::any_of(rule.methods, is_method) && reaches(rule, path);
+    return std::ranges::any_of(rule.methods, is_method) && reaches(rule, reach.path);
   };
-  return std::ranges::any_of(capability.allow, applies) && !registry::is_excluded(capability, path);
+  return std::ranges::any_of(capability.allow, applies) &&
+         !registry::is_excluded(capability, reach.path);
 }
 
 }  // namespace aivault::broker

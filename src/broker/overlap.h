@@ -3,17 +3,19 @@
 // Thread: any; pure.
 #pragma once
 
-#include <string_view>
+#include <string>
 
 #include "http/host.h"
 #include "registry/definition.h"
 
 namespace aivault::broker {
 
-// `path` is the wire form, which http::parse_target has accepted.
-bool covers(const registry::Capability& capability,
-            const http::Authority& authority,
-            std::string_view method,
-            std::string_view path);
+// What one request reaches. `path` is the wire form, which http::parse_target has accepted.
+struct Reach {
+  http::Authority authority;
+  std::string method, path;
+};
+
+bool covers(const registry::Capability& capability, const Reach& reach);
 
 }  // namespace aivault::broker

@@ -78,7 +78,7 @@ EndRecord::EndRecord(std::shared_ptr<EndQueue> queue, VaultPtr vault, audit::Eve
 EndRecord::~EndRecord() {
   if (!vault_) return;
   event_.outcome = "error";
-  event_.note = "cancelled by caller";
+  event_.note = queue_->why_dropped();
   write(std::move(event_));
 }
 

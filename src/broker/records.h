@@ -35,12 +35,16 @@ class EndQueue : public std::enable_shared_from_this<EndQueue> {
 
   void add(VaultPtr vault, audit::Event event);
   void release();  // Hands what is held to the vault now.
+  // Calls that are dropped from now on are so by the daemon, not by their callers.
+  void break_off() { dropped_ = "broken off at shutdown"; }
+  const char* why_dropped() const { return dropped_; }
 
  private:
   struct Held {
     VaultPtr vault;
     audit::Event event;
   };
+  const char* dropped_ = "cancelled by caller";
   boost::asio::steady_timer timer_;
   std::vector<Held> held_;
 };
@@ -56,7 +60,7 @@ class EndRecord {
   EndRecord(std::shared_ptr<EndQueue> queue, VaultPtr vault, audit::Event event);
   EndRecord(EndRecord&&) noexcept = default;
   EndRecord& operator=(EndRecord&&) = delete;
-  ~EndRecord();  // Not written by then: the caller has left.
+  ~EndRecord();  // Not written by then: the call was dropped.
 
   struct Bytes {
     std::uint64_t request = 0, response = 0;

@@ -103,6 +103,13 @@ TEST_F(EndRecordTest, OfACallThatIsDroppedSaysSo) {
   ASSERT_EQ(vault->events.size(), 1U);
   EXPECT_EQ(vault->events[0].outcome, "error");
   EXPECT_EQ(vault->events[0].note, "cancelled by caller");
+  queue->break_off();
+  {
+    const auto record = record_of(3);
+  }
+  queue->release();
+  ASSERT_EQ(vault->events.size(), 2U);
+  EXPECT_EQ(vault->events[1].note, "broken off at shutdown");
 }
 
 TEST_F(EndRecordTest, WaitsForTheNextStartOrATwentiethOfASecond) {

@@ -85,6 +85,33 @@ void VaultWorld::disable_capability(const std::string& id) {
   });
 }
 
+void VaultWorld::add_wide_openai_capability(const std::string& id) {
+  change([&](vault::Change& change) -> Result<void> {
+    catalog::Facts facts;
+    facts.kind = "key";
+    vault::CredentialRow credential;
+    credential.id = credential.provider = "openai";
+    credential.secret_id = secret_;
+    credential.body = catalog::to_body(facts);
+    TRY(change.put(credential));
+    TRY_ASSIGN(const auto capability,
+               catalog::OwnCapability::create({id, "openai", "api.openai.com", {"GET"}, {"/v1/"}}));
+    vault::CapabilityRow own;
+    own.id = id;
+    own.provider = "openai";
+    own.body = capability->body();
+    TRY(change.put(own));
+    vault::CapabilityRow disable;
+    disable.id = "openai/models";
+    disable.provider = "openai";
+    disable.origin = vault::Origin::registry;
+    disable.enabled = false;
+    TRY(change.put(disable));
+    change.record(event_of("capability.disable"));
+    return {};
+  });
+}
+
 void VaultWorld::set_secret(std::string_view value) {
   change([&](vault::Change& change) -> Result<void> {
     TRY(change.rotate_secret(secret_, Secret::copy_of(value), std::nullopt));

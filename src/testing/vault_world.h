@@ -40,6 +40,8 @@ class VaultWorld {
   void add_credential(const std::string& id, vault::Scope scope = {});
   void add_capability(const std::string& id, std::vector<std::string> methods, std::string path);
   void disable_capability(const std::string& id);
+  // Own, for GET of /v1/ at the real openai, with a credential; `openai/models` is disabled.
+  void add_wide_openai_capability(const std::string& id);
   void set_secret(std::string_view value);
   void revoke_secret();
   void disable_credential(const std::string& id);

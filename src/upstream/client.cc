@@ -43,11 +43,12 @@ Result<std::unique_ptr<Client>> Client::create(asio::any_io_executor executor, O
 asio::awaitable<Result<std::unique_ptr<Exchange>>> Client::send(auth::SignedRequest request,
                                                                 Destination destination,
                                                                 BodySource* body,
-                                                                Timeouts timeouts) {
+                                                                Timeouts timeouts,
+                                                                MayGo may_go) {
   // A cancelled call still has to wait for its upload, so cancellation must not throw meanwhile.
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  auto exchange = co_await send_one(request, destination, body, timeouts);
+  auto exchange = co_await send_one(request, destination, body, timeouts, may_go);
   co_await asio::this_coro::throw_if_cancelled(throws);
   co_return exchange;
 }
@@ -56,7 +57,8 @@ asio::awaitable<Result<std::unique_ptr<Exchange>>> Client::send_one(
     const auth::SignedRequest& request,
     const Destination& destination,
     BodySource* body,
-    const Timeouts& timeouts) {
+    const Timeouts& timeouts,
+    const MayGo& may_go) {
   const auto& planned = request.planned();
   const auto size = planned.body_size();
   if (body == nullptr && (planned.chunked() || size.value_or(0) > 0)) {
@@ -79,6 +81,7 @@ asio::awaitable<Result<std::unique_ptr<Exchange>>> Client::send_one(
   std::unique_ptr<Exchange> exchange(new Exchange(
       executor_, *std::move(lease), std::move(deadlines), planned.authority(), outgoing));
   if (connection) {
+    if (may_go) CO_TRY(may_go());
     auto started = co_await exchange->start(std::move(connection), request, body);
     if (started) co_return exchange;
     const bool may_try_again = exchange->nothing_was_sent() && !limits.expired();
@@ -86,6 +89,7 @@ asio::awaitable<Result<std::unique_ptr<Exchange>>> Client::send_one(
   }
   auto opened = co_await open(request, destination, limits);
   if (!opened) co_return fail(limits.explain(std::move(opened).error()));
+  if (may_go) CO_TRY(may_go());
   auto started = co_await exchange->start(*std::move(opened), request, body);
   if (!started) co_return fail(std::move(started).error());
   co_return exchange;

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -43,11 +44,15 @@ class Client {
   static Result<std::unique_ptr<Client>> create(boost::asio::any_io_executor executor,
                                                 Options options);
 
+  // May the request still go? Asked when a connection is ready, right before its first byte.
+  using MayGo = std::function<Result<void>()>;
+
   // Ends when the head of the answer is there. `body` (nullptr: none) is used only until then.
   boost::asio::awaitable<Result<std::unique_ptr<Exchange>>> send(auth::SignedRequest request,
                                                                  Destination destination,
                                                                  BodySource* body,
-                                                                 Timeouts timeouts);
+                                                                 Timeouts timeouts,
+                                                                 MayGo may_go = nullptr);
 
   void close_idle();
   std::size_t idle_connections() const { return pool_->idle_count(); }
@@ -59,7 +64,8 @@ class Client {
       const auth::SignedRequest& request,
       const Destination& destination,
       BodySource* body,
-      const Timeouts& timeouts);
+      const Timeouts& timeouts,
+      const MayGo& may_go);
   boost::asio::awaitable<Result<std::unique_ptr<HttpsConnection>>> open(
       const auth::SignedRequest& request, const Destination& destination, Deadlines& deadlines);
 
