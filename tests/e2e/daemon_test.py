@@ -249,6 +249,37 @@ class Daemon(Scenario):
             fake.stdout.close()
         self.assertEqual(b"", got.read_bytes())
 
+    def test_root_gives_no_secret_to_another_users_daemon(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs another user")
+        from lib.users import TemporaryUser
+        stranger = self.enterContext(TemporaryUser("aivtests"))
+        vault = self.vault()
+        run = vault.socket.parent
+        run.mkdir(parents=True)
+        for path in (vault.base, vault.root, run):
+            os.chown(path, stranger.uid, stranger.gid)
+        got = run / "got"
+        code = ("import re,socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\n"
+                "print('up',flush=True)\ngot=open(sys.argv[2],'wb',0)\n"
+                "while True:\n c,_=s.accept()\n while (d:=c.recv(65536)):\n  got.write(d)\n"
+                "  if b'100-continue' in d: c.sendall(b'HTTP/1.1 100 Continue\\r\\n\\r\\n'); continue\n"
+                "  b=b'{\"ok\":true,\"state\":\"serving\",\"vaultRoot\":\"%s\"}'%sys.argv[3].encode()\n"
+                "  c.sendall(b'HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\n"
+                "content-length: %d\\r\\n\\r\\n'%len(b)+b)\n")
+        fake = subprocess.Popen(["/usr/bin/python3", "-c", code, str(vault.socket), str(got), str(vault.root)],
+                                stdout=subprocess.PIPE, cwd="/", **stranger.popen_arguments())
+        try:
+            self.assertEqual(b"up\n", fake.stdout.readline())
+            vault.fails(f"'{vault.base}' belongs to uid {stranger.uid}; create the vault as that user",
+                        "secrets", "create", "--name", "x", "--value-file", "-", stdin="sk-test-0001")
+        finally:
+            fake.kill()
+            fake.wait()
+            fake.stdout.close()
+        self.assertEqual(b"", got.read_bytes())
+        self.assertEqual(["run"], [path.name for path in vault.root.iterdir()])
+
 
 if __name__ == "__main__":
     sys.exit(main())
