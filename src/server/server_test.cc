@@ -484,6 +484,24 @@ TEST(Server, RefusesBrowsersAndTokensThatDoNotExist) {
   EXPECT_EQ(stage.connect().ask(get("/aivault/whoami", "x-aivault-via: tcp\r\n")).status, 401);
 }
 
+TEST(Server, RecordsWhatItRefusesWhateverTheTarget) {
+  ServerStage stage;
+  for (const std::string header : {"origin: http://evil.com\r\n", "x-aivault-via: tcp\r\n"}) {
+    stage.connect().ask(call(envelope(), header));
+    stage.connect().ask(get("/aivault/secrets", header));
+    stage.connect().ask(get("/aivault/health", header));
+  }
+  const auto calls = stage.records();
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[0].reason, "origin_not_allowed");
+  EXPECT_EQ(calls[1].reason, "token_required");
+  const auto operations = stage.world.audited("operator.denied");
+  ASSERT_EQ(operations.size(), 2U);
+  EXPECT_EQ(operations[0].reason, "origin_not_allowed");
+  EXPECT_EQ(operations[0].note, "GET /aivault/secrets");
+  EXPECT_EQ(operations[1].reason, "token_required");
+}
+
 TEST(Proxy, AnswersACallAndKeepsTheConnection) {
   ServerStage stage(always(response("hello", "x-trace: 7\r\nserver: s\r\n")));
   auto caller = stage.connect();

@@ -216,8 +216,18 @@ asio::awaitable<void> Session::refuse_operator_path(Turn& turn, std::string_view
   co_await turn.refuse(std::move(error));
 }
 
+void Session::record_refused(const Turn& turn, const Route& route, const Error& error) {
+  if (route.own == Own::health) return;
+  if (route.own == Own::proxy) return core_->broker.record_refusal(caller_, turn.id, error);
+  const auto& target = turn.head.target;
+  const auto path = route.operation != nullptr ? std::string(route.operation->path)
+                                               : target.substr(0, target.find('?'));
+  core_->broker.record_operator_denied(caller_, turn.id, turn.head.method + ' ' + path, error);
+}
+
 // What is refused whatever the target is.
-asio::awaitable<bool> Session::is_refused_here(Turn& turn, bool is_health) {
+asio::awaitable<bool> Session::is_refused_here(Turn& turn, const Route* route) {
+  const bool is_health = route != nullptr && route->own == Own::health;
   const auto& headers = turn.head.headers;
   std::optional<Error> error;
   if (http::find(headers, "origin") != nullptr) {
@@ -226,7 +236,9 @@ asio::awaitable<bool> Session::is_refused_here(Turn& turn, bool is_health) {
     // Such requests need a token, and there is none yet that could be shown.
     error = Error{ErrorCode::token_invalid, "token_required", "proxy token required", 0};
     turn.close = true;
-  } else if (core_->draining && !queued_ && !is_health) {
+  }
+  if (error && route != nullptr) record_refused(turn, *route, *error);
+  if (!error && core_->draining && !queued_ && !is_health) {
     error = Error{ErrorCode::vault_unavailable, "shutting_down", "the daemon is shutting down", 0};
   }
   if (error) co_await turn.refuse(*std::move(error));
@@ -239,7 +251,7 @@ asio::awaitable<void> Session::dispatch(Turn& turn) {
   const auto path = target.substr(0, mark);
   const auto query = target.substr(std::min(mark + 1, target.size()));
   auto route = find_route(turn.head.method, path);
-  const bool refused = co_await is_refused_here(turn, route && route->own == Own::health);
+  const bool refused = co_await is_refused_here(turn, route ? &*route : nullptr);
   if (refused) co_return;
   if (!route) {
     co_await answer_no_route(turn, route.error());

@@ -46,7 +46,8 @@ class Session : public std::enable_shared_from_this<Session> {
   boost::asio::awaitable<Io> receive_head(std::size_t& size);
   boost::asio::awaitable<void> refuse_head(std::string message, int status);
   boost::asio::awaitable<void> dispatch(Turn& turn);
-  boost::asio::awaitable<bool> is_refused_here(Turn& turn, bool is_health);
+  void record_refused(const Turn& turn, const Route& route, const Error& error);
+  boost::asio::awaitable<bool> is_refused_here(Turn& turn, const Route* route);
   boost::asio::awaitable<void> answer(Turn& turn, Route route, std::string_view query);
   boost::asio::awaitable<void> answer_no_route(Turn& turn, const NoRoute& none);
   boost::asio::awaitable<void> refuse_operator_path(Turn& turn, std::string_view operation);

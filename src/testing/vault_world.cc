@@ -145,10 +145,10 @@ void VaultWorld::tamper(store::Sql statement) {
   must(slot_.get_or_create());
 }
 
-std::vector<audit::Event> VaultWorld::calls() {
+std::vector<audit::Event> VaultWorld::audited(const std::string& kind) {
   vault().flush();
   audit::Filter filter;
-  filter.kinds = {"capability.invoke"};
+  filter.kinds = {kind};
   filter.limit = 100'000;
   auto records =
       must(vault::read(vault(), [&](vault::Reader& reader) { return reader.audit(filter); }));

@@ -49,7 +49,8 @@ class VaultWorld {
   void tamper(store::Sql statement);
 
   // Everything in the audit about calls, oldest first.
-  std::vector<audit::Event> calls();
+  std::vector<audit::Event> calls() { return audited("capability.invoke"); }
+  std::vector<audit::Event> audited(const std::string& kind);
   int started_calls();
 
  private:
