@@ -25,7 +25,8 @@ class Value {
   Value(const Value& other);
   Value(Value&& other) noexcept;
   Value& operator=(const Value& other);
-  Value& operator=(Value&& other);  // Copies between different memory resources.
+  // Copies between different memory resources.
+  Value& operator=(Value&& other);  // NOLINT(performance-noexcept-move-constructor)
   ~Value();
   Value(bool value);                // NOLINT(google-explicit-constructor)
   Value(std::int64_t value);        // NOLINT(google-explicit-constructor)

@@ -71,13 +71,25 @@ Result<void> check_for_root(const std::string& path) {
   std::filesystem::path sofar;
   for (const auto& part : std::filesystem::path(path)) {
     sofar /= part;
-    struct stat facts{};
-    if (::stat(sofar.c_str(), &facts) != 0 || facts.st_uid == 0) continue;
-    return vault_unavailable("unsafe_path",
-                             "'" + sofar.string() + "' belongs to uid " +
-                                 std::to_string(facts.st_uid) + "; create the vault as that user");
+    // A link counts by its own owner too: who made it decides where it leads.
+    for (const int follow : {0, AT_SYMLINK_NOFOLLOW}) {
+      struct stat facts{};
+      if (::fstatat(AT_FDCWD, sofar.c_str(), &facts, follow) != 0 || facts.st_uid == 0) continue;
+      return vault_unavailable("unsafe_path",
+                               "'" + sofar.string() + "' belongs to uid " +
+                                   std::to_string(facts.st_uid) +
+                                   "; create the vault as that user");
+    }
   }
   return {};
+}
+
+// Root tightens no directory that somebody else can have put in a vault's place.
+bool may_tighten(const std::string& path, int directory, uid_t owner) {
+  if (::geteuid() != 0 || check_for_root(path)) return true;
+  struct stat facts{};
+  return ::fstatat(directory, "vault.db", &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISREG(facts.st_mode) && facts.st_uid == owner;
 }
 
 bool write_all(int descriptor, std::string_view content) {
@@ -126,7 +138,8 @@ Result<Directory> Directory::open(const std::string& path) {
   }
   bool tightened = false;
   if ((facts.st_mode & kAnyForOthers) != 0) {
-    if (::fchmod(descriptor.get(), 0700) != 0) {
+    const bool tighten = may_tighten(path, descriptor.get(), facts.st_uid);
+    if (!tighten || ::fchmod(descriptor.get(), 0700) != 0) {
       return unsafe_directory(real, "others can read it; run chmod 700 '" + real + "'");
     }
     tightened = true;

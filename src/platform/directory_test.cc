@@ -63,6 +63,26 @@ TEST_F(PrivateFiles, MakesNothingForRootWhereAnotherUserRules) {
   EXPECT_TRUE(Directory::open(base_));
 }
 
+TEST_F(PrivateFiles, TightensForRootNothingThatAnotherUserCanPutThere) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  constexpr unsigned kStranger = 65533;
+  const auto victim = base_ + "/victim";
+  ASSERT_EQ(::mkdir(victim.c_str(), 0755), 0);
+  const auto link = base_ + "/link";
+  ASSERT_EQ(::symlink(victim.c_str(), link.c_str()), 0);
+  ASSERT_EQ(::lchown(link.c_str(), kStranger, kStranger), 0);
+  const auto opened = Directory::open(link);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().reason, "unsafe_path");
+  struct stat facts{};
+  ASSERT_EQ(::stat(victim.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 07777U, 0755U);
+  // Root's own place is tightened as anybody's.
+  EXPECT_TRUE(Directory::open(victim));
+  ASSERT_EQ(::stat(victim.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 07777U, 0700U);
+}
+
 TEST_F(PrivateFiles, FollowsNoLinkInside) {
   const auto directory = Directory::open(base_);
   ASSERT_TRUE(directory);
