@@ -158,7 +158,9 @@ void Refusals::write(Window& window) {
 void Refusals::arm() {
   if (armed_) return;
   armed_ = true;
-  timer_.expires_after(kWindow);
+  auto next = Clock::now() + kWindow;
+  for (const auto& [uid, window] : windows_) next = std::min(next, window.ends);
+  timer_.expires_at(next);
   timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     if (const auto self = weak.lock(); self && !error) self->ring();
   });

@@ -149,6 +149,17 @@ TEST(Refusals, AreOneRecordWithACountWithinASecond) {
   EXPECT_EQ(counted, 1);
 }
 
+TEST(Refusals, OfEachCallerEndTheirOwnSecond) {
+  boost::asio::io_context loop;
+  const auto vault = std::make_shared<RecordingVault>();
+  const auto refusals = std::make_shared<Refusals>(loop.get_executor());
+  refusals->note(vault, event_of_uid(1), "same");
+  loop.run_for(500ms);
+  refusals->note(vault, event_of_uid(2), "same");
+  loop.run_for(1400ms);  // Less than a whole second after the first one's.
+  EXPECT_EQ(vault->events.size(), 2U);
+}
+
 TEST(Refusals, KeepTheirOrderAndTheTimeOfTheFirst) {
   boost::asio::io_context loop;
   const auto vault = std::make_shared<RecordingVault>();
