@@ -52,6 +52,11 @@ struct Answer {
   std::vector<Notice> notices;
 };
 
+// quick: on the operator thread, in milliseconds. slow: on a thread of its own, where it may take
+// seconds (a key derivation, a check of everything) while quick ones are answered; its handler
+// must not rely on the operator thread.
+enum class Lane : std::uint8_t { quick, slow };
+
 struct Operation {
   std::string_view method;
   std::string_view path;  // "/aivault/secrets/{id}/rotate"
@@ -59,6 +64,7 @@ struct Operation {
   std::size_t max_body = std::size_t{2} << 20U;  // 0: no body.
   std::span<const std::string_view> query_keys;  // Others are refused; only "kind" may repeat.
   Result<Answer> (*handle)(Desk&, const Request&);
+  Lane lane = Lane::quick;
 };
 
 std::span<const Operation> operations();

@@ -112,6 +112,7 @@ Result<int> serve(const Settings& settings,
                   std::size_t max_descriptors) {
   asio::io_context loop(1);
   asio::thread_pool operators(1);
+  asio::thread_pool slow_operations(1);
   TRY_ASSIGN(auto client,
              upstream::Client::create(loop.get_executor(), client_options(settings.development)));
   vault::Slot slot(settings.vault);
@@ -135,7 +136,7 @@ Result<int> serve(const Settings& settings,
     inner(open);
   };
   server::Server server(loop.get_executor(),
-                        operators.get_executor(),
+                        {operators.get_executor(), slow_operations.get_executor()},
                         desk,
                         broker,
                         server_options(settings, max_descriptors),
@@ -154,7 +155,9 @@ Result<int> serve(const Settings& settings,
   loop.run();
 
   operators.stop();
+  slow_operations.stop();
   operators.join();
+  slow_operations.join();
   greeting.take_leave(lifecycle.reason());
   slot.close();
   log.info("daemon.stop", {{"reason", lifecycle.reason()}});

@@ -21,7 +21,7 @@ namespace aivault::server {
 
 struct Core {
   boost::asio::any_io_executor loop;
-  boost::asio::any_io_executor operator_thread;
+  Server::Lanes lanes;
   admin::Desk& desk;
   broker::Broker& broker;
   Server::Options options;
@@ -30,7 +30,7 @@ struct Core {
   bool draining = false;
   std::size_t open = 0;        // Connections.
   std::size_t busy = 0;        // Of them, with a request under way.
-  std::size_t operations = 0;  // That wait for the operator thread or run there.
+  std::size_t operations = 0;  // That wait for a thread or run there.
   std::unordered_map<std::int64_t, std::size_t> operations_of_uid{};
   std::unordered_map<std::int64_t, std::size_t> open_of_uid{};
   std::unordered_map<std::int64_t, std::string> user_names{};

@@ -165,8 +165,10 @@ asio::awaitable<void> answer_operation(Turn& turn,
   const Place place(turn.core, turn.caller.uid);
   if (operation.path.starts_with(kAudit)) turn.core.broker.settle();
   auto work = [job, &desk = turn.core.desk] { return handle_guarded(desk, *job); };
-  job.reset();  // It ends with the work, on the operator thread.
-  auto answer = co_await broker::run_on(turn.core.operator_thread, std::move(work));
+  job.reset();  // It ends with the work, on the thread that does it.
+  const auto& lanes = turn.core.lanes;
+  const bool is_slow = operation.lane == admin::Lane::slow;
+  auto answer = co_await broker::run_on(is_slow ? lanes.slow : lanes.quick, std::move(work));
   if (answer) {
     co_await turn.reply(*std::move(answer));
   } else {

@@ -222,13 +222,13 @@ void Server::Impl::stop() {
 }
 
 Server::Server(asio::any_io_executor loop,
-               asio::any_io_executor operator_thread,
+               Lanes lanes,
                admin::Desk& desk,
                broker::Broker& broker,
                Options options,
                Hooks hooks)
     : impl_(std::make_shared<Impl>(std::make_shared<Core>(
-          std::move(loop), std::move(operator_thread), desk, broker, options, std::move(hooks)))) {}
+          std::move(loop), std::move(lanes), desk, broker, options, std::move(hooks)))) {}
 
 Server::~Server() {
   impl_->core().hooks = {};

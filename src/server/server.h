@@ -39,8 +39,12 @@ class Server {
     // Called when the number of open connections has changed.
     std::function<void(std::size_t open)> on_connections;
   };
+  // Where the handlers of admin's operations run, by their lane: one thread each.
+  struct Lanes {
+    boost::asio::any_io_executor quick, slow;
+  };
   Server(boost::asio::any_io_executor loop,
-         boost::asio::any_io_executor operator_thread,
+         Lanes lanes,
          admin::Desk& desk,
          broker::Broker& broker,
          Options options,

@@ -19,22 +19,11 @@
 #include "audit/event.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "vault/options.h"
 #include "vault/rows.h"
 #include "vault/scope.h"
 
 namespace aivault::vault {
-
-struct Location {
-  std::string root;              // Absolute.
-  std::string default_key_file;  // Absolute; where the `file` provider keeps a new key.
-};
-
-enum class CallRecords : std::uint8_t { written, disabled };  // AIVAULT_DISABLE_DISK_LOGS
-
-struct Options {
-  Location location;
-  CallRecords call_records = CallRecords::written;
-};
 
 // VaultStatus of the command line.
 struct Status {
