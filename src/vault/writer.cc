@@ -63,7 +63,16 @@ Writer::~Writer() {
 }
 
 Result<void> Writer::change(const Work& work) {
-  Job job{work, {}, nullptr};
+  Job job{[&] { return commit_change(work); }, {}, nullptr};
+  return wait_for(job);
+}
+
+Result<void> Writer::exclusive(const Exclusive& work) {
+  Job job{[&] { return run_exclusive(work); }, {}, nullptr};
+  return wait_for(job);
+}
+
+Result<void> Writer::wait_for(Job& job) {
   {
     std::unique_lock lock(guard_);
     changes_.push_back(&job);
@@ -143,7 +152,7 @@ void Writer::run_change(Job& job) {
   Result<void> outcome;
   std::exception_ptr thrown;
   try {
-    outcome = commit_change(job.work);
+    outcome = job.run();
   } catch (...) {
     thrown = std::current_exception();  // Rolled back; it is the caller's.
   }
@@ -202,6 +211,18 @@ Result<void> Writer::commit_change(const Work& work) {
     truncate_at_ = Clock::now();
   }
   return {};
+}
+
+Result<void> Writer::run_exclusive(const Exclusive& work) {
+  if (damaged_) return fail(*damaged_);
+  const std::lock_guard lock(core_.writing());
+  TRY(core_.check_in_place());
+  TRY(database_.synchronise(store::Synchronous::full));
+  auto done = work(core_, database_);
+  // Whatever it has replaced may still be in the WAL.
+  wal_to_truncate_ = true;
+  truncate_at_ = Clock::now();
+  return done;
 }
 
 // Readers learn of the new revisions first: whichever side of the commit their snapshot is on,

@@ -41,6 +41,11 @@ class Writer {
   Writer& operator=(Writer&&) = delete;
 
   Result<void> change(const Work& work);
+  // For work that needs more than one transaction and tells the core what came of it (another
+  // master key): on the writer's thread, between transactions, with writing() held, every commit
+  // synced. Changes and records that arrive meanwhile wait.
+  using Exclusive = std::function<Result<void>(Core&, store::Database&)>;
+  Result<void> exclusive(const Exclusive& work);
   void record(audit::Event event, Vault::Recorded done);
   void flush();
   bool is_writable() const;
@@ -48,7 +53,7 @@ class Writer {
  private:
   using Clock = std::chrono::steady_clock;
   struct Job {
-    const Work& work;
+    std::function<Result<void>()> run;
     Result<void> outcome;
     std::exception_ptr thrown;
     bool done = false;
@@ -60,8 +65,10 @@ class Writer {
 
   void run();
   Clock::time_point next_deadline() const;
+  Result<void> wait_for(Job& job);
   void run_change(Job& job);
   Result<void> commit_change(const Work& work);
+  Result<void> run_exclusive(const Exclusive& work);
   void write_batch(std::vector<Entry> batch);
   Result<void> append(const std::vector<Entry>& batch);
   void after_failure(const Error& error, std::vector<Entry> batch);
