@@ -19,10 +19,10 @@ unsigned char* raw(std::span<std::byte> bytes) {
 }
 
 // `out` has the size of the plaintext.
-bool open_into(std::span<std::byte> out,
-               const Secret& key,
-               const Sealed& sealed,
-               std::string_view associated) {
+bool decrypt_into(std::span<std::byte> out,
+                  const Secret& key,
+                  const Sealed& sealed,
+                  std::string_view associated) {
   return crypto_aead_xchacha20poly1305_ietf_decrypt(raw(out),
                                                     nullptr,
                                                     nullptr,
@@ -48,8 +48,16 @@ Sealed seal(const Secret& key, const Secret& plain, std::string_view associated)
 std::optional<Secret> open(const Secret& key, const Sealed& sealed, std::string_view associated) {
   if (!is_well_formed(key, sealed)) return std::nullopt;
   auto plain = Secret::zeroed(sealed.ciphertext.size() - kTagBytes);
-  if (!open_into(plain.writable(Reveal{}), key, sealed, associated)) return std::nullopt;
+  if (!decrypt_into(plain.writable(Reveal{}), key, sealed, associated)) return std::nullopt;
   return plain;
+}
+
+bool open_into(Secret& plain,
+               const Secret& key,
+               const Sealed& sealed,
+               std::string_view associated) {
+  return is_well_formed(key, sealed) && plain.size() == sealed.ciphertext.size() - kTagBytes &&
+         decrypt_into(plain.writable(Reveal{}), key, sealed, associated);
 }
 
 Sealed seal_known(const Secret& key, std::string_view plain, std::string_view associated) {
@@ -74,7 +82,7 @@ std::optional<std::string> open_known(const Secret& key,
   if (!is_well_formed(key, sealed)) return std::nullopt;
   std::string plain(sealed.ciphertext.size() - kTagBytes, '\0');
   const auto out = std::as_writable_bytes(std::span(plain));
-  if (!open_into(out, key, sealed, associated)) return std::nullopt;
+  if (!decrypt_into(out, key, sealed, associated)) return std::nullopt;
   return plain;
 }
 

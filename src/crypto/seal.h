@@ -20,6 +20,10 @@ struct Sealed {
 Sealed seal(const Secret& key, const Secret& plain, std::string_view associated);
 std::optional<Secret> open(const Secret& key, const Sealed& sealed, std::string_view associated);
 
+// The same into `plain`, whose size must be that of the plaintext: for many in a row, without new
+// guarded memory for each. False: it does not open, and `plain` holds nothing of use.
+bool open_into(Secret& plain, const Secret& key, const Sealed& sealed, std::string_view associated);
+
 // For bytes that may be known but not chosen by others, such as sums and check records.
 Sealed seal_known(const Secret& key, std::string_view plain, std::string_view associated);
 std::optional<std::string> open_known(const Secret& key,

@@ -163,4 +163,16 @@ Result<void> Draft::finish(const std::vector<audit::Event>& events) {
   return store::store_state(database_, state_);
 }
 
+Result<void> publish(Core& core, const Draft& draft, store::Transaction transaction) {
+  auto& revisions = *core.memory().revisions;
+  const auto counter = draft.state().counter;
+  revisions.announce(counter, draft.writes());
+  if (auto done = transaction.commit(); !done) {
+    revisions.retract(counter);
+    return done;
+  }
+  core.committed(draft.state(), draft.digest(), !draft.writes().empty());
+  return {};
+}
+
 }  // namespace aivault::vault

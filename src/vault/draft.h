@@ -57,4 +57,8 @@ class Draft final : public Judge {
   std::vector<RowWrite> writes_;  // The last one of a row counts.
 };
 
+// Commits what was finished. Readers learn of the new revisions first: whichever side of the commit
+// their snapshot is on, they find the right ones.
+Result<void> publish(Core& core, const Draft& draft, store::Transaction transaction);
+
 }  // namespace aivault::vault

@@ -204,7 +204,7 @@ Result<void> Writer::commit_change(const Work& work) {
   }
   if (auto note = clock_note(draft.now())) events.push_back(std::move(*note));
   TRY(draft.finish(events));
-  TRY(publish(draft, std::move(transaction)));
+  TRY(publish(core_, draft, std::move(transaction)));
   wal_dirty_ = false;  // This commit synced all that came before.
   if (change.has_destroyed()) {
     wal_to_truncate_ = true;
@@ -218,25 +218,13 @@ Result<void> Writer::run_exclusive(const Exclusive& work) {
   const std::lock_guard lock(core_.writing());
   TRY(core_.check_in_place());
   TRY(database_.synchronise(store::Synchronous::full));
+  const auto before = core_.memory().state.counter;
   auto done = work(core_, database_);
-  // Whatever it has replaced may still be in the WAL.
-  wal_to_truncate_ = true;
-  truncate_at_ = Clock::now();
-  return done;
-}
-
-// Readers learn of the new revisions first: whichever side of the commit their snapshot is on,
-// they find the right ones.
-Result<void> Writer::publish(Draft& draft, store::Transaction transaction) {
-  auto& revisions = *core_.memory().revisions;
-  const auto counter = draft.state().counter;
-  revisions.announce(counter, draft.writes());
-  if (auto done = transaction.commit(); !done) {
-    revisions.retract(counter);
-    return done;
+  if (core_.memory().state.counter != before) {  // What it has replaced may still be in the WAL.
+    wal_to_truncate_ = true;
+    truncate_at_ = Clock::now();
   }
-  core_.committed(draft.state(), draft.digest(), !draft.writes().empty());
-  return {};
+  return done;
 }
 
 Result<void> Writer::append(const std::vector<Entry>& batch) {
@@ -264,7 +252,7 @@ Result<void> Writer::append(const std::vector<Entry>& batch) {
   }
   for (const auto& entry : batch) events.push_back(entry.event);
   TRY(draft.finish(events));
-  return publish(draft, std::move(transaction));
+  return publish(core_, draft, std::move(transaction));
 }
 
 void Writer::write_batch(std::vector<Entry> batch) {

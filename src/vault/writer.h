@@ -77,7 +77,6 @@ class Writer {
   void write_usage();
   void sync_wal();
   void housekeeping(Clock::time_point now);
-  Result<void> publish(class Draft& draft, store::Transaction transaction);
   std::optional<audit::Event> clock_note(UnixMs now);
 
   Core& core_;
