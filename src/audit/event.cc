@@ -1,5 +1,6 @@
 #include "audit/event.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/encoding.h"
@@ -54,6 +55,28 @@ void after_seq(EventType& e, Text text, Number number, Flag flag) {
   flag("imported", e.imported);
 }
 
+// "secret.*" matches "secret.create"; anything else matches itself.
+bool matches(std::string_view pattern, std::string_view text) {
+  if (!pattern.ends_with('*')) return pattern == text;
+  return text.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+bool has_kind(const Filter& filter, std::string_view kind) {
+  return filter.kinds.empty() || std::ranges::any_of(filter.kinds, [&](const std::string& pattern) {
+           return matches(pattern, kind);
+         });
+}
+
+bool is_within(const Filter& filter, const Record& record) {
+  const auto at = to_int(record.at);
+  const auto is_set = [](const std::optional<std::int64_t>& bound) {
+    return bound.value_or(0) > 0;
+  };
+  return (filter.below_seq <= 0 || record.seq < filter.below_seq) &&
+         (!is_set(filter.before_ms) || at < *filter.before_ms) &&
+         (!is_set(filter.after_ms) || at > *filter.after_ms);
+}
+
 std::string cut(std::string_view text) {
   std::string kept = is_valid_utf8(text) ? std::string(text.substr(0, kMaxField))
                                          : quote_for_message(text, kMaxField / 4);
@@ -105,6 +128,7 @@ json::Value to_json(const Record& record) {
   before_seq(record.event, write, write, write);
   object.set("seq", record.seq);
   after_seq(record.event, write, write, write);
+  if (!record.sealed) object.set("sealed", false);
   return object;
 }
 
@@ -125,6 +149,18 @@ Event from_body(std::string kind, std::string_view body) {
   before_seq(event, read, read, read);
   after_seq(event, read, read, read);
   return event;
+}
+
+bool accepts(const Filter& filter, const Record& record) {
+  const auto& event = record.event;
+  const auto equal = [](const std::string& wanted, const std::string& value) {
+    return wanted.empty() || wanted == value;
+  };
+  return is_within(filter, record) && has_kind(filter, event.kind) &&
+         (filter.capability.empty() || matches(filter.capability, event.capability)) &&
+         equal(filter.credential, event.credential) && equal(filter.secret_id, event.secret_id) &&
+         equal(filter.agent, event.agent) && equal(filter.outcome, event.outcome) &&
+         (!filter.uid || filter.uid == event.uid);
 }
 
 Result<Head> parse_head(std::string_view text) {

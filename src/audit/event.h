@@ -38,6 +38,7 @@ struct Record {
   std::int64_t seq = 0;
   UnixMs at;
   Event event;
+  bool sealed = true;  // false: it waits for the chain (vault/pending.h).
 };
 
 // AuditEvent of the command line: keys in documented order, unset ones absent.
@@ -56,7 +57,11 @@ struct Filter {
   std::int64_t below_seq = 0;  // 0: newest; else only records with a smaller seq (paging).
 };
 
+// Every condition but `limit`.
+bool accepts(const Filter& filter, const Record& record);
+
 struct Verification {
+  // `archived`: those of the events that are in archives.
   std::int64_t archived = 0, events = 0, head_seq = 0;
   std::string head_hash;  // 64 hex digits.
   std::optional<std::int64_t> first_bad_seq;

@@ -13,28 +13,6 @@ namespace {
 using store::BlobView;
 using store::Statement;
 
-// "secret.*" matches "secret.create"; anything else matches itself.
-bool matches(std::string_view pattern, std::string_view text) {
-  if (!pattern.ends_with('*')) return pattern == text;
-  return text.starts_with(pattern.substr(0, pattern.size() - 1));
-}
-
-bool has_kind(const Filter& filter, std::string_view kind) {
-  return filter.kinds.empty() || std::ranges::any_of(filter.kinds, [&](const std::string& pattern) {
-           return matches(pattern, kind);
-         });
-}
-
-bool accepts(const Filter& filter, const Event& event) {
-  const auto equal = [](const std::string& wanted, const std::string& value) {
-    return wanted.empty() || wanted == value;
-  };
-  return (filter.capability.empty() || matches(filter.capability, event.capability)) &&
-         equal(filter.credential, event.credential) && equal(filter.secret_id, event.secret_id) &&
-         equal(filter.agent, event.agent) && equal(filter.outcome, event.outcome) &&
-         (!filter.uid || filter.uid == event.uid);
-}
-
 // The text of a member of a body that this module wrote, if it needs no unescaping.
 std::string_view member_text(std::string_view body, std::string_view opening) {
   const auto at = body.find(opening);
@@ -91,10 +69,10 @@ Result<std::vector<Record>> query(store::Database& database, const Filter& filte
   while (std::cmp_less(records.size(), filter.limit)) {
     TRY_ASSIGN(const bool found, select.step());
     if (!found) break;
-    if (!has_kind(filter, select.text(2))) continue;
-    auto event = from_body(std::string(select.text(2)), select.text(3));
-    if (!accepts(filter, event)) continue;
-    records.push_back({select.integer(0), from_int(select.integer(1)), std::move(event)});
+    Record record{select.integer(0),
+                  from_int(select.integer(1)),
+                  from_body(std::string(select.text(2)), select.text(3))};
+    if (accepts(filter, record)) records.push_back(std::move(record));
   }
   return records;
 }
