@@ -21,7 +21,13 @@ enum class Table : std::uint8_t {
   credentials,
   capabilities,
   policies,
+  bindings,
+  providers,
+  agents,
+  tokens,
+  approvals,
   settings,
+  audit_segments,
 };
 inline constexpr std::array kTables{Table::vault,
                                     Table::vault_keys,
@@ -29,7 +35,13 @@ inline constexpr std::array kTables{Table::vault,
                                     Table::credentials,
                                     Table::capabilities,
                                     Table::policies,
-                                    Table::settings};
+                                    Table::bindings,
+                                    Table::providers,
+                                    Table::agents,
+                                    Table::tokens,
+                                    Table::approvals,
+                                    Table::settings,
+                                    Table::audit_segments};
 
 std::string_view name_of(Table table);
 std::optional<Table> table_named(std::string_view name);

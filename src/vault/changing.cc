@@ -17,11 +17,6 @@ Maker maker_of(bool system_managed) { return system_managed ? Maker::system : Ma
 tl::unexpected<Error> not_found() { return invalid_request("not_found", "secret not found"); }
 tl::unexpected<Error> revoked() { return vault_unavailable("secret_missing", "secret revoked"); }
 
-Result<void> check_reminder(const std::optional<std::int64_t>& days) {
-  if (!days || (*days > 0 && *days <= 36'500)) return {};
-  return invalid_request("record_invalid", "--rotate-every must be 1 to 36500 days");
-}
-
 }  // namespace
 
 Result<std::optional<std::string>> Changing::holder_of(const Scope& scope,
@@ -73,6 +68,21 @@ Result<void> Changing::store_names(const SecretRecord& secret) {
   return {};
 }
 
+Result<void> Changing::store_groups(const SecretRecord& secret) {
+  TRY(Statement(database_, "DELETE FROM secret_groups WHERE secret_id = ?1", secret.id.str())
+          .run());
+  for (const auto& [workspace, group] : secret.attached) {
+    TRY(Statement(database_,
+                  "INSERT INTO secret_groups (secret_id, workspace_id, group_id) VALUES (?1, ?2, "
+                  "?3)",
+                  secret.id.str(),
+                  workspace,
+                  group)
+            .run());
+  }
+  return {};
+}
+
 Result<void> Changing::store_value(const SecretId& id, const crypto::Sealed& value) {
   return Statement(database_,
                    "REPLACE INTO secret_values (secret_id, nonce, ciphertext) VALUES (?1, ?2, ?3)",
@@ -104,7 +114,7 @@ Result<SecretRecord> Changing::create_secret(const NewSecret& wanted, const Secr
   TRY_ASSIGN(record.aliases, check_aliases(wanted.aliases, maker));
   TRY(check_scope(wanted.scope));
   TRY(check_value(value));
-  TRY(check_reminder(wanted.rotate_every_days));
+  TRY(check_days(wanted.rotate_every_days));
   if (draft_.memory().revisions->count(Table::secrets) >= kMaxSecrets) {
     return invalid_request("record_invalid", "a vault holds at most 1000000 secrets");
   }
@@ -122,6 +132,73 @@ Result<SecretRecord> Changing::create_secret(const NewSecret& wanted, const Secr
   return record;
 }
 
+Result<SecretRecord> Changing::import_secret(const SecretRecord& kept, const Secret& value) {
+  StoredSecret secret{kept, std::nullopt};
+  auto& record = secret.record;
+  if (!crypto::is_uuid(record.id.str()) || record.system_managed || record.value_version < 1) {
+    return invalid_request("record_invalid", "malformed secret");
+  }
+  TRY_ASSIGN(const auto taken, rows().secret(record.id.str()));
+  if (taken) return invalid_request("exists", "secret '" + record.id.str() + "' already exists");
+  TRY_ASSIGN(record.name, check_name(kept.name, Maker::people));
+  TRY(check_scope(record.scope));
+  TRY(check_days(record.rotate_every_days));
+  if (draft_.memory().revisions->count(Table::secrets) >= kMaxSecrets) {
+    return invalid_request("record_invalid", "a vault holds at most 1000000 secrets");
+  }
+  if (record.revoked_at) {
+    record.aliases.clear();
+    record.attached.clear();
+    TRY(store_secret(secret));
+    return record;
+  }
+  TRY_ASSIGN(record.aliases, check_aliases(kept.aliases, Maker::people));
+  TRY_ASSIGN(record.attached, check_attachments(kept.attached));
+  TRY(check_value(value));
+  TRY(claim_names(record));
+  const auto sealed = draft_.keys().seal_value(secret, value);
+  TRY(store_secret(secret));
+  TRY(store_groups(record));
+  TRY(store_value(record.id, sealed));
+  return record;
+}
+
+Result<SecretRecord> Changing::attach_group(const SecretId& id, const Attachment& group) {
+  TRY(check_attachment(group));
+  TRY_ASSIGN(auto secret, live_secret(id));
+  auto& record = secret.record;
+  if (std::ranges::binary_search(record.attached, group)) return record;
+  record.attached.push_back(group);
+  TRY_ASSIGN(record.attached, check_attachments(std::move(record.attached)));
+  record.updated_at = now();
+  TRY(store_secret(secret));
+  TRY(store_groups(record));
+  return record;
+}
+
+Result<SecretRecord> Changing::detach_group(const SecretId& id, const Attachment& group) {
+  TRY_ASSIGN(auto secret, live_secret(id));
+  auto& record = secret.record;
+  if (std::erase(record.attached, group) == 0) return record;
+  record.updated_at = now();
+  TRY(store_secret(secret));
+  TRY(store_groups(record));
+  return record;
+}
+
+// By what the row says of itself, verified or not: whoever revokes a secret wants it out of use.
+Result<void> Changing::remove_bindings_to(const SecretId& id) {
+  std::vector<std::string> ids;
+  Statement select(database_, "SELECT id FROM bindings WHERE secret_id = ?1", id.str());
+  while (true) {
+    TRY_ASSIGN(const bool found, select.step());
+    if (!found) break;
+    ids.emplace_back(select.text(0));
+  }
+  for (const auto& binding : ids) TRY(remove_checked(Table::bindings, binding));
+  return {};
+}
+
 Result<SecretRecord> Changing::update_secret(const SecretId& id, const SecretUpdate& update) {
   TRY_ASSIGN(auto secret, live_secret(id));
   auto& record = secret.record;
@@ -134,7 +211,7 @@ Result<SecretRecord> Changing::update_secret(const SecretId& id, const SecretUpd
   }
   if (update.expires_at) record.expires_at = *update.expires_at;
   if (update.rotate_every_days) {
-    TRY(check_reminder(*update.rotate_every_days));
+    TRY(check_days(*update.rotate_every_days));
     record.rotate_every_days = *update.rotate_every_days;
   }
   TRY(claim_names(record));
@@ -172,6 +249,7 @@ Result<SecretRecord> Changing::rotate_secret(const SecretId& id,
 }
 
 Result<SecretRecord> Changing::revoke_secret(const SecretId& id) {
+  TRY(remove_bindings_to(id));
   auto looked = rows().secret(id.str());
   if (!looked && looked.error().reason == "row_integrity") {
     // A damaged record is removed altogether: nothing of it can be trusted.
@@ -191,13 +269,14 @@ Result<SecretRecord> Changing::revoke_secret(const SecretId& id) {
   record.attached.clear();
   found->dek.reset();
   TRY(Statement(database_, "DELETE FROM secret_values WHERE secret_id = ?1", id.str()).run());
-  TRY(Statement(database_, "DELETE FROM secret_groups WHERE secret_id = ?1", id.str()).run());
+  TRY(store_groups(record));
   TRY(store_secret(*found));
   destroyed_ = true;
   return record;
 }
 
 Result<void> Changing::erase_system_secret(const SecretId& id) {
+  TRY(remove_bindings_to(id));
   auto looked = rows().secret(id.str());
   if (!looked && looked.error().reason == "row_integrity") {
     destroyed_ = true;
@@ -228,6 +307,15 @@ Result<void> Changing::put(const CapabilityRow& row) {
 Result<void> Changing::put(const PolicyRow& row) {
   return put_checked(to_row(row), Table::policies);
 }
+Result<void> Changing::put(const BindingRow& row) {
+  TRY(check_binding(row));
+  TRY(live_secret(row.secret_id));
+  const bool is_new = !draft_.rev_of(Table::bindings, row.id());
+  if (is_new && draft_.memory().revisions->count(Table::bindings) >= kMaxBindings) {
+    return invalid_request("record_invalid", "a vault holds at most 100000 bindings");
+  }
+  return put_checked(to_row(row), Table::bindings);
+}
 Result<void> Changing::put(const SettingRow& row) {
   return put_checked(to_row(row), Table::settings);
 }
@@ -252,6 +340,9 @@ Result<bool> Changing::remove_capability(std::string_view id) {
 }
 Result<bool> Changing::remove_policy(std::string_view id) {
   return remove_checked(Table::policies, id);
+}
+Result<bool> Changing::remove_binding(std::string_view id) {
+  return remove_checked(Table::bindings, id);
 }
 
 }  // namespace aivault::vault

@@ -23,6 +23,9 @@ class Changing final : public Reading<Change> {
   Result<SecretRecord> rotate_secret(const SecretId& id,
                                      const Secret& value,
                                      std::optional<std::int64_t> expected_version) override;
+  Result<SecretRecord> import_secret(const SecretRecord& kept, const Secret& value) override;
+  Result<SecretRecord> attach_group(const SecretId& id, const Attachment& group) override;
+  Result<SecretRecord> detach_group(const SecretId& id, const Attachment& group) override;
   Result<SecretRecord> revoke_secret(const SecretId& id) override;
   Result<void> erase_system_secret(const SecretId& id) override;
   Result<Secret> open_internally(const SecretId& id) override;
@@ -30,10 +33,12 @@ class Changing final : public Reading<Change> {
   Result<void> put(const CredentialRow& row) override { return put_checked(to_row(row)); }
   Result<void> put(const CapabilityRow& row) override;
   Result<void> put(const PolicyRow& row) override;
+  Result<void> put(const BindingRow& row) override;
   Result<void> put(const SettingRow& row) override;
   Result<bool> remove_credential(std::string_view id) override;
   Result<bool> remove_capability(std::string_view id) override;
   Result<bool> remove_policy(std::string_view id) override;
+  Result<bool> remove_binding(std::string_view id) override;
 
   void record(audit::Event event) override { events_.push_back(std::move(event)); }
   UnixMs now() const override { return draft_.now(); }
@@ -50,6 +55,8 @@ class Changing final : public Reading<Change> {
   Result<void> claim_names(const SecretRecord& secret);
   Result<std::optional<std::string>> holder_of(const Scope& scope, const std::string& name);
   Result<void> store_names(const SecretRecord& secret);
+  Result<void> store_groups(const SecretRecord& secret);
+  Result<void> remove_bindings_to(const SecretId& id);
   Result<void> store_value(const SecretId& id, const crypto::Sealed& value);
   Result<void> store_secret(const StoredSecret& secret);
 

@@ -37,6 +37,9 @@ class Reading : public Interface {
   Result<std::optional<PolicyRow>> policy(std::string_view id) override {
     return one(store::Table::policies, id, policy_from);
   }
+  Result<std::optional<BindingRow>> binding(std::string_view id) override {
+    return one(store::Table::bindings, id, binding_from);
+  }
   Result<std::optional<SettingRow>> setting(std::string_view id) override {
     return one(store::Table::settings, id, setting_from);
   }
@@ -49,11 +52,17 @@ class Reading : public Interface {
   Result<std::vector<PolicyRow>> policies(std::vector<Problem>& damaged) override {
     return all(store::Table::policies, damaged, policy_from);
   }
+  Result<std::vector<BindingRow>> bindings(std::vector<Problem>& damaged) override {
+    return all(store::Table::bindings, damaged, binding_from);
+  }
   Result<std::vector<SettingRow>> settings(std::vector<Problem>& damaged) override {
     return all(store::Table::settings, damaged, setting_from);
   }
   Result<std::vector<CredentialRow>> credentials_of_secret(const SecretId& id) override {
     return rows_.credentials_of_secret(id.str());
+  }
+  Result<std::vector<BindingRow>> bindings_of_secret(const SecretId& id) override {
+    return rows_.bindings_of_secret(id.str());
   }
   Result<std::vector<audit::Record>> audit(const audit::Filter& filter) override {
     return audit::query(rows_.database(), filter);

@@ -224,15 +224,30 @@ Result<Secret> RowReader::open(const StoredSecret& secret) {
 }
 
 Result<std::vector<CredentialRow>> RowReader::credentials_of_secret(std::string_view secret_id) {
-  std::vector<CredentialRow> credentials;
-  Statement select(
-      database_, "SELECT * FROM credentials WHERE secret_id = ?1 ORDER BY id", secret_id);
+  return selected(
+      Table::credentials,
+      Statement(database_, "SELECT * FROM credentials WHERE secret_id = ?1 ORDER BY id", secret_id),
+      credential_from);
+}
+
+Result<std::vector<BindingRow>> RowReader::bindings_of_secret(std::string_view secret_id) {
+  return selected(
+      Table::bindings,
+      Statement(database_, "SELECT * FROM bindings WHERE secret_id = ?1 ORDER BY id", secret_id),
+      binding_from);
+}
+
+template <typename Record>
+Result<std::vector<Record>> RowReader::selected(Table table,
+                                                Statement select,
+                                                Record (*decode)(const store::Row&)) {
+  std::vector<Record> records;
   while (true) {
     TRY_ASSIGN(const bool found, select.step());
-    if (!found) return credentials;
+    if (!found) return records;
     const auto row = select.row();
-    TRY(verify(Table::credentials, store::id_of(row), row, nullptr));
-    credentials.push_back(credential_from(row));
+    TRY(verify(table, store::id_of(row), row, nullptr));
+    records.push_back(decode(row));
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "store/database.h"
+#include "store/statement.h"
 #include "vault/keyring.h"
 #include "vault/rows.h"
 #include "vault/vault.h"
@@ -45,6 +46,7 @@ class RowReader {
   // Sorted by id; rows that fail, and rows that should be there, go to `damaged`.
   Result<std::vector<store::Row>> all(store::Table table, std::vector<Problem>& damaged);
   Result<std::vector<CredentialRow>> credentials_of_secret(std::string_view secret_id);
+  Result<std::vector<BindingRow>> bindings_of_secret(std::string_view secret_id);
 
   store::Database& database() { return database_; }
 
@@ -54,6 +56,10 @@ class RowReader {
                       const store::Row& row,
                       const SecretRecord* lists);
   Result<StoredSecret> complete_secret(const store::Row& row);
+  template <typename Record>
+  Result<std::vector<Record>> selected(store::Table table,
+                                       store::Statement select,
+                                       Record (*decode)(const store::Row&));
   Result<void> find_missing_secrets(std::vector<Problem>& damaged);
   Result<void> load_names(SecretRecord& record);
   Result<void> load_groups(SecretRecord& record);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -79,6 +80,21 @@ struct PolicyRow {
   std::string body = "{}";
   UnixMs updated_at;
 };
+
+// Another secret for the calls of one capability in one scope, of one consumer or of all.
+struct BindingRow {
+  std::string capability;
+  Scope scope;
+  std::string consumer;  // Empty: every one.
+  SecretId secret_id;
+  UnixMs updated_at;
+
+  // The key of the row: "<capability> <scope>" and " <consumer>" if there is one. Capabilities and
+  // scopes have no blanks, so a row that cannot be read still says which capability it belongs to.
+  std::string id() const;
+};
+// The capability that an id of a binding begins with.
+std::string capability_of_binding(std::string_view id);
 
 struct SettingRow {
   std::string id;

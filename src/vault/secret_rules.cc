@@ -57,4 +57,49 @@ Result<void> check_scope(const Scope& scope) {
   return invalid_request("record_invalid", "malformed scope");
 }
 
+Result<void> check_attachment(const Attachment& group) {
+  if (is_valid_scope_id(group.workspace) && is_valid_scope_id(group.group)) return {};
+  return invalid_request("record_invalid", "malformed workspace or group id");
+}
+
+Result<std::vector<Attachment>> check_attachments(std::vector<Attachment> groups) {
+  for (const auto& group : groups) TRY(check_attachment(group));
+  std::ranges::sort(groups);
+  const auto repeated = std::ranges::unique(groups);
+  groups.erase(repeated.begin(), repeated.end());
+  if (groups.size() > kMaxAttachments) {
+    return invalid_request("record_invalid", "a secret is attached to at most 1024 groups");
+  }
+  return groups;
+}
+
+Result<void> check_days(const std::optional<std::int64_t>& rotate_every) {
+  if (!rotate_every || (*rotate_every > 0 && *rotate_every <= 36'500)) return {};
+  return invalid_request("record_invalid", "--rotate-every must be 1 to 36500 days");
+}
+
+Result<void> check_binding(const BindingRow& binding) {
+  const auto& id = binding.capability;
+  const bool has_blank = std::ranges::any_of(id, is_space);
+  if (id.empty() || id.size() > kMaxNameBytes || has_blank || !is_valid_utf8(id) ||
+      has_control(id)) {
+    return invalid_request("record_invalid", "malformed capability id");
+  }
+  const auto& consumer = binding.consumer;
+  if (consumer.size() > kMaxConsumerBytes || !is_valid_utf8(consumer) || has_control(consumer)) {
+    return invalid_request("record_invalid",
+                           "--consumer must have 1 to 256 bytes of UTF-8 without control "
+                           "characters");
+  }
+  return check_scope(binding.scope);
+}
+
+std::string BindingRow::id() const {
+  return capability + ' ' + scope.text() + (consumer.empty() ? "" : ' ' + consumer);
+}
+
+std::string capability_of_binding(std::string_view id) {
+  return std::string(id.substr(0, id.find(' ')));
+}
+
 }  // namespace aivault::vault

@@ -1,4 +1,4 @@
-// secret_rules: what a secret may be called and how large it may be.
+// secret_rules: what a secret may be called, how large it may be, and what may refer to it.
 // Thread: any; pure. Errors: invalid_request record_invalid.
 #pragma once
 
@@ -15,6 +15,9 @@ namespace aivault::vault {
 inline constexpr std::size_t kMaxValueBytes = 1'048'576;
 inline constexpr std::size_t kMaxNameBytes = 256;
 inline constexpr std::size_t kMaxAliases = 32;
+inline constexpr std::size_t kMaxAttachments = 1'024;
+inline constexpr std::size_t kMaxBindings = 100'000;
+inline constexpr std::size_t kMaxConsumerBytes = 256;
 inline constexpr std::size_t kMaxSecrets = 1'000'000;
 inline constexpr std::string_view kReservedPrefix = "__aivault_";
 
@@ -26,5 +29,11 @@ Result<std::vector<std::string>> check_aliases(const std::vector<std::string>& a
                                                Maker maker);
 Result<void> check_value(const Secret& value);
 Result<void> check_scope(const Scope& scope);
+Result<void> check_attachment(const Attachment& group);
+// Sorted, without repetitions.
+Result<std::vector<Attachment>> check_attachments(std::vector<Attachment> groups);
+Result<void> check_days(const std::optional<std::int64_t>& rotate_every);
+// Capability, scope and consumer of a binding, which its id is made of.
+Result<void> check_binding(const BindingRow& binding);
 
 }  // namespace aivault::vault

@@ -41,8 +41,8 @@ Row to_row(const VaultRow& v) {
           blob_field(v.check.nonce),
           blob_field(v.check.ciphertext),
           text_field(v.provider),
-          Field(),   // retire
-          Field()};  // registry_digest
+          optional_text_field(v.retire),
+          v.registry_digest ? blob_field(*v.registry_digest) : Field()};
 }
 
 VaultRow vault_from(const Row& row) {
@@ -53,6 +53,8 @@ VaultRow vault_from(const Row& row) {
   if (!blob_of(row[4]).empty()) v.previous_kek_id = blob_of(row[4]);
   v.check = {blob_of(row[5]), blob_of(row[6])};
   v.provider = text_of(row[7]);
+  v.retire = optional_text_of(row[8]);
+  if (!blob_of(row[9]).empty()) v.registry_digest = blob_of(row[9]);
   return v;
 }
 
@@ -169,6 +171,24 @@ PolicyRow policy_from(const Row& row) {
   return {text_of(row[0]), text_of(row[1]), time_of(row[2])};
 }
 
+Row to_row(const BindingRow& b) {
+  return {text_field(b.id()),
+          text_field(b.capability),
+          enum_field(b.scope.kind),
+          text_field(b.scope.workspace),
+          text_field(b.scope.group),
+          text_field(b.consumer),
+          text_field(b.secret_id.str()),
+          time_field(b.updated_at)};
+}
+BindingRow binding_from(const Row& row) {
+  return {text_of(row[1]),
+          {static_cast<Scope::Kind>(integer_of(row[2])), text_of(row[3]), text_of(row[4])},
+          text_of(row[5]),
+          SecretId(text_of(row[6])),
+          time_of(row[7])};
+}
+
 Row to_row(const SettingRow& s) {
   return {text_field(s.id), text_field(s.body), time_field(s.updated_at)};
 }
@@ -184,7 +204,13 @@ std::string_view noun_of(store::Table table) {
     case store::Table::credentials: return "credential";
     case store::Table::capabilities: return "capability";
     case store::Table::policies: return "policy";
+    case store::Table::bindings: return "binding";
+    case store::Table::providers: return "provider";
+    case store::Table::agents: return "agent";
+    case store::Table::tokens: return "token";
+    case store::Table::approvals: return "approval";
     case store::Table::settings: return "setting";
+    case store::Table::audit_segments: return "audit segment";
   }
   return "vault";
 }

@@ -26,6 +26,8 @@ struct VaultRow {
   std::optional<std::string> previous_kek_id;
   crypto::Sealed check;
   std::string provider;  // JSON
+  std::optional<std::string> retire;           // A key file that is to be destroyed; as in `path`.
+  std::optional<std::string> registry_digest;  // 32 bytes.
 };
 
 struct KeyRow {
@@ -42,6 +44,7 @@ store::Row to_row(const StoredSecret& secret);
 store::Row to_row(const CredentialRow& credential);
 store::Row to_row(const CapabilityRow& capability);
 store::Row to_row(const PolicyRow& policy);
+store::Row to_row(const BindingRow& binding);
 store::Row to_row(const SettingRow& setting);
 
 VaultRow vault_from(const store::Row& row);
@@ -50,6 +53,7 @@ StoredSecret secret_from(const store::Row& row);
 CredentialRow credential_from(const store::Row& row);
 CapabilityRow capability_from(const store::Row& row);
 PolicyRow policy_from(const store::Row& row);
+BindingRow binding_from(const store::Row& row);
 SettingRow setting_from(const store::Row& row);
 
 // "secret", "credential", ...: what people call a row of that table.

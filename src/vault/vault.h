@@ -34,6 +34,18 @@ struct Status {
   bool writable = true;
 };
 
+// What rotate-master is asked for: at most one of `key` and `passphrase`.
+struct NewMaster {
+  std::optional<Secret> key;         // 32 bytes. Absent: generated, for the provider `file` only.
+  std::optional<Secret> passphrase;  // Makes the vault one of the provider `passphrase`.
+  std::optional<ProviderChoice> provider;  // Absent: as it is. Its passphrase is not looked at.
+  std::string default_key_file;            // For a vault that had no key file; absolute.
+};
+struct MasterRotated {
+  Status status;
+  std::vector<std::string> notices;  // Sentences: what to put where, what was left in place.
+};
+
 // Verified reads, all of one moment. Valid inside the function that receives it.
 class Reader {
  public:
@@ -58,14 +70,18 @@ class Reader {
   virtual Result<std::optional<CredentialRow>> credential(std::string_view id) = 0;
   virtual Result<std::optional<CapabilityRow>> capability(std::string_view id) = 0;
   virtual Result<std::optional<PolicyRow>> policy(std::string_view id) = 0;
+  virtual Result<std::optional<BindingRow>> binding(std::string_view id) = 0;
   virtual Result<std::optional<SettingRow>> setting(std::string_view id) = 0;
   // Sorted by id. A row that fails its check is left out and appended to `damaged`.
   virtual Result<std::vector<CredentialRow>> credentials(std::vector<Problem>& damaged) = 0;
   virtual Result<std::vector<CapabilityRow>> capabilities(std::vector<Problem>& damaged) = 0;
   virtual Result<std::vector<PolicyRow>> policies(std::vector<Problem>& damaged) = 0;
+  virtual Result<std::vector<BindingRow>> bindings(std::vector<Problem>& damaged) = 0;
   virtual Result<std::vector<SettingRow>> settings(std::vector<Problem>& damaged) = 0;
   // Credentials that use this secret (by index), verified.
   virtual Result<std::vector<CredentialRow>> credentials_of_secret(const SecretId& id) = 0;
+  // Bindings to this secret (by index), verified; sorted by id.
+  virtual Result<std::vector<BindingRow>> bindings_of_secret(const SecretId& id) = 0;
 
   virtual Result<std::vector<audit::Record>> audit(const audit::Filter& filter) = 0;
   virtual std::int64_t counter() = 0;
@@ -81,7 +97,14 @@ class Change : public Reader {
   virtual Result<SecretRecord> rotate_secret(const SecretId& id,
                                              const Secret& value,
                                              std::optional<std::int64_t> expected_version) = 0;
-  // Destroys ciphertext, DEK and names; keeps the row as revoked. Repeating it changes nothing.
+  // A secret of another vault under the id, times, value version, aliases, attachments and pin
+  // that it had there; `exists` if the id or a name is taken. One that was revoked has no value.
+  virtual Result<SecretRecord> import_secret(const SecretRecord& kept, const Secret& value) = 0;
+  // Repeating either changes nothing. At most 1,024 attachments a secret.
+  virtual Result<SecretRecord> attach_group(const SecretId& id, const Attachment& group) = 0;
+  virtual Result<SecretRecord> detach_group(const SecretId& id, const Attachment& group) = 0;
+  // Destroys ciphertext, DEK, names, attachments and the bindings to it; keeps the row as revoked.
+  // Repeating it changes nothing.
   virtual Result<SecretRecord> revoke_secret(const SecretId& id) = 0;
   // Removes the row altogether; for system-managed secrets only.
   virtual Result<void> erase_system_secret(const SecretId& id) = 0;
@@ -91,11 +114,14 @@ class Change : public Reader {
   virtual Result<void> put(const CredentialRow& row) = 0;
   virtual Result<void> put(const CapabilityRow& row) = 0;
   virtual Result<void> put(const PolicyRow& row) = 0;
+  // One of the same key is replaced. The secret must be there and live.
+  virtual Result<void> put(const BindingRow& row) = 0;
   virtual Result<void> put(const SettingRow& row) = 0;
   // A row that was refused may be removed too; true if there was one.
   virtual Result<bool> remove_credential(std::string_view id) = 0;
   virtual Result<bool> remove_capability(std::string_view id) = 0;
   virtual Result<bool> remove_policy(std::string_view id) = 0;
+  virtual Result<bool> remove_binding(std::string_view id) = 0;
 
   // The records of this change, in order; at least one. Committed with it.
   virtual void record(audit::Event event) = 0;
@@ -112,16 +138,17 @@ class Vault {
  public:
   // A vault exists when vault.db or vault.json does.
   static bool exists(const Location& location);
-  // Opens an existing vault and checks it in full. not_initialised if there is none.
-  static Result<std::unique_ptr<Vault>> open(const Options& options);
-  // Creates one with the `file` provider, or opens the one that another process has just made.
-  // Any number of concurrent calls ends with one vault.
+  // Opens an existing vault and checks it in full. not_initialised if there is none; vault_locked
+  // if its key comes from a passphrase and none is given.
+  static Result<std::unique_ptr<Vault>> open(const Options& options,
+                                             const Secret* passphrase = nullptr);
+  // Creates one with the credential `aivault-kek` if the service manager passes one, else with a
+  // key file, or opens the one that another process has just made. Any number of concurrent calls
+  // ends with one vault.
   static Result<std::unique_ptr<Vault>> open_or_create(const Options& options);
-  struct FileProvider {
-    std::string key_path;  // Empty: the default key file.
-  };
-  // `init`: exists if there is one, except that one which never held anything is re-keyed.
-  static Result<Status> init(const Options& options, const FileProvider& provider);
+  // `init`, exactly as it is told: exists if there is one, except that one which never held
+  // anything is re-keyed.
+  static Result<Status> init(const Options& options, const ProviderChoice& choice);
 
   virtual ~Vault() = default;
 
@@ -151,6 +178,10 @@ class Vault {
   // Returns when everything recorded so far is committed.
   virtual void flush() = 0;
 
+  // Re-wraps every secret's key under another master key in one transaction, verified before it is
+  // committed. Calls that arrive meanwhile wait. Takes seconds for many secrets or a passphrase.
+  virtual Result<MasterRotated> rotate_master(NewMaster wanted, audit::Event who) = 0;
+
   virtual Result<audit::Verification> verify_audit(const std::optional<audit::Head>& head) = 0;
 
   // Checks of `doctor` that concern the vault: vault-directory, vault-files, key-file-mode,
@@ -162,7 +193,7 @@ class Vault {
   };
   virtual std::vector<Check> examine() = 0;
   // The same without opening: for a vault that cannot be opened, or does not exist.
-  static std::vector<Check> examine_closed(const Location& location);
+  static std::vector<Check> examine_closed(const Options& options);
   // What the header claims of a vault that cannot be opened. Nothing of it is verified.
   static Status claimed_status(const Location& location);
 };
