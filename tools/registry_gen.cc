@@ -35,6 +35,7 @@ struct Source {
 struct Loaded {
   std::vector<Source> sources;  // Everything that was read, in order.
   std::vector<registry::ProviderFile> files;
+  std::vector<registry::FamilyEntry> families;
   registry::Lock lock;
   registry::Problems problems;
 };
@@ -78,16 +79,15 @@ Loaded load(const fs::path& directory, const std::vector<fs::path>& paths) {
     registry::check_file(*file, loaded.problems);
     loaded.files.push_back(*std::move(file));
   }
-  std::vector<registry::Family> families;
   if (const auto path = directory / "meta" / "families.json"; fs::exists(path)) {
     const Source source = read(path);
-    families = registry::parse_families(source.name, source.text, loaded.problems);
+    loaded.families = registry::parse_families(source.name, source.text, loaded.problems);
   }
   if (const auto path = directory / "meta" / "ids.lock"; fs::exists(path)) {
     const auto text = read_file(path, loaded.problems);
     loaded.lock = registry::parse_lock(path.string(), text, loaded.problems);
   }
-  registry::check_set(loaded.files, families, loaded.lock, loaded.problems);
+  registry::check_set(loaded.files, loaded.families, loaded.lock, loaded.problems);
   return loaded;
 }
 
@@ -176,7 +176,8 @@ int run(const std::vector<std::string>& args) {
     return is_same(args[2], registry::print_page(loaded.files)) && lock_good ? 0 : 1;
   }
   if (action == "--tables") {
-    const auto tables = registry::print_tables(loaded.files, digest_of(loaded.sources));
+    const auto tables =
+        registry::print_tables(loaded.files, loaded.families, digest_of(loaded.sources));
     return write_file(args[2], tables) ? 0 : 1;
   }
   std::fputs(kUsage.data(), stderr);

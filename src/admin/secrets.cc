@@ -6,12 +6,11 @@
 #include "base/encoding.h"
 #include "base/text.h"
 #include "catalog/derived.h"
+#include "catalog/secret_changes.h"
 #include "registry/registry.h"
 
 namespace aivault::admin {
 namespace {
-
-using catalog::Step;
 
 constexpr std::size_t kIdSize = 36;       // Bytes of a UUID.
 constexpr std::size_t kShortSecret = 12;  // Bytes; below, a value may be guessed.
@@ -24,15 +23,6 @@ Result<SecretId> id_of(const Request& request) {
   return *std::move(id);
 }
 
-// A secret that an operator command may change.
-Result<vault::SecretRecord> changeable(vault::Reader& reader, const SecretId& id) {
-  TRY_ASSIGN(auto found, reader.secret(id));
-  if (!found) return unknown_secret();
-  if (found->system_managed) return invalid_request("record_invalid", "secret is system-managed");
-  if (found->revoked_at) return vault_unavailable("secret_missing", "secret revoked");
-  return *std::move(found);
-}
-
 std::vector<std::string> canonical_aliases(const std::vector<std::string>& given) {
   std::vector<std::string> aliases;
   for (const auto& alias : given) {
@@ -42,22 +32,6 @@ std::vector<std::string> canonical_aliases(const std::vector<std::string>& given
   const auto repeats = std::ranges::unique(aliases);
   aliases.erase(repeats.begin(), repeats.end());
   return aliases;
-}
-
-// A claimed name is an alias only of a secret that is pinned to the same provider.
-Result<void> check_aliases(const std::vector<std::string>& aliases,
-                           const std::optional<std::string>& pin) {
-  for (const auto& alias : aliases) {
-    const auto* provider = registry::provider_of_secret(alias);
-    if (provider != nullptr && pin != std::string(provider->id)) {
-      return policy_violation("secret_pinned",
-                              "alias '" + alias + "' is a name of provider '" +
-                                  std::string(provider->id) +
-                                  "': only a secret pinned to provider '" +
-                                  std::string(provider->id) + "' can have it");
-    }
-  }
-  return {};
 }
 
 Result<std::optional<UnixMs>> expiry_in(const Body& body) {
@@ -76,24 +50,13 @@ Result<std::optional<std::int64_t>> reminder_in(const Body& body) {
   return days;
 }
 
-audit::Event event_of(const Request& request,
-                      std::string kind,
-                      const vault::SecretRecord& secret,
-                      std::string_view more = {}) {
-  auto event = catalog::event_of(who(request), std::move(kind));
-  event.secret_id = secret.id.str();
-  event.scope = secret.scope.text();
-  event.note = "name " + secret.name + ", value version " + std::to_string(secret.value_version);
-  if (!more.empty()) event.note += ", " + std::string(more);
-  return event;
-}
-
 // Advice about a new value; nothing of it is repeated.
 void advise(const Body& body,
             const Secret& value,
             const vault::SecretRecord& secret,
             std::vector<Answer::Notice>& notices) {
-  const auto* provider = registry::provider_of_secret(secret.name);
+  const auto* claim = registry::claim_of(secret.name);
+  const auto* provider = claim != nullptr ? claim->providers.front() : nullptr;
   if (provider != nullptr && !provider->looks_like.empty() &&
       catalog::base_kind(*provider).secrets.size() == 1 &&
       !body.value_begins_with(provider->looks_like)) {
@@ -106,12 +69,7 @@ void advise(const Body& body,
   }
 }
 
-struct Outcome {
-  vault::SecretRecord secret;
-  std::vector<Step> steps;
-};
-
-Answer answer_of(const Outcome& outcome) {
+Answer answer_of(const catalog::SecretOutcome& outcome) {
   return changed(shape(to_json(outcome.secret)), notices_of(outcome.steps));
 }
 
@@ -191,34 +149,17 @@ Result<Answer> create_secret(Desk& desk, const Request& request) {
   wanted.aliases = canonical_aliases(aliases);
   TRY_ASSIGN(wanted.expires_at, expiry_in(body));
   TRY_ASSIGN(wanted.rotate_every_days, reminder_in(body));
-  const auto* provider = registry::provider_of_secret(wanted.name);
-  if (provider != nullptr) wanted.pinned_provider = std::string(provider->id);
-  TRY(check_aliases(wanted.aliases, wanted.pinned_provider));
   TRY_ASSIGN(const auto value, body.secret_value());
 
   TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
-  TRY_ASSIGN(
-      const auto outcome, vault::change(*vault, [&](vault::Change& change) -> Result<Outcome> {
-        TRY_ASSIGN(auto secret, change.create_secret(wanted, value));
-        TRY(catalog::remember_registry(change));
-        Outcome done{std::move(secret), {}};
-        change.record(event_of(request, "secret.create", done.secret));
-        if (provider != nullptr) {
-          change.record(event_of(request,
-                                 "secret.pin_provider",
-                                 done.secret,
-                                 "provider " + std::string(provider->id)));
-          TRY_ASSIGN(done.steps,
-                     catalog::keep_in_step(
-                         change, *provider, done.secret.scope, done.secret.name, who(request)));
-        }
-        return done;
-      }));
+  TRY_ASSIGN(const auto outcome, vault::change(*vault, [&](vault::Change& change) {
+               return catalog::create_secret(change, wanted, value, who(request));
+             }));
   auto answer = answer_of(outcome);
-  if (provider != nullptr) {
+  if (outcome.secret.pinned_provider) {
     answer.notices.insert(answer.notices.begin(),
                           notice("Secret created: " + outcome.secret.name +
-                                 " (pinned to provider: " + std::string(provider->id) + ")"));
+                                 " (pinned to provider: " + *outcome.secret.pinned_provider + ")"));
   }
   advise(body, value, outcome.secret, answer.notices);
   return answer;
@@ -255,51 +196,14 @@ Result<Answer> update_secret(Desk& desk, const Request& request) {
 
   TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
   if (changed_fields.empty()) {
-    TRY_ASSIGN(const auto unchanged,
-               vault::read(*vault, [&](vault::Reader& reader) { return changeable(reader, id); }));
+    TRY_ASSIGN(const auto unchanged, vault::read(*vault, [&](vault::Reader& reader) {
+                 return catalog::changeable_secret(reader, id);
+               }));
     return changed(shape(to_json(unchanged)));
   }
-  TRY_ASSIGN(
-      const auto outcome, vault::change(*vault, [&](vault::Change& change) -> Result<Outcome> {
-        TRY_ASSIGN(const auto before, changeable(change, id));
-        auto update = wanted;
-        const bool renamed = update.name && *update.name != before.name;
-        const auto* old_provider = registry::provider_of_secret(before.name);
-        const auto* provider = renamed ? registry::provider_of_secret(*update.name) : nullptr;
-        if (provider != nullptr) {
-          if (!catalog::pin_allows(before.pinned_provider, provider->id)) {
-            return policy_violation("secret_pinned",
-                                    "secret is pinned to provider '" + *before.pinned_provider +
-                                        "' and cannot take a name of provider '" +
-                                        std::string(provider->id) + "'");
-          }
-          if (!before.pinned_provider) update.pinned_provider = std::string(provider->id);
-        }
-        if (update.aliases) {
-          TRY(check_aliases(
-              *update.aliases,
-              update.pinned_provider ? update.pinned_provider : before.pinned_provider));
-        }
-        TRY_ASSIGN(auto secret, change.update_secret(id, update));
-        Outcome done{std::move(secret), {}};
-        change.record(event_of(request, "secret.update", done.secret, changed_fields));
-        if (update.pinned_provider) {
-          change.record(event_of(
-              request, "secret.pin_provider", done.secret, "provider " + *update.pinned_provider));
-        }
-        if (renamed && old_provider != nullptr && old_provider != provider) {
-          TRY_ASSIGN(
-              done.steps,
-              catalog::keep_in_step(change, *old_provider, done.secret.scope, "", who(request)));
-        }
-        if (provider != nullptr) {
-          TRY_ASSIGN(auto steps,
-                     catalog::keep_in_step(
-                         change, *provider, done.secret.scope, done.secret.name, who(request)));
-          std::ranges::move(steps, std::back_inserter(done.steps));
-        }
-        return done;
-      }));
+  TRY_ASSIGN(const auto outcome, vault::change(*vault, [&](vault::Change& change) {
+               return catalog::update_secret(change, id, wanted, changed_fields, who(request));
+             }));
   return answer_of(outcome);
 }
 
@@ -309,23 +213,9 @@ Result<Answer> rotate_secret(Desk& desk, const Request& request) {
   TRY_ASSIGN(const auto expected, body.integer("expectedVersion"));
   TRY_ASSIGN(const auto value, body.secret_value());
   TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
-  TRY_ASSIGN(
-      const auto outcome, vault::change(*vault, [&](vault::Change& change) -> Result<Outcome> {
-        TRY(changeable(change, id));
-        TRY_ASSIGN(auto secret, change.rotate_secret(id, value, expected));
-        Outcome done{std::move(secret), {}};
-        change.record(event_of(request, "secret.rotate", done.secret));
-        if (const auto* provider = registry::provider_of_secret(done.secret.name);
-            provider != nullptr) {
-          TRY_ASSIGN(done.steps,
-                     catalog::keep_in_step(
-                         change, *provider, done.secret.scope, done.secret.name, who(request)));
-          std::erase_if(done.steps,
-                        [](const Step& step) { return step.kind == Step::Kind::waiting; });
-        }
-        TRY(catalog::judge_users_again(change, done.secret, value));
-        return done;
-      }));
+  TRY_ASSIGN(const auto outcome, vault::change(*vault, [&](vault::Change& change) {
+               return catalog::rotate_secret(change, id, value, expected, who(request));
+             }));
   auto answer = answer_of(outcome);
   advise(body, value, outcome.secret, answer.notices);
   return answer;
@@ -334,32 +224,9 @@ Result<Answer> rotate_secret(Desk& desk, const Request& request) {
 Result<Answer> delete_secret(Desk& desk, const Request& request) {
   TRY_ASSIGN(const auto id, id_of(request));
   TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
-  const auto before = vault::read(*vault, [&](vault::Reader& reader) { return reader.secret(id); });
-  if (!before && !is_damaged_row(before.error())) return fail(before.error());
-  if (before && !*before) return unknown_secret();
-  if (before && (*before)->revoked_at) return changed(shape(to_json(**before)));
-  TRY_ASSIGN(
-      const auto outcome, vault::change(*vault, [&](vault::Change& change) -> Result<Outcome> {
-        // A refused row is removed without trusting what it says.
-        if (before) TRY(changeable(change, id));
-        TRY_ASSIGN(auto revoked, change.revoke_secret(id));
-        Outcome done{std::move(revoked), {}};
-        change.record(event_of(request,
-                               "secret.revoke",
-                               done.secret,
-                               before ? "" : "its row had failed the integrity check"));
-        if (const auto* provider = registry::provider_of_secret(done.secret.name);
-            provider != nullptr) {
-          TRY_ASSIGN(done.steps,
-                     catalog::keep_in_step(change, *provider, done.secret.scope, "", who(request)));
-        }
-        TRY_ASSIGN(const auto users, change.credentials_of_secret(id));
-        for (const auto& row : users) {
-          TRY_ASSIGN(auto step, catalog::remove_credential(change, row, who(request)));
-          done.steps.push_back(std::move(step));
-        }
-        return done;
-      }));
+  TRY_ASSIGN(const auto outcome, vault::change(*vault, [&](vault::Change& change) {
+               return catalog::delete_secret(change, id, who(request));
+             }));
   return answer_of(outcome);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "registry/registry.h"
+
 namespace aivault::catalog {
 
 std::string derived_id(const registry::Provider& provider,
@@ -79,7 +81,7 @@ std::size_t served_capabilities(const registry::Provider& provider,
 }
 
 bool pin_allows(const std::optional<std::string>& pin, std::string_view provider) {
-  return !pin || *pin == provider;
+  return !pin || registry::accepts_pin(provider, *pin);
 }
 
 }  // namespace aivault::catalog

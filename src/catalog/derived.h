@@ -36,7 +36,7 @@ const registry::AuthKind& kind_for(const registry::Provider& provider,
                                    const vault::SecretRecord& secret);
 std::size_t served_capabilities(const registry::Provider& provider, const registry::AuthKind& kind);
 
-// May this provider use a secret with this pin?
+// May this provider use a secret with this pin (its own, or that of its family)?
 bool pin_allows(const std::optional<std::string>& pin, std::string_view provider);
 
 }  // namespace aivault::catalog

@@ -14,6 +14,10 @@
 namespace aivault::catalog {
 namespace {
 
+constexpr std::size_t kMaxCompositeBytes = 1'048'576;  // As any other value.
+
+bool is_damaged(const Error& error) { return error.reason == "row_integrity"; }
+
 // One auth kind in one scope.
 class KindInScope {
  public:
@@ -31,7 +35,7 @@ class KindInScope {
         who_(who) {}
 
   Result<void> run(std::vector<Step>& steps) {
-    TRY(find_members());
+    if (auto found = find_members(); !found) return without(std::move(found).error());
     TRY_ASSIGN(auto secret, needs_composite(kind_) ? keep_composite(steps) : single_member());
     TRY(keep_credential(secret, steps));
     if (touched_ && !missing_.empty()) {
@@ -42,6 +46,17 @@ class KindInScope {
   }
 
  private:
+  // A row that is refused says nothing about the others: what was made of it stays as it is, and is
+  // refused by itself. Only a new value of another member cannot be taken: the composite would
+  // keep the old one.
+  Result<void> without(Error damage) {
+    if (!is_damaged(damage)) return fail(std::move(damage));
+    if (!touched_ || !needs_composite(kind_)) return {};
+    const auto existing = change_.secret_by_name(scope_, composite_name(provider_, kind_, scope_));
+    if (existing && !*existing) return {};
+    return fail(std::move(damage));
+  }
+
   // Only names derive credentials, aliases never do.
   Result<void> find_members() {
     for (const auto& claim : kind_.secrets) {
@@ -86,33 +101,68 @@ class KindInScope {
     }
     auto composite = auth::compose(named);
     if (!composite) return invalid_request("record_invalid", composite.error().message);
+    if (composite->size() > kMaxCompositeBytes) {
+      return invalid_request("record_invalid",
+                             "the secrets of provider '" + std::string(provider_.id) +
+                                 "' together have more than 1048576 bytes");
+    }
     TRY(check(*composite));
     return composite;
   }
 
   Result<std::optional<SecretId>> keep_composite(std::vector<Step>& steps) {
     const auto name = composite_name(provider_, kind_, scope_);
-    TRY_ASSIGN(const auto existing, change_.secret_by_name(scope_, name));
+    auto found = change_.secret_by_name(scope_, name);
+    // One that is refused opens for nobody; it goes by its own id.
+    if (!found && is_damaged(found.error()) && !missing_.empty()) {
+      return std::optional<SecretId>();
+    }
+    TRY_ASSIGN(const auto existing, std::move(found));
     if (!missing_.empty()) {
       if (existing) TRY(erase_composite(*existing, steps));
       return std::optional<SecretId>();
     }
-    if (existing && !touched_) return std::optional(existing->id);
-    TRY_ASSIGN(const auto value, composed());
     if (existing) {
-      TRY_ASSIGN(const auto sealed,
-                 change_.rotate_secret(existing->id, value, existing->value_version));
-      record_composite(sealed, "sealed again");
-      return std::optional(sealed.id);
+      TRY(touched_ ? seal_again(*existing) : keep_expiry(*existing));
+      return std::optional(existing->id);
     }
+    TRY_ASSIGN(const auto value, composed());
     vault::NewSecret wanted;
     wanted.name = name;
     wanted.scope = scope_;
     wanted.system_managed = true;
     wanted.pinned_provider = std::string(provider_.id);
+    wanted.expires_at = earliest_expiry();
     TRY_ASSIGN(const auto made, change_.create_secret(wanted, value));
     record_composite(made, "created");
     return std::optional(made.id);
+  }
+
+  Result<void> seal_again(const vault::SecretRecord& composite) {
+    TRY_ASSIGN(const auto value, composed());
+    TRY_ASSIGN(const auto sealed,
+               change_.rotate_secret(composite.id, value, composite.value_version));
+    record_composite(sealed, "sealed again");
+    return keep_expiry(sealed);
+  }
+
+  // A composite opens no longer than each of its members.
+  std::optional<UnixMs> earliest_expiry() const {
+    std::optional<UnixMs> earliest;
+    for (const auto& member : members_) {
+      if (!member.expires_at) continue;
+      earliest = earliest ? std::min(*earliest, *member.expires_at) : *member.expires_at;
+    }
+    return earliest;
+  }
+
+  Result<void> keep_expiry(const vault::SecretRecord& composite) {
+    vault::SecretUpdate update;
+    update.expires_at = earliest_expiry();
+    if (composite.expires_at == *update.expires_at) return {};
+    TRY_ASSIGN(const auto updated, change_.update_secret(composite.id, update));
+    record_composite(updated, "expiry changed");
+    return {};
   }
 
   Result<void> erase_composite(const vault::SecretRecord& composite, std::vector<Step>& steps) {
@@ -136,7 +186,9 @@ class KindInScope {
 
   Result<void> keep_credential(const std::optional<SecretId>& secret, std::vector<Step>& steps) {
     const auto id = derived_id(provider_, kind_, scope_);
-    TRY_ASSIGN(auto existing, change_.credential(id));
+    auto found = change_.credential(id);
+    if (!found && is_damaged(found.error())) return {};  // Refused as it is; deleted by its id.
+    TRY_ASSIGN(auto existing, std::move(found));
     if (existing && existing->origin == vault::Origin::operator_made) {
       if (secret && touched_) steps.push_back(step(Step::Kind::taken, id));
       return {};
@@ -155,7 +207,7 @@ class KindInScope {
       return change_.put(*existing);
     }
     const bool is_new = !existing;
-    const bool moved = existing && existing->secret_id != secret;
+    const bool moved = existing && (existing->secret_id != secret || !is_of_kind(*existing));
     if (is_new || moved) TRY(put_credential(id, *secret, existing));
     if (!is_new && !existing->enabled) {
       if (touched_) steps.push_back(step(Step::Kind::stays_disabled, id));
@@ -167,13 +219,18 @@ class KindInScope {
     return {};
   }
 
+  bool is_of_kind(const vault::CredentialRow& row) const {
+    const auto facts = parse_facts(row.body);
+    return facts && facts->kind == kind_.name && row.provider == provider_.id;
+  }
+
   Result<void> put_credential(const std::string& id,
                               const SecretId& secret,
                               const std::optional<vault::CredentialRow>& existing) {
     vault::CredentialRow row;
-    if (existing) {
-      row = *existing;
-    } else {
+    row.created_at = change_.now();
+    if (existing) row = *existing;
+    if (!existing || !is_of_kind(*existing)) {
       Facts facts;
       facts.kind = kind_.name;
       row.id = id;
@@ -181,7 +238,6 @@ class KindInScope {
       row.origin = vault::Origin::registry;
       row.scope = scope_;
       row.body = to_body(facts);
-      row.created_at = change_.now();
     }
     row.secret_id = secret;
     row.updated_at = change_.now();

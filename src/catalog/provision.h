@@ -42,6 +42,10 @@ Result<std::vector<Step>> keep_in_step(vault::Change& change,
                                        std::string_view touched,
                                        const audit::Event& who);
 
+// The same for every provider and scope that has secrets, composites or derived credentials, and
+// removes what the registry no longer makes.
+Result<std::vector<Step>> keep_everything_in_step(vault::Change& change, const audit::Event& who);
+
 // Notes in a vault that knows of no registry yet that this one keeps it in step.
 Result<void> remember_registry(vault::Change& change);
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -33,12 +35,29 @@ using Place = std::pair<const registry::Provider*, vault::Scope>;
 
 struct Found {
   std::set<Place> places;
-  std::vector<vault::SecretRecord> orphans;  // Composites of providers that are gone.
+  std::vector<vault::SecretRecord> orphans;  // Composites that no kind makes any more.
 };
 
-const registry::Provider* provider_of_composite(std::string_view name) {
+const registry::Provider* provider_of_composite(const vault::SecretRecord& composite) {
+  std::string_view name = composite.name;
   name.remove_prefix(kCompositePrefix.size());
-  return registry::find_provider(name.substr(0, name.find(':')));
+  const auto* provider = registry::find_provider(name.substr(0, name.find(':')));
+  if (provider == nullptr) return nullptr;
+  const bool made = std::ranges::any_of(provider->kinds, [&](const registry::AuthKind& kind) {
+    return needs_composite(kind) &&
+           composite.name == composite_name(*provider, kind, composite.scope);
+  });
+  return made ? provider : nullptr;
+}
+
+// Does the registry still make a credential of this id?
+const registry::Provider* provider_of_derived(const vault::CredentialRow& row) {
+  const auto* provider = registry::find_provider(row.provider);
+  if (provider == nullptr) return nullptr;
+  const bool made = std::ranges::any_of(provider->kinds, [&](const registry::AuthKind& kind) {
+    return row.id == derived_id(*provider, kind, row.scope);
+  });
+  return made ? provider : nullptr;
 }
 
 Result<void> look_at_secrets(vault::Reader& reader, Found& found) {
@@ -49,12 +68,14 @@ Result<void> look_at_secrets(vault::Reader& reader, Found& found) {
     for (const auto& secret : page) {
       if (secret.revoked_at) continue;
       const bool composite = secret.system_managed && secret.name.starts_with(kCompositePrefix);
-      const auto* provider = composite ? provider_of_composite(secret.name)
-                                       : registry::provider_of_secret(secret.name);
-      if (provider != nullptr) {
-        found.places.emplace(provider, secret.scope);
-      } else if (composite) {
-        found.orphans.push_back(secret);
+      if (composite) {
+        if (const auto* provider = provider_of_composite(secret); provider != nullptr) {
+          found.places.emplace(provider, secret.scope);
+        } else {
+          found.orphans.push_back(secret);
+        }
+      } else if (const auto* claim = registry::claim_of(secret.name); claim != nullptr) {
+        for (const auto* provider : claim->providers) found.places.emplace(provider, secret.scope);
       }
     }
     if (page.size() < kPage) return {};
@@ -65,22 +86,7 @@ Result<void> look_at_secrets(vault::Reader& reader, Found& found) {
 Result<void> reconcile(vault::Change& change) {
   audit::Event who;
   who.actor = "daemon";
-  Found found;
-  TRY(look_at_secrets(change, found));
-  std::vector<vault::Problem> damaged;
-  TRY_ASSIGN(const auto rows, change.credentials(damaged));
-  for (const auto& row : rows) {
-    if (row.origin != vault::Origin::registry) continue;
-    if (const auto* provider = registry::find_provider(row.provider); provider != nullptr) {
-      found.places.emplace(provider, row.scope);
-    } else {
-      TRY(remove_credential(change, row, who));
-    }
-  }
-  for (const auto& [provider, scope] : found.places) {
-    TRY(keep_in_step(change, *provider, scope, "", who));
-  }
-  for (const auto& orphan : found.orphans) TRY(change.erase_system_secret(orphan.id));
+  TRY(keep_everything_in_step(change, who));
   TRY(store_setting(change));
   auto event = event_of(who, "settings.set");
   event.note = "registry " + std::string(registry::digest());
@@ -89,6 +95,36 @@ Result<void> reconcile(vault::Change& change) {
 }
 
 }  // namespace
+
+Result<std::vector<Step>> keep_everything_in_step(vault::Change& change, const audit::Event& who) {
+  std::vector<Step> steps;
+  Found found;
+  TRY(look_at_secrets(change, found));
+  std::vector<vault::Problem> damaged;
+  TRY_ASSIGN(const auto rows, change.credentials(damaged));
+  for (const auto& row : rows) {
+    if (row.origin != vault::Origin::registry) continue;
+    if (const auto* provider = provider_of_derived(row); provider != nullptr) {
+      found.places.emplace(provider, row.scope);
+    } else {
+      TRY_ASSIGN(auto step, remove_credential(change, row, who));
+      steps.push_back(std::move(step));
+    }
+  }
+  for (const auto& [provider, scope] : found.places) {
+    TRY_ASSIGN(auto more, keep_in_step(change, *provider, scope, "", who));
+    std::ranges::move(more, std::back_inserter(steps));
+  }
+  for (const auto& orphan : found.orphans) {
+    auto event = event_of(who, "secret.system_managed");
+    event.secret_id = orphan.id.str();
+    event.scope = orphan.scope.text();
+    event.note = orphan.name + " removed";
+    change.record(std::move(event));
+    TRY(change.erase_system_secret(orphan.id));
+  }
+  return steps;
+}
 
 Result<void> remember_registry(vault::Change& change) {
   TRY_ASSIGN(const auto setting, change.setting(kSetting));

@@ -27,13 +27,15 @@ void check_capabilities(const ProviderFile& file, Problems& problems);  // CAP-2
 void check_overlaps(const ProviderFile& file, Problems& problems);      // SET-1 within a provider
 
 // Providers that may claim the same secrets and name the same hosts.
-struct Family {
+struct FamilyEntry {
   std::string name;
-  std::set<std::string> members, secrets;
+  std::set<std::string> members = {}, secrets = {};
+  std::string file = {};  // As it is named in problems.
+  Position at = {};
 };
-std::vector<Family> parse_families(std::string_view file,
-                                   std::string_view text,
-                                   Problems& problems);
+std::vector<FamilyEntry> parse_families(std::string_view file,
+                                        std::string_view text,
+                                        Problems& problems);
 
 // Every id ever released, with its class ("retired" for those that never ship again).
 using Lock = std::map<std::string, std::string>;
@@ -43,7 +45,7 @@ std::string print_lock(const Lock& lock);
 
 // All files together: HOST-5, CAP-1, SET-1, SET-2, SET-4.
 void check_set(std::span<const ProviderFile> files,
-               std::span<const Family> families,
+               std::span<const FamilyEntry> families,
                const Lock& lock,
                Problems& problems);
 

@@ -27,7 +27,7 @@ bool is_capability_id(std::string_view id, std::string_view provider, bool under
 class SetChecks {
  public:
   SetChecks(std::span<const ProviderFile> files,
-            std::span<const Family> families,
+            std::span<const FamilyEntry> families,
             const Lock& lock,
             Problems& problems)
       : files_(files), families_(families), lock_(lock), problems_(problems) {}
@@ -37,6 +37,7 @@ class SetChecks {
     check_hosts();
     check_ids();
     check_claims();
+    check_families();
     check_lock();
     check_request_headers();
   }
@@ -56,7 +57,7 @@ class SetChecks {
   }
 
   bool are_relatives(std::string_view a, std::string_view b) const {
-    return std::ranges::any_of(families_, [&](const Family& family) {
+    return std::ranges::any_of(families_, [&](const FamilyEntry& family) {
       return family.members.contains(std::string(a)) && family.members.contains(std::string(b));
     });
   }
@@ -156,10 +157,69 @@ class SetChecks {
   bool is_family_secret(const std::string& secret,
                         const std::string& a,
                         const std::string& b) const {
-    return std::ranges::any_of(families_, [&](const Family& family) {
+    return std::ranges::any_of(families_, [&](const FamilyEntry& family) {
       return family.secrets.contains(secret) && family.members.contains(a) &&
              family.members.contains(b);
     });
+  }
+
+  void add(const FamilyEntry& family, const std::string& text) {
+    problems_.error(family.file, family.at, "SET-1", "family '" + family.name + "': " + text);
+  }
+
+  bool claims(const std::string& provider, const std::string& secret) const {
+    return std::ranges::any_of(files_, [&](const ProviderFile& file) {
+      return file.id.text == provider && std::ranges::any_of(file.kinds, [&](const auto& kind) {
+               return has_secret(kind, secret);
+             });
+    });
+  }
+
+  static bool has_secret(const KindEntry& kind, const std::string& name) {
+    return std::ranges::any_of(kind.secrets,
+                               [&](const SecretEntry& secret) { return secret.name.text == name; });
+  }
+
+  void check_families() {
+    std::set<std::string> seen;
+    for (const auto& family : families_) {
+      for (const auto& member : family.members) {
+        const bool known = std::ranges::any_of(
+            files_, [&](const ProviderFile& file) { return file.id.text == member; });
+        if (!known) add(family, "there is no provider '" + quote_for_message(member) + "'");
+      }
+      for (const auto& secret : family.secrets) {
+        if (!seen.insert(secret).second) add(family, "another family has '" + secret + "', too");
+        const bool claimed = std::ranges::any_of(
+            family.members, [&](const std::string& member) { return claims(member, secret); });
+        if (!claimed) add(family, "no member claims '" + quote_for_message(secret) + "'");
+      }
+      for (const auto& file : files_) {
+        if (family.members.contains(file.id.text)) check_priorities(family, file);
+      }
+    }
+  }
+
+  // Where a provider takes its own secret and the family's in one way, its own is preferred.
+  void check_priorities(const FamilyEntry& family, const ProviderFile& file) {
+    const auto is_shared = [&](const KindEntry& kind) {
+      return std::ranges::any_of(kind.secrets, [&](const SecretEntry& secret) {
+        return family.secrets.contains(secret.name.text);
+      });
+    };
+    for (const auto& shared : file.kinds) {
+      if (!is_shared(shared)) continue;
+      const bool wrong = std::ranges::any_of(file.kinds, [&](const KindEntry& own) {
+        return !is_shared(own) && own.spec == shared.spec && own.priority <= shared.priority;
+      });
+      if (wrong) {
+        add(file,
+            shared.at,
+            "SET-1",
+            "kind '" + shared.name.text + "' takes a secret of family '" + family.name +
+                "': the priority of the provider's own must be higher");
+      }
+    }
   }
 
   void check_lock() {
@@ -201,7 +261,7 @@ class SetChecks {
   }
 
   std::span<const ProviderFile> files_;
-  std::span<const Family> families_;
+  std::span<const FamilyEntry> families_;
   const Lock& lock_;
   Problems& problems_;
   std::set<std::string_view> live_;
@@ -211,7 +271,7 @@ class SetChecks {
 }  // namespace
 
 void check_set(std::span<const ProviderFile> files,
-               std::span<const Family> families,
+               std::span<const FamilyEntry> families,
                const Lock& lock,
                Problems& problems) {
   SetChecks(files, families, lock, problems).run();

@@ -112,6 +112,20 @@ struct Provider {
   std::span<const SdkVariable> sdk;
 };
 
+// A secret name and who may use a secret of that name: the provider that claims it, or the members
+// of a family that take it.
+struct Claim {
+  std::string_view secret;  // "OPENAI_API_KEY"
+  std::string_view pin;     // "openai", "family:google": what a secret of this name is pinned to.
+  std::span<const Provider* const> providers;  // Those with a kind of it; at least one, sorted.
+};
+
+// Providers of one vendor that accept each other's shared secrets.
+struct Family {
+  std::string_view name;                      // "google"
+  std::span<const std::string_view> members;  // Provider ids, sorted.
+};
+
 struct Alias {
   std::string_view id, target;
 };

@@ -7,12 +7,15 @@
 #include <string>
 #include <string_view>
 
+#include "registry/check.h"
 #include "registry/file.h"
 
 namespace aivault::registry {
 
 // The source file that defines registry/tables.h; `files` sorted by id.
-std::string print_tables(std::span<const ProviderFile> files, std::string_view digest);
+std::string print_tables(std::span<const ProviderFile> files,
+                         std::span<const FamilyEntry> families,
+                         std::string_view digest);
 
 // docs/providers.md: each provider with its secrets, hosts and capabilities, in Markdown.
 std::string print_page(std::span<const ProviderFile> files);

@@ -25,23 +25,25 @@ std::set<std::string> set_of(const Texts& texts) {
 
 }  // namespace
 
-std::vector<Family> parse_families(std::string_view file,
-                                   std::string_view text,
-                                   Problems& problems) {
+std::vector<FamilyEntry> parse_families(std::string_view file,
+                                        std::string_view text,
+                                        Problems& problems) {
   const auto root = json::parse_located(text, kFamilyLimits);
   if (!root) {
     const auto& failure = root.error();
     problems.error(file, {failure.line, failure.column}, "FILE-1", "JSON " + failure.what);
     return {};
   }
-  std::vector<Family> families;
+  std::vector<FamilyEntry> families;
   FileReader read(file, problems);
   if (!root->is(json::Kind::object)) read.fault(*root, "the file must be an object");
   for (const auto& member : root->members()) {
     if (!read.open(member.value, "a family", {"members", "secrets"}, {})) continue;
     families.push_back({std::string(member.key),
                         set_of(read.texts(member.value, "members")),
-                        set_of(read.texts(member.value, "secrets"))});
+                        set_of(read.texts(member.value, "secrets")),
+                        std::string(file),
+                        position_of(member.value)});
   }
   return families;
 }

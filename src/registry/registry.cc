@@ -13,6 +13,8 @@ auto find_sorted(const Table& table, std::string_view wanted, Key key) -> declty
   return found != table.end() && key(*found) == wanted ? &*found : nullptr;
 }
 
+constexpr std::string_view kFamilyPin = "family:";
+
 }  // namespace
 
 std::span<const Provider> providers() { return tables::providers(); }
@@ -43,10 +45,19 @@ std::string to_sentence(const Retired& retired) {
   return text;
 }
 
-const Provider* provider_of_secret(std::string_view secret_name) {
-  const auto* found = find_sorted(
-      tables::secrets(), secret_name, [](const tables::SecretOwner& entry) { return entry.name; });
-  return found != nullptr ? found->provider : nullptr;
+const Claim* claim_of(std::string_view secret_name) {
+  return find_sorted(
+      tables::claims(), secret_name, [](const Claim& entry) { return entry.secret; });
+}
+
+std::span<const Family> families() { return tables::families(); }
+
+bool accepts_pin(std::string_view provider, std::string_view pin) {
+  if (!pin.starts_with(kFamilyPin)) return pin == provider;
+  const auto* family = find_sorted(tables::families(),
+                                   pin.substr(kFamilyPin.size()),
+                                   [](const Family& entry) { return entry.name; });
+  return family != nullptr && std::ranges::binary_search(family->members, provider);
 }
 
 std::string_view digest() { return tables::digest(); }

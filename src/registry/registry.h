@@ -17,8 +17,11 @@ const Capability* find_capability(std::string_view id);  // Follows an alias.
 const Retired* find_retired(std::string_view id);
 // "capability 'ID' is retired: REASON; use 'A', 'B'"
 std::string to_sentence(const Retired& retired);
-// The provider that claims this secret name, or nullptr.
-const Provider* provider_of_secret(std::string_view secret_name);
+// Who claims this secret name, or nullptr.
+const Claim* claim_of(std::string_view secret_name);
+std::span<const Family> families();  // Sorted by name.
+// May this provider use a secret that is pinned so? A pin is a provider id or "family:<name>".
+bool accepts_pin(std::string_view provider, std::string_view pin);
 std::string_view digest();  // 64 hex digits of BLAKE2b over the definitions.
 // Lower-case names of every header that any kind of any provider injects.
 std::span<const std::string_view> injected_headers();

@@ -71,16 +71,56 @@ TEST(Registry, KnowsWhatBecameOfRetiredIds) {
   EXPECT_EQ(find_retired("openai/responses"), nullptr);
 }
 
-TEST(Registry, KnowsTheOwnerOfASecretName) {
+TEST(Registry, KnowsWhoClaimsASecretName) {
   for (const auto& provider : providers()) {
     for (const auto& kind : provider.kinds) {
-      for (const auto& claim : kind.secrets) {
-        EXPECT_EQ(provider_of_secret(claim.name), &provider) << claim.name;
+      for (const auto& secret : kind.secrets) {
+        const auto* claim = claim_of(secret.name);
+        ASSERT_NE(claim, nullptr) << secret.name;
+        EXPECT_EQ(claim->secret, secret.name);
+        EXPECT_NE(std::ranges::find(claim->providers, &provider), claim->providers.end());
+        EXPECT_TRUE(accepts_pin(provider.id, claim->pin)) << claim->pin;
       }
     }
   }
-  EXPECT_EQ(provider_of_secret("MY_OWN_KEY"), nullptr);
-  EXPECT_EQ(provider_of_secret("openai_api_key"), nullptr);
+  EXPECT_EQ(claim_of("OPENAI_API_KEY")->pin, "openai");
+  EXPECT_EQ(claim_of("OPENAI_API_KEY")->providers.size(), 1U);
+  EXPECT_EQ(claim_of("MY_OWN_KEY"), nullptr);
+  EXPECT_EQ(claim_of("openai_api_key"), nullptr);
+}
+
+TEST(Registry, PinsTheSecretOfAFamilyToTheFamily) {
+  const auto* claim = claim_of("GOOGLE_API_KEY");
+  ASSERT_NE(claim, nullptr);
+  EXPECT_EQ(claim->pin, "family:google");
+  std::vector<std::string_view> users;
+  for (const auto* provider : claim->providers) users.push_back(provider->id);
+  EXPECT_EQ(users, (std::vector<std::string_view>{"gemini", "google-places"}));
+  EXPECT_EQ(claim_of("GEMINI_API_KEY")->pin, "gemini");
+}
+
+TEST(Registry, AcceptsAPinOfTheProviderAndOfItsFamilyAlone) {
+  struct Row {
+    const char *provider, *pin;
+    bool accepted;
+  };
+  const Row rows[] = {
+      {"gemini", "gemini", true},
+      {"gemini", "family:google", true},
+      {"google-places", "family:google", true},
+      {"openai", "family:google", false},
+      {"google-places", "gemini", false},
+      {"google", "family:google", false},
+      {"gemini", "google", false},
+      {"gemini", "family:", false},
+      {"gemini", "family:gemini", false},
+      {"gemini", "family:google2", false},
+      {"family:google", "family:google", false},
+      {"gemini", "", false},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(accepts_pin(row.provider, row.pin), row.accepted) << row.provider << " " << row.pin;
+  }
 }
 
 TEST(Registry, ListsEveryInjectedHeader) {

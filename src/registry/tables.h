@@ -8,16 +8,12 @@
 
 namespace aivault::registry::tables {
 
-struct SecretOwner {
-  std::string_view name;
-  const Provider* provider;
-};
-
 std::span<const Provider> providers();  // Sorted by id, like all of these.
 std::span<const Capability* const> capabilities();
 std::span<const Alias> aliases();
 std::span<const Retired> retired();
-std::span<const SecretOwner> secrets();
+std::span<const Claim> claims();  // Sorted by secret.
+std::span<const Family> families();
 std::span<const std::string_view> injected_headers();
 std::string_view digest();
 
