@@ -36,6 +36,9 @@ class RecordingVault final : public vault::Vault {
     return vault_unavailable("secret_missing", "secret not found");
   }
   void flush() override {}
+  Result<vault::MasterRotated> rotate_master(vault::NewMaster, audit::Event) override {
+    return vault::MasterRotated();
+  }
   Result<audit::Verification> verify_audit(const std::optional<audit::Head>&) override {
     return audit::Verification();
   }

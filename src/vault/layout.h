@@ -23,6 +23,7 @@ inline constexpr std::size_t kMaxHeaderBytes = 65'536;
 // Bytes of the lock file: exclusive while a vault is made; shared while it is open.
 inline constexpr std::int64_t kInitByte = 0;
 inline constexpr std::int64_t kOpenByte = 1;
+inline constexpr std::int64_t kKeysByte = 2;  // Exclusive while its key files are changed.
 
 // Refuses headers of other formats; one that is missing or damaged is fine.
 Result<void> check_header(const platform::Directory& root);
