@@ -150,6 +150,15 @@ Result<Secret> Body::secret_value() const {
   return *std::move(secret);
 }
 
+Result<std::optional<Secret>> Body::secret(std::string_view key) const {
+  const Value* given = value(key);
+  if (given == nullptr) return std::optional<Secret>();
+  if (!given->is(Kind::string)) return must_be(key, "a string");
+  if (given->text().empty()) return must_be(key, "not empty");
+  if (given->text().size() > kMaxSecret) return must_be(key, "at most 1 MiB");
+  return std::optional(Secret::copy_of(std::string_view(given->text())));
+}
+
 bool Body::value_begins_with(std::string_view beginning) const {
   const Value* plain = value("value");
   if (plain != nullptr) return plain->text().starts_with(beginning);

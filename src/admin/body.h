@@ -45,6 +45,8 @@ class Body {
   Result<vault::Scope> scope() const;
   // VALUE: exactly one of "value" and "valueB64"; moved straight into locked memory.
   Result<Secret> secret_value() const;
+  // A passphrase or a key that was entered as a string; as secret_value() otherwise.
+  Result<std::optional<Secret>> secret(std::string_view key) const;
   // Does VALUE begin with this public text?
   bool value_begins_with(std::string_view beginning) const;
 

@@ -1,53 +1,21 @@
 #include <algorithm>
-#include <array>
 
 #include "admin/attention.h"
 #include "admin/body.h"
 #include "admin/handlers.h"
+#include "admin/provider_choice.h"
 #include "admin/shapes.h"
-#include "base/text.h"
+#include "vault/key_provider.h"
 
 namespace aivault::admin {
 namespace {
 
 using json::Value;
 using Check = vault::Vault::Check;
+using Kind = vault::ProviderChoice::Kind;
 
 tl::unexpected<Error> invalid(std::string sentence) {
   return invalid_request("record_invalid", std::move(sentence));
-}
-
-Result<void> check_provider(const std::string& provider) {
-  constexpr std::array<std::string_view, 4> kLater = {
-      "env", "passphrase", "systemd-creds", "keyring"};
-  if (provider == "file") return {};
-  if (provider == "macos-keychain") {
-    return vault_unavailable("key_unavailable",
-                             "vault provider misconfigured: macos-keychain is only available on "
-                             "macOS");
-  }
-  if (std::ranges::find(kLater, provider) != kLater.end()) {
-    return invalid("key provider '" + provider +
-                   "' is not supported by this version; it supports: file");
-  }
-  return invalid("unknown key provider '" + quote_for_message(provider) + "'");
-}
-
-// Flags that belong to other providers.
-Result<void> check_foreign_flags(const Body& body) {
-  struct Flag {
-    std::string_view key, name;
-  };
-  constexpr std::array<Flag, 4> kForeign = {{{"envVar", "--env-var"},
-                                             {"credentialName", "--credential-name"},
-                                             {"keyDescription", "--key-description"},
-                                             {"passphrase", "--passphrase"}}};
-  for (const auto& flag : kForeign) {
-    if (body.value(flag.key) != nullptr) {
-      return invalid(std::string(flag.name) + " does not belong to --provider file");
-    }
-  }
-  return {};
 }
 
 std::string_view to_text(Check::State state) {
@@ -118,26 +86,33 @@ Result<Answer> vault_status(Desk& desk, const Request&) {
 }
 
 Result<Answer> init_vault(Desk& desk, const Request& request) {
-  TRY_ASSIGN(
-      const auto body,
-      Body::open(
-          request,
-          {"provider", "envVar", "filePath", "credentialName", "keyDescription", "passphrase"}));
-  TRY_ASSIGN(auto provider, body.text_or_empty("provider"));
-  if (provider.empty()) provider = "file";
-  TRY(check_provider(provider));
-  TRY(check_foreign_flags(body));
-  vault::Vault::FileProvider file;
-  TRY_ASSIGN(const auto path, body.text("filePath"));
-  if (path) {
-    if (!path->starts_with('/')) return invalid("'filePath' must be an absolute path");
-    file.key_path = *path;
+  TRY_ASSIGN(const auto body,
+             Body::open(request,
+                        {"provider",
+                         "filePath",
+                         "envVar",
+                         "credentialName",
+                         "keyDescription",
+                         "keychainService",
+                         "keychainAccount",
+                         "passphrase"}));
+  TRY_ASSIGN(auto choice, provider_choice(body, Kind::file));
+  TRY_ASSIGN(choice.passphrase, body.secret("passphrase"));
+  std::vector<Answer::Notice> notices;
+  if (choice.kind == Kind::passphrase) {
+    if (!choice.passphrase) {
+      return invalid("--passphrase is required for --provider passphrase");
+    }
+    TRY(check_new_passphrase(*choice.passphrase));
+    if (auto weak = weakness_of(*choice.passphrase)) notices.push_back(std::move(*weak));
+  } else if (choice.passphrase) {
+    return invalid("--passphrase does not belong to --provider " +
+                   std::string(vault::option_of(choice.kind)));
   }
   const auto& options = desk.slot.options();
   const bool existed = vault::Vault::exists(options.location);
   desk.slot.close();
-  TRY_ASSIGN(const auto made, vault::Vault::init(options, file));
-  std::vector<Answer::Notice> notices;
+  TRY_ASSIGN(const auto made, vault::Vault::init(options, choice));
   if (existed) {
     notices.push_back(
         notice("The vault at '" + options.location.root + "' held nothing and has a new key now"));
@@ -147,8 +122,7 @@ Result<Answer> init_vault(Desk& desk, const Request& request) {
 
 Result<Answer> doctor(Desk& desk, const Request&) {
   const auto vault = desk.slot.get();
-  auto checks =
-      vault ? (*vault)->examine() : vault::Vault::examine_closed(desk.slot.options().location);
+  auto checks = vault ? (*vault)->examine() : vault::Vault::examine_closed(desk.slot.options());
   if (!vault && vault.error().reason != "not_initialised") {
     add_failure_to_open(vault.error(), checks);
   }

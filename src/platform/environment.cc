@@ -4,6 +4,7 @@
 
 #include <array>
 #include <climits>
+#include <cstring>
 #include <utility>
 
 #include "base/text.h"
@@ -22,23 +23,32 @@ std::string current_directory() {
 
 }  // namespace
 
+Environment::Environment() : working_directory_(current_directory()) {}
+
 Environment Environment::of_process() {
-  std::map<std::string, std::string> variables;
+  Environment environment;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text(*entry);
-    const auto end = text.find('=');
+    const char* end = std::strchr(*entry, '=');
+    if (end == nullptr) continue;
     // The first of two equal names counts, as it does for getenv.
-    if (end != std::string_view::npos) variables.emplace(text.substr(0, end), text.substr(end + 1));
+    environment.values_.emplace(std::string_view(*entry, static_cast<std::size_t>(end - *entry)),
+                                end + 1);
   }
-  return Environment(std::move(variables));
+  return environment;
 }
 
-Environment::Environment(std::map<std::string, std::string> variables)
-    : variables_(std::move(variables)), working_directory_(current_directory()) {}
+Environment::Environment(std::map<std::string, std::string> variables) : Environment() {
+  own_ = std::make_shared<const std::map<std::string, std::string>>(std::move(variables));
+  for (const auto& [name, value] : *own_) values_.emplace(name, value.c_str());
+}
+
+std::map<std::string, std::string> Environment::all() const {
+  return {values_.begin(), values_.end()};
+}
 
 std::optional<std::string> Environment::text(std::string_view name) const {
-  const auto found = variables_.find(std::string(name));
-  if (found == variables_.end()) return std::nullopt;
+  const auto found = values_.find(name);
+  if (found == values_.end()) return std::nullopt;
   const auto value = trim(found->second);
   if (value.empty()) return std::nullopt;
   return std::string(value);
@@ -64,7 +74,7 @@ std::string Environment::absolute(std::string path) const {
 
 std::vector<std::string> Environment::development_variables() const {
   std::vector<std::string> names;
-  for (const auto& [name, value] : variables_) {
+  for (const auto& [name, value] : values_) {
     if (name.starts_with(kDevelopmentPrefix) && !trim(value).empty()) names.push_back(name);
   }
   return names;

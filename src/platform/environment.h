@@ -1,9 +1,11 @@
 // Environment: the variables of the process as they were at start, read by the rules of the
-// documentation: text is trimmed and blank means unset; flags know 1 true yes on.
-// Thread: any; constant after construction.
+// documentation: text is trimmed and blank means unset; flags know 1 true yes on. The values stay
+// where the kernel put them, so that a key taken by KeyVariables is nowhere else.
+// Thread: any; constant after construction. The process must not change its environment meanwhile.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,10 +25,13 @@ class Environment {
   std::string absolute(std::string path) const;
   // Names of AIVAULT_DEV_* variables that are set and not blank.
   std::vector<std::string> development_variables() const;
-  const std::map<std::string, std::string>& all() const { return variables_; }
+  std::map<std::string, std::string> all() const;  // A copy.
 
  private:
-  std::map<std::string, std::string> variables_;
+  Environment();
+
+  std::shared_ptr<const std::map<std::string, std::string>> own_;  // nullptr: of the process.
+  std::map<std::string, const char*, std::less<>> values_;
   std::string working_directory_;
 };
 

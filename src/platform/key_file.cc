@@ -54,6 +54,34 @@ Result<std::optional<Descriptor>> open_key_file(const std::string& path, unsigne
   return std::optional(std::move(file));
 }
 
+Result<Descriptor> open_credential(const std::string& directory,
+                                   const std::string& name,
+                                   const std::string& source) {
+  const auto refuse = [&](const std::string& what) {
+    return vault_unavailable("key_unavailable",
+                             "vault provider misconfigured: " + source + ": " + what);
+  };
+  if (!directory.starts_with('/')) return refuse("CREDENTIALS_DIRECTORY is not an absolute path");
+  Descriptor file(
+      ::open((directory + "/" + name).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  if (!file) {
+    if (errno == ENOENT) return refuse("it is not in '" + directory + "'; load it in the unit");
+    if (errno == ELOOP) return refuse("it is a symbolic link");
+    return refuse(reason_of(errno));
+  }
+  struct stat facts{};
+  if (::fstat(file.get(), &facts) != 0) return refuse(reason_of(errno));
+  if (!S_ISREG(facts.st_mode)) return refuse("it is not a regular file");
+  if (facts.st_uid != ::geteuid() && facts.st_uid != 0) {
+    return refuse("it belongs to uid " + std::to_string(facts.st_uid));
+  }
+  if ((facts.st_mode & 07) != 0) return refuse("others can use it");
+  if (facts.st_size > static_cast<off_t>(kMaxKeyFileBytes)) {
+    return refuse("it is too large to be a key");
+  }
+  return file;
+}
+
 Result<NewKeyFile> make_key_file(const std::string& path, unsigned owner) {
   const auto parent = parent_of(path);
   std::filesystem::path sofar;

@@ -20,6 +20,13 @@ inline constexpr std::size_t kMaxKeyFileBytes = 4096;
 // nullopt.
 Result<std::optional<Descriptor>> open_key_file(const std::string& path, unsigned owner);
 
+// A credential of the service manager: a regular file directly in `directory`, absolute, of the
+// effective uid or root, without a bit for others (those of the group hold the mask of an access
+// list). `source` begins the messages.
+Result<Descriptor> open_credential(const std::string& directory,
+                                   const std::string& name,
+                                   const std::string& source);
+
 // Written aside with mode 0600 and given its name when it is complete: a half-written key file
 // cannot be found later. Missing directories are made. For `owner` when we are root.
 struct NewKeyFile {

@@ -14,8 +14,10 @@ constexpr std::size_t kMaxProblems = 1000;
 
 }  // namespace
 
-Result<std::unique_ptr<Core>> Core::open(platform::Directory root, platform::RangeLock lock) {
-  std::unique_ptr<Core> core(new Core(std::move(root), std::move(lock)));
+Result<std::unique_ptr<Core>> Core::open(platform::Directory root,
+                                         platform::RangeLock lock,
+                                         const KeyInput& input) {
+  std::unique_ptr<Core> core(new Core(std::move(root), std::move(lock), input.sources));
   TRY_ASSIGN(const auto facts, core->root_.look(kDatabaseName));
   if (!facts) {
     return vault_unavailable("damaged",
@@ -28,7 +30,7 @@ Result<std::unique_ptr<Core>> Core::open(platform::Directory root, platform::Ran
   core->inode_ = facts->st_ino;
   TRY_ASSIGN(auto database, core->connect());
   TRY_ASSIGN(const auto transaction, store::Transaction::begin(database, store::Kind::read));
-  TRY_ASSIGN(auto checked, check_in_full(database, core->root_, nullptr));
+  TRY_ASSIGN(auto checked, check_in_full(database, core->root_, input, nullptr));
   core->generation_ = checked.state.counter;
   (void)keep_header(core->root_, checked.vault);  // A vault works without it.
   TRY(core->adopt(std::move(checked)));
@@ -125,7 +127,7 @@ Result<void> Core::catch_up(store::Database& database) {
   TRY_ASSIGN(const auto state, store::load_state(database));
   if (state == memory_.state) return {};
   if (state.counter < memory_.state.counter) return refuse_for_good("it was rolled back");
-  TRY_ASSIGN(auto checked, check_in_full(database, root_, memory_.keys));
+  TRY_ASSIGN(auto checked, check_in_full(database, root_, {sources_}, memory_.keys));
   return adopt(std::move(checked));
 }
 
@@ -141,7 +143,7 @@ Result<void> Core::adopt(Checked checked) {
              std::move(checked.revisions),
              std::move(checked.state),
              checked.digest,
-             checked.provider.type};
+             std::string(checked.provider.type())};
   return {};
 }
 

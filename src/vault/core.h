@@ -46,10 +46,13 @@ struct View {
 class Core {
  public:
   // Opens the database, checks it in full, keeps it locked against restore.
-  static Result<std::unique_ptr<Core>> open(platform::Directory root, platform::RangeLock lock);
+  static Result<std::unique_ptr<Core>> open(platform::Directory root,
+                                            platform::RangeLock lock,
+                                            const KeyInput& input);
 
   const platform::Directory& root() const { return root_; }
   const platform::RangeLock& lock() const { return lock_; }
+  const KeySources& sources() const { return sources_; }
   Result<store::Database> connect() const;
 
   Result<View> enter(store::Database& database);
@@ -57,12 +60,13 @@ class Core {
   Result<std::int64_t> generation(store::Database& database);
 
   std::mutex& writing() { return writing_; }
-  // The following four for the holder of writing().
+  // The following for the holder of writing().
   // Is the database as it is remembered? Else checks it in full within the caller's transaction.
   Result<void> catch_up(store::Database& database);
   const Memory& memory() const { return memory_; }
   void committed(store::StateRow state, Digest digest, bool objects_changed);
   Result<void> check_in_place();
+  Result<void> adopt(Checked checked);  // In place of all that was remembered.
 
   Memory copy_of_memory() const;  // For others.
 
@@ -80,15 +84,15 @@ class Core {
   void give_back(std::map<SecretId, Usage> usage);  // It could not be written.
 
  private:
-  Core(platform::Directory root, platform::RangeLock lock)
-      : root_(std::move(root)), lock_(std::move(lock)) {}
+  Core(platform::Directory root, platform::RangeLock lock, KeySources sources)
+      : root_(std::move(root)), lock_(std::move(lock)), sources_(std::move(sources)) {}
   Result<View> begin(store::Database& database) const;
   Result<View> enter_anew(store::Database& database);
-  Result<void> adopt(Checked checked);
   Result<void> refuse_for_good(const std::string& what);
 
   platform::Directory root_;
   platform::RangeLock lock_;
+  KeySources sources_;
   std::uint64_t device_ = 0, inode_ = 0;  // Of vault.db.
 
   std::mutex writing_;

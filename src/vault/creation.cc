@@ -11,9 +11,11 @@
 #include "crypto/uuid.h"
 #include "store/schema.h"
 #include "store/seals.h"
+#include "vault/key_files.h"
 #include "vault/key_provider.h"
 #include "vault/keyring.h"
 #include "vault/layout.h"
+#include "vault/rekey.h"
 
 namespace aivault::vault {
 namespace {
@@ -96,7 +98,7 @@ Result<VaultRow> fill(store::Database& database,
   event.kind = "vault.init";
   event.actor = actor;
   event.uid = ::geteuid();
-  event.note = "provider " + provider.type + ", key " + hex(bytes_of(vault.kek_id)) +
+  event.note = "provider " + std::string(provider.type()) + ", key " + hex(bytes_of(vault.kek_id)) +
                (key.generated ? " generated" : " adopted");
 
   TRY_ASSIGN(auto transaction, store::Transaction::begin(database, store::Kind::write));
@@ -148,10 +150,30 @@ Result<platform::RangeLock> open_lock_file(const platform::Directory& root) {
   return platform::RangeLock(std::move(file));
 }
 
-Result<Made> make_vault(const Location& location,
-                        const std::string& key_path,
+Result<void> make_vault_with(const platform::Directory& root,
+                             const KeyProvider& provider,
+                             const Secret& key,
+                             const std::string& actor) {
+  const NewKey adopted{key.clone(), false};
+  TRY_ASSIGN(const auto vault, build_database(root, provider, adopted, actor));
+  TRY(root.rename(kNewDatabaseName, kDatabaseName));
+  return keep_header(root, vault);
+}
+
+ProviderChoice automatic_choice(const Options& options) {
+  ProviderChoice choice;
+  const auto& directory = options.keys.credentials_directory;
+  if (!directory.empty() &&
+      ::access((directory + "/" + choice.credential_name).c_str(), F_OK) == 0) {
+    choice.kind = ProviderChoice::Kind::systemd_creds;
+  }
+  return choice;
+}
+
+Result<Made> make_vault(const Options& options,
+                        const ProviderChoice& choice,
                         const std::string& actor) {
-  TRY_ASSIGN(const auto root, platform::Directory::open_or_make(location.root));
+  TRY_ASSIGN(const auto root, platform::Directory::open_or_make(options.location.root));
   TRY_ASSIGN(const auto lock, open_lock_file(root));
   const auto give_up = std::chrono::steady_clock::now() + kLockWait;
   while (!lock.try_lock(kInitByte, platform::RangeLock::Hold::exclusive)) {
@@ -165,16 +187,35 @@ Result<Made> make_vault(const Location& location,
         "damaged",
         "vault damaged: '" + root.path() + "' holds a write-ahead log without a database");
   }
-  const auto provider = KeyProvider::file(root, key_path);
-  TRY_ASSIGN(const auto key, adopt_or_make_key(provider, root));
+  TRY_ASSIGN(const auto provider, KeyProvider::of(choice, root, options.location.default_key_file));
+  const auto* passphrase = choice.passphrase ? &*choice.passphrase : nullptr;
+  TRY_ASSIGN(const auto key, adopt_or_make_key(provider, root, {options.keys, passphrase}));
   auto vault = build_database(root, provider, key, actor);
   if (!vault) {
     remove_new_database(root);
     return fail(std::move(vault).error());
   }
+  if (provider.kind == KeyProvider::Kind::file) {
+    const auto noted = note_key_user(key_file_of(provider, root),
+                                     vault->vault_id,
+                                     root.path(),
+                                     key.generated ? KeyUse::made : KeyUse::adopted);
+    // Where nothing can be written beside an adopted file, it cannot be destroyed either.
+    if (key.generated) TRY(noted);
+  }
   TRY(root.rename(kNewDatabaseName, kDatabaseName));
   TRY(keep_header(root, *vault));
   return Made::by_us;
+}
+
+Result<Status> Vault::init(const Options& options, const ProviderChoice& choice) {
+  auto made = Made::by_another;
+  if (!exists(options.location)) {
+    TRY_ASSIGN(made, make_vault(options, choice, "operator"));
+  }
+  if (made == Made::by_another) TRY(rekey_unused(options, choice));
+  TRY_ASSIGN(const auto vault, open(options, choice.passphrase ? &*choice.passphrase : nullptr));
+  return vault->status();
 }
 
 }  // namespace aivault::vault

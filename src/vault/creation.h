@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "platform/directory.h"
 #include "platform/range_lock.h"
+#include "vault/key_provider.h"
 #include "vault/vault.h"
 
 namespace aivault::vault {
@@ -19,9 +20,19 @@ Result<void> wait_for(const platform::RangeLock& lock,
 Result<platform::RangeLock> open_lock_file(const platform::Directory& root);
 
 enum class Made : std::uint8_t { by_us, by_another };
-// `key_path` is absolute; `actor` goes into the audit.
-Result<Made> make_vault(const Location& location,
-                        const std::string& key_path,
+// `actor` goes into the audit.
+Result<Made> make_vault(const Options& options,
+                        const ProviderChoice& choice,
                         const std::string& actor);
+
+// A new vault in `root`, which holds none, under this key. `provider` is stored, not asked. For the
+// holder of the locks.
+Result<void> make_vault_with(const platform::Directory& root,
+                             const KeyProvider& provider,
+                             const Secret& key,
+                             const std::string& actor);
+
+// What an automatic creation takes: the credential `aivault-kek` if there is one, else a key file.
+ProviderChoice automatic_choice(const Options& options);
 
 }  // namespace aivault::vault

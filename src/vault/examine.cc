@@ -123,7 +123,7 @@ std::optional<KeyPlace> key_place_of_header(const std::string& root) {
   const auto* entry = header ? header->find("provider") : nullptr;
   if (entry == nullptr) return std::nullopt;
   const auto provider = KeyProvider::parse(json::compact(*entry));
-  if (!provider) return std::nullopt;
+  if (!provider || provider->kind != KeyProvider::Kind::file) return std::nullopt;
   return KeyPlace{provider->absolute_path(*directory), directory->owner()};
 }
 
@@ -140,6 +140,7 @@ std::string hint_for(const Error& error, const std::vector<Check>& earlier) {
   }
   if (concerns_key(error)) return "put the vault's own key file back";
   if (reason == "damaged" || reason == "row_integrity") return std::string(kPutVaultBack);
+  if (reason == "vault_locked") return "run `aivault unlock`";
   if (reason == "old_format") return "this version cannot import it";
   if (reason == "newer_format") return "use the newer program";
   return "see the message";
@@ -182,11 +183,15 @@ std::vector<Check> OpenVault::examine() {
     checks.push_back(failure("database", view.error(), checks));
     return checks;
   }
-  // As at open, with the key loaded afresh.
-  const auto checked = check_in_full(database, core_->root(), nullptr);
+  // As at open, with the key loaded afresh; a passphrase is not kept for that.
+  const bool entered = core_->copy_of_memory().provider_type == "passphrase";
+  const auto checked =
+      check_in_full(database, core_->root(), {core_->sources()}, entered ? view->keys : nullptr);
   if (checked) {
-    checks.push_back(
-        check_key_file(checked->provider.absolute_path(core_->root()), core_->root().owner()));
+    if (checked->provider.kind == KeyProvider::Kind::file) {
+      checks.push_back(
+          check_key_file(checked->provider.absolute_path(core_->root()), core_->root().owner()));
+    }
     checks.push_back({"kek-check", State::ok, "the key opens the vault", ""});
   } else {
     if (const auto place = key_place_of_header(root()); concerns_key(checked.error()) && place) {
@@ -207,7 +212,8 @@ std::vector<Check> OpenVault::examine() {
   return checks;
 }
 
-std::vector<Check> Vault::examine_closed(const Location& location) {
+std::vector<Check> Vault::examine_closed(const Options& options) {
+  const auto& location = options.location;
   if (!exists(location)) {
     return {{"vault-directory",
              State::warn,
@@ -215,7 +221,7 @@ std::vector<Check> Vault::examine_closed(const Location& location) {
              "the first command that needs one makes it"}};
   }
   std::vector<Check> checks{check_directory(location.root), check_files(location.root)};
-  auto opened = open(Options{location, CallRecords::written});
+  auto opened = open(options);
   if (opened) {
     auto all = (*opened)->examine();
     std::move(all.begin() + 2, all.end(), std::back_inserter(checks));
@@ -238,7 +244,7 @@ Status Vault::claimed_status(const Location& location) {
   if (!header) return status;
   const auto* entry = header->find("provider");
   const auto provider = KeyProvider::parse(entry != nullptr ? json::compact(*entry) : "");
-  if (provider) status.provider_type = provider->type;
+  if (provider) status.provider_type = std::string(provider->type());
   const auto* kek = header->find("kekId");
   if (kek != nullptr && kek->is(json::Kind::string) && kek->text().size() == 64 &&
       from_hex(kek->text())) {

@@ -4,6 +4,7 @@
 #include "base/encoding.h"
 #include "crypto/keys.h"
 #include "store/schema.h"
+#include "vault/key_files.h"
 
 namespace aivault::vault {
 namespace {
@@ -20,13 +21,24 @@ tl::unexpected<Error> integrity(const std::string& row) {
 Result<std::shared_ptr<const MasterKeys>> unlock(const VaultRow& vault,
                                                  const KeyProvider& provider,
                                                  const platform::Directory& root,
+                                                 const KeyInput& input,
                                                  const std::shared_ptr<const Keyring>& known) {
   if (known && known->vault_id() == vault.vault_id && known->master().kek_id() == vault.kek_id &&
       known->master().fits(vault.check)) {
     return known->shared_master();
   }
-  TRY_ASSIGN(const auto kek, load_key(provider, root));
+  TRY_ASSIGN(const auto kek,
+             input.key != nullptr ? Result<Secret>(input.key->clone())
+             : provider.kind == KeyProvider::Kind::file
+                 ? find_file_key(key_file_of(provider, root), vault.kek_id)
+                 : load_key(provider, root, input));
   auto master = std::make_shared<const MasterKeys>(vault.vault_id, kek);
+  if (provider.kind == KeyProvider::Kind::passphrase &&
+      (!crypto::equal(master->kek_id(), vault.kek_id) || !master->fits(vault.check))) {
+    return vault_unavailable("wrong_key",
+                             "vault provider misconfigured: passphrase: wrong passphrase "
+                             "(decrypt failed)");
+  }
   const auto wrong = [&](const std::string& hint) {
     return vault_unavailable("wrong_key",
                              "vault provider misconfigured: " + provider.source(root) +
@@ -87,6 +99,7 @@ Result<void> check_audit_head(store::Database& database, const store::StateRow& 
 
 Result<Checked> check_in_full(store::Database& database,
                               const platform::Directory& root,
+                              const KeyInput& input,
                               const std::shared_ptr<const Keyring>& known) {
   Checked checked;
   TRY(store::check_schema(database));
@@ -94,7 +107,7 @@ Result<Checked> check_in_full(store::Database& database,
   if (!vault_row) return damaged("its first row is missing");
   checked.vault = vault_from(*vault_row);
   TRY_ASSIGN(checked.provider, KeyProvider::parse(checked.vault.provider));
-  TRY_ASSIGN(const auto master, unlock(checked.vault, checked.provider, root, known));
+  TRY_ASSIGN(const auto master, unlock(checked.vault, checked.provider, root, input, known));
   TRY(verify_row(database, *master, store::Table::vault, *vault_row));
 
   const auto keys = std::make_shared<Keyring>(master);

@@ -1,7 +1,7 @@
 // full_check: everything that is verified before a secret of a vault may be opened: schema, key,
 // check record, the keys of the vault, the seal over all rows, the head of the audit.
 // Thread: that of the database; runs inside one transaction of the caller. Writes nothing.
-// Errors: damaged, newer_format, key_unavailable, wrong_key, row_integrity.
+// Errors: damaged, newer_format, key_unavailable, wrong_key, vault_locked, row_integrity.
 #pragma once
 
 #include <memory>
@@ -29,6 +29,7 @@ struct Checked {
 // `known`: keys in memory, used again if they still belong to the vault; may be nullptr.
 Result<Checked> check_in_full(store::Database& database,
                               const platform::Directory& root,
+                              const KeyInput& input,
                               const std::shared_ptr<const Keyring>& known);
 
 }  // namespace aivault::vault

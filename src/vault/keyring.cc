@@ -27,6 +27,7 @@ void append(Canonical& encoded, const store::Field& field) {
 MasterKeys::MasterKeys(std::string vault_id, const Secret& kek)
     : vault_id_(std::move(vault_id)),
       kek_id_(crypto::key_id(kek)),
+      kek_(kek.clone()),
       wrap_(derive(kek, crypto::Subkey::wrap)),
       row_mac_(derive(kek, crypto::Subkey::row_mac)),
       set_(derive(kek, crypto::Subkey::set)),
@@ -94,9 +95,17 @@ std::optional<Secret> MasterKeys::unwrap_key(const KeyRow& row) const {
   return crypto::open(wrap_, row.key, key_context(row));
 }
 
+bool MasterKeys::open_dek(const StoredSecret& secret, Secret& dek) const {
+  return secret.dek && crypto::open_into(dek, wrap_, *secret.dek, dek_context(secret.record));
+}
+
+crypto::Sealed MasterKeys::wrap_dek(const SecretRecord& secret, const Secret& dek) const {
+  return crypto::seal(wrap_, dek, dek_context(secret));
+}
+
 crypto::Sealed MasterKeys::seal_value(StoredSecret& secret, const Secret& value) const {
   const auto dek = crypto::random_key();
-  secret.dek = crypto::seal(wrap_, dek, dek_context(secret.record));
+  secret.dek = wrap_dek(secret.record, dek);
   return crypto::seal(dek, value, value_context(secret.record));
 }
 

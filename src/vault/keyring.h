@@ -21,19 +21,24 @@
 
 namespace aivault::vault {
 
-// What a key-encryption key gives; the key itself is not kept.
+// A key-encryption key and what it gives, in locked memory; wiped with the last that holds them.
 class MasterKeys {
  public:
   MasterKeys(std::string vault_id, const Secret& kek);
 
   const std::string& vault_id() const { return vault_id_; }
   const std::string& kek_id() const { return kek_id_; }  // 32 bytes.
+  const Secret& kek() const { return kek_; }             // For archives alone.
 
   crypto::Sealed make_check() const;
   bool fits(const crypto::Sealed& check) const;
 
   crypto::Sealed wrap_key(const KeyRow& row, const Secret& key) const;
   std::optional<Secret> unwrap_key(const KeyRow& row) const;
+
+  // For re-keying: `dek` has 32 bytes.
+  bool open_dek(const StoredSecret& secret, Secret& dek) const;
+  crypto::Sealed wrap_dek(const SecretRecord& secret, const Secret& dek) const;
 
   // A new DEK each time: sets `secret.dek`, returns the sealed value.
   crypto::Sealed seal_value(StoredSecret& secret, const Secret& value) const;
@@ -59,7 +64,7 @@ class MasterKeys {
   std::string state_context(const store::StateRow& state) const;
 
   std::string vault_id_, kek_id_;
-  Secret wrap_, row_mac_, set_, state_;
+  Secret kek_, wrap_, row_mac_, set_, state_;
 };
 
 class Keyring {

@@ -10,30 +10,16 @@
 #include "base/encoding.h"
 #include "vault/creation.h"
 #include "vault/layout.h"
+#include "vault/old_files.h"
+#include "vault/history.h"
 #include "vault/reading.h"
+#include "vault/snapshot_judge.h"
+#include "vault/rotate_master.h"
 
 namespace aivault::vault {
 namespace {
 
 constexpr std::size_t kMaxIdleReaders = 4;
-
-// Judges the rows of one snapshot.
-class SnapshotJudge final : public Judge {
- public:
-  SnapshotJudge(Core& core, const View& view) : core_(core), view_(view) {}
-  const MasterKeys& keys() const override { return view_.keys->master(); }
-  std::optional<std::int64_t> rev_of(store::Table table, std::string_view id) const override {
-    return view_.revisions->at(table, id, view_.counter);
-  }
-  std::vector<std::string> ids(store::Table table) const override {
-    return view_.revisions->ids(table, view_.counter);
-  }
-  void report(const Problem& problem) override { core_.report(problem); }
-
- private:
-  Core& core_;
-  const View& view_;
-};
 
 class SnapshotReader final : public Reading<Reader> {
  public:
@@ -79,21 +65,39 @@ OpenVault::Lease::~Lease() {
   if (database_) vault_.give_back(std::move(database_));
 }
 
-Result<std::unique_ptr<Vault>> OpenVault::open(const Options& options) {
+Result<std::unique_ptr<Vault>> OpenVault::open(const Options& options, const Secret* passphrase) {
+  return open_with(options, {options.keys, passphrase});
+}
+
+// An import in place may have been killed when the new database was there already.
+static Result<void> finish_import(const platform::Directory& root,
+                                  const platform::RangeLock& lock) {
+  TRY_ASSIGN(const bool is_old, has_old_header(root));
+  if (!is_old) return {};
+  TRY(wait_for(lock, kInitByte, platform::RangeLock::Hold::exclusive));
+  auto done = move_old_files(root);
+  lock.unlock(kInitByte);
+  return done;
+}
+
+Result<std::unique_ptr<Vault>> OpenVault::open_with(const Options& options, const KeyInput& input) {
   TRY_ASSIGN(auto root, platform::Directory::open(options.location.root));
   TRY(check_header(root));
   TRY_ASSIGN(auto lock, open_lock_file(root));
+  TRY(finish_import(root, lock));
   TRY(wait_for(lock, kOpenByte, platform::RangeLock::Hold::shared));
   remove_leftovers(root);
-  TRY_ASSIGN(auto core, Core::open(std::move(root), std::move(lock)));
+  TRY_ASSIGN(auto core, Core::open(std::move(root), std::move(lock), input));
   TRY_ASSIGN(auto database, core->connect());
   TRY(database.use_wal());
   // Looked at after the head of the audit was read: who opens the vault from now on writes
   // behind it.
   const bool alone = !core->lock().is_held_elsewhere(kOpenByte);
   const Writer::Start start{alone ? core->memory().state.audit_seq : 0};
-  return std::unique_ptr<Vault>(std::make_unique<OpenVault>(
-      std::move(core), std::move(database), start, options.call_records));
+  auto vault = std::make_unique<OpenVault>(
+      std::move(core), std::move(database), start, options.call_records);
+  (void)vault->writer_.exclusive(finish_rotation);  // What cannot be done is tried again.
+  return std::unique_ptr<Vault>(std::move(vault));
 }
 
 OpenVault::OpenVault(std::unique_ptr<Core> core,
@@ -196,7 +200,9 @@ Result<audit::Verification> OpenVault::verify_audit(const std::optional<audit::H
                            state.audit_seq,
                            crypto::hash_from(state.audit_head),
                            [&](std::int64_t epoch) { return view.keys->audit_key(epoch); }};
-  return audit::verify(lease.database(), chain, head);
+  SnapshotJudge judge(*core_, view);
+  RowReader rows(lease.database(), judge);
+  return verify_history(rows, chain, head);
 }
 
 Result<std::vector<Problem>> verify_all_rows(store::Database& database, const View& view) {
@@ -239,16 +245,16 @@ bool Vault::exists(const Location& location) {
          ::access((location.root + "/" + kHeaderName).c_str(), F_OK) == 0;
 }
 
-Result<std::unique_ptr<Vault>> Vault::open(const Options& options) {
+Result<std::unique_ptr<Vault>> Vault::open(const Options& options, const Secret* passphrase) {
   if (!exists(options.location)) return vault_unavailable("not_initialised", "vault not enabled");
-  return OpenVault::open(options);
+  return OpenVault::open(options, passphrase);
 }
 
 Result<std::unique_ptr<Vault>> Vault::open_or_create(const Options& options) {
   if (!exists(options.location)) {
-    TRY(make_vault(options.location, options.location.default_key_file, "daemon"));
+    TRY(make_vault(options, automatic_choice(options), "daemon"));
   }
-  return OpenVault::open(options);
+  return OpenVault::open(options, nullptr);
 }
 
 }  // namespace aivault::vault

@@ -16,7 +16,8 @@ namespace aivault::vault {
 
 class OpenVault final : public Vault {
  public:
-  static Result<std::unique_ptr<Vault>> open(const Options& options);
+  static Result<std::unique_ptr<Vault>> open(const Options& options, const Secret* passphrase);
+  static Result<std::unique_ptr<Vault>> open_with(const Options& options, const KeyInput& input);
 
   OpenVault(std::unique_ptr<Core> core,
             store::Database database,
@@ -39,6 +40,7 @@ class OpenVault final : public Vault {
                                    Opener opener) override;
   void record(audit::Event event, Recorded done) override;
   void flush() override { writer_.flush(); }
+  Result<MasterRotated> rotate_master(NewMaster wanted, audit::Event who) override;
   Result<audit::Verification> verify_audit(const std::optional<audit::Head>& head) override;
   std::vector<Check> examine() override;
 

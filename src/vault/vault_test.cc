@@ -534,6 +534,12 @@ TEST(Vault, StopsServingAnotherOrAnOlderFile) {
   }
 }
 
+ProviderChoice in_file(std::string path) {
+  ProviderChoice choice;
+  choice.file_path = std::move(path);
+  return choice;
+}
+
 TEST(Init, AdoptsAKeyFileAndRefusesAnythingElse) {
   const VaultPlace place;
   const auto write_key = [&](const std::string& text, mode_t mode) {
@@ -563,7 +569,7 @@ TEST(Init, RekeysAVaultThatNeverHeldAnything) {
   const VaultPlace place;
   const auto old_key = place.open()->status().kek_id;
   const auto running = place.open();
-  const auto moved = Vault::init(place.options(), {place.base() + "/other/k.key"});
+  const auto moved = Vault::init(place.options(), in_file(place.base() + "/other/k.key"));
   ASSERT_TRUE(moved) << moved.error().message;
   EXPECT_NE(moved->kek_id, old_key);
   // Who had it open loads the new key by itself.
@@ -580,15 +586,15 @@ TEST(Init, RekeysAVaultThatNeverHeldAnything) {
 TEST(Init, LeavesTheKeyFileThatAnotherVaultMayHaveAdopted) {
   const VaultPlace place, other;
   place.open();
-  ASSERT_TRUE(Vault::init(other.options(), {place.key_file()}));
+  ASSERT_TRUE(Vault::init(other.options(), in_file(place.key_file())));
   const auto id = create(*Vault::open(other.options()).value(), named("A"), "x")->id;
-  ASSERT_TRUE(Vault::init(place.options(), {place.base() + "/other/k.key"}));
+  ASSERT_TRUE(Vault::init(place.options(), in_file(place.base() + "/other/k.key")));
   const auto reopened = Vault::open(other.options());
   ASSERT_TRUE(reopened) << reopened.error().message;
   EXPECT_TRUE(open_globally(**reopened, id));
   const auto records = read(*place.open(), [](Reader& r) { return r.audit({}); });
   ASSERT_TRUE(records);
-  EXPECT_TRUE(records->front().event.note.ends_with("; left in place: '" + place.key_file() + "'"))
+  EXPECT_TRUE(records->front().event.note.ends_with("; left in place: file '" + place.key_file() + "'"))
       << records->front().event.note;
 }
 
@@ -718,7 +724,7 @@ TEST(Examine, NamesWhatIsWrong) {
   place.open();
   ::chmod(place.key_file().c_str(), 0644);
   bool found = false;
-  for (const auto& check : Vault::examine_closed(place.options().location)) {
+  for (const auto& check : Vault::examine_closed(place.options())) {
     if (check.id != "key-file-mode") continue;
     found = true;
     EXPECT_EQ(check.state, Vault::Check::State::fail);
@@ -731,7 +737,7 @@ TEST(Examine, NamesWhatIsWrong) {
 // "<id>: <hint>" of the checks that fail, in order.
 std::vector<std::string> hints_of(const VaultPlace& place) {
   std::vector<std::string> hints;
-  for (const auto& check : Vault::examine_closed(place.options().location)) {
+  for (const auto& check : Vault::examine_closed(place.options())) {
     if (check.state == Vault::Check::State::fail) hints.push_back(check.id + ": " + check.hint);
   }
   return hints;
@@ -740,7 +746,7 @@ std::vector<std::string> hints_of(const VaultPlace& place) {
 TEST(Examine, HintsAtWhatHelps) {
   using Texts = std::vector<std::string>;
   const VaultPlace place;
-  EXPECT_TRUE(Vault::examine_closed(place.options().location)
+  EXPECT_TRUE(Vault::examine_closed(place.options())
                   .front()
                   .detail.starts_with("vault not enabled"));
   place.open();
