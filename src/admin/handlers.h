@@ -17,6 +17,7 @@ Result<Answer> create_secret(Desk& desk, const Request& request);
 Result<Answer> update_secret(Desk& desk, const Request& request);
 Result<Answer> rotate_secret(Desk& desk, const Request& request);
 Result<Answer> delete_secret(Desk& desk, const Request& request);
+Result<Answer> import_secrets(Desk& desk, const Request& request);
 
 Result<Answer> list_credentials(Desk& desk, const Request& request);
 Result<Answer> show_credential(Desk& desk, const Request& request);
@@ -34,6 +35,11 @@ Result<Answer> disable_capability(Desk& desk, const Request& request);
 
 Result<Answer> vault_status(Desk& desk, const Request& request);
 Result<Answer> init_vault(Desk& desk, const Request& request);
+Result<Answer> backup_vault(Desk& desk, const Request& request);
+Result<Answer> restore_vault(Desk& desk, const Request& request);
+Result<Answer> unlock_vault(Desk& desk, const Request& request);
+Result<Answer> lock_vault(Desk& desk, const Request& request);
+Result<Answer> import_directory(Desk& desk, const Request& request);
 
 Result<Answer> list_audit(Desk& desk, const Request& request);
 Result<Answer> verify_audit(Desk& desk, const Request& request);

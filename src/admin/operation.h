@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -31,11 +32,19 @@ struct Actor {
   std::string request_id;
 };
 
+// Bytes that an operation gives or takes while its handler runs; both wait for the other side.
+struct ByteStream {
+  std::function<Result<void>(std::string_view)> send;           // Of a download.
+  std::function<Result<std::size_t>(std::span<char>)> receive;  // Of an upload; 0: the end.
+  std::function<bool()> is_wanted;                              // Is the client still there?
+};
+
 struct Request {
   Actor actor;
   std::vector<std::string> ids;  // The {segments} of the path, percent-decoded.
   std::vector<std::pair<std::string, std::string>> query;  // Decoded, in order.
   const json::Value* body = nullptr;  // Parsed with wiping memory; nullptr: the route has none.
+  ByteStream stream;                  // Of a route that has one.
 };
 
 struct Answer {
@@ -50,12 +59,20 @@ struct Answer {
     std::string text;
   };
   std::vector<Notice> notices;
+  // Of a download, behind its bytes: names and values as HTTP has them.
+  std::vector<std::pair<std::string, std::string>> trailers;
 };
 
 // quick: on the operator thread, in milliseconds. slow: on a thread of its own, where it may take
 // seconds (a key derivation, a check of everything) while quick ones are answered; its handler
-// must not rely on the operator thread.
-enum class Lane : std::uint8_t { quick, slow };
+// must not rely on the operator thread. patient: as slow, on a third thread, for what makes its
+// asker wait on purpose.
+enum class Lane : std::uint8_t { quick, slow, patient };
+
+// download: the answer is bytes and trailers, or an error before the first byte; upload: the JSON
+// body comes framed (docs/api.md), and bytes follow it. Both run on a thread of their own, one at a
+// time; another one meanwhile is refused as busy.
+enum class Stream : std::uint8_t { none, download, upload };
 
 struct Operation {
   std::string_view method;
@@ -65,6 +82,7 @@ struct Operation {
   std::span<const std::string_view> query_keys;  // Others are refused; only "kind" may repeat.
   Result<Answer> (*handle)(Desk&, const Request&);
   Lane lane = Lane::quick;
+  Stream stream = Stream::none;
 };
 
 std::span<const Operation> operations();

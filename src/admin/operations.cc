@@ -9,6 +9,7 @@ using enum Audience;
 
 constexpr std::size_t kNoBody = 0;
 constexpr std::size_t kBody = std::size_t{2} << 20U;  // Bytes.
+constexpr std::size_t kImport = std::size_t{16} << 20U;
 
 constexpr std::array<std::string_view, 0> kNone = {};
 constexpr std::array<std::string_view, 5> kSecretKeys = {
@@ -37,6 +38,7 @@ constexpr auto kTable = std::to_array<Operation>({
     {"PATCH", "/aivault/secrets/{id}", operators, kBody, kNone, update_secret},
     {"DELETE", "/aivault/secrets/{id}", operators, kNoBody, kNone, delete_secret},
     {"POST", "/aivault/secrets/{id}/rotate", operators, kBody, kNone, rotate_secret},
+    {"POST", "/aivault/secrets/import", operators, kImport, kNone, import_secrets, Lane::slow},
 
     {"GET", "/aivault/credentials", operators, kNoBody, kNone, list_credentials},
     {"POST", "/aivault/credentials", operators, kBody, kNone, create_credential},
@@ -53,6 +55,31 @@ constexpr auto kTable = std::to_array<Operation>({
     {"GET", "/aivault/vault", operators, kNoBody, kNone, vault_status},
     {"GET", "/aivault/status", operators, kNoBody, kNone, status},
     {"POST", "/aivault/vault/init", private_child, kBody, kNone, init_vault},
+    {"POST", "/aivault/vault/unlock", operators, kBody, kNone, unlock_vault, Lane::patient},
+    {"POST", "/aivault/vault/lock", operators, kBody, kNone, lock_vault},
+    {"POST",
+     "/aivault/vault/backup",
+     operators,
+     kBody,
+     kNone,
+     backup_vault,
+     Lane::slow,
+     Stream::download},
+    {"POST",
+     "/aivault/vault/restore",
+     private_child,
+     kBody,
+     kNone,
+     restore_vault,
+     Lane::slow,
+     Stream::upload},
+    {"POST",
+     "/aivault/vault/import",
+     private_child,
+     kBody,
+     kNone,
+     import_directory,
+     Lane::slow},
     {"GET", "/aivault/doctor", operators, kNoBody, kNone, doctor},
 
     {"GET", "/aivault/audit", operators, kNoBody, kAuditKeys, list_audit},

@@ -20,8 +20,9 @@ void add_vault_problem(const Error& error, Value& problems) {
   add_problems({{"vault", "vault.db", error.message}}, problems);
 }
 
-Value daemon_section(const DaemonFacts& facts) {
+Value daemon_section(const DaemonFacts& facts, std::optional<UnixMs> unlocked_until) {
   if (facts.private_child) return {};
+  const auto until = unlocked_until ? std::optional(to_int(*unlocked_until)) : std::nullopt;
   return Value::object({{"defaultAccess", "open"},
                         {"hardening", facts.hardening ? facts.hardening() : Value()},
                         {"listen", nullptr},
@@ -31,7 +32,7 @@ Value daemon_section(const DaemonFacts& facts) {
                         {"shared", facts.shared},
                         {"socket", facts.socket},
                         {"uid", facts.uid},
-                        {"unlockedUntilMs", nullptr},
+                        {"unlockedUntilMs", until},
                         {"version", facts.version}});
 }
 
@@ -73,7 +74,9 @@ Result<Answer> whoami(Desk& desk, const Request& request) {
                                 {"uid", request.actor.uid},
                                 {"user", request.actor.user}});
   if (request.actor.is_operator) {
-    result.set("keyVariable", nullptr).set("vaultRoot", desk.slot.options().location.root);
+    const auto& location = desk.slot.options().location;
+    result.set("keyVariable", vault::Vault::claimed_status(location).key_variable)
+        .set("vaultRoot", location.root);
   }
   return ad_hoc(std::move(result));
 }
@@ -85,7 +88,7 @@ Result<Answer> status(Desk& desk, const Request&) {
   const auto vault = desk.slot.get_or_create();
   if (vault) {
     state = (*vault)->status();
-    const auto found = find_attention(desk, **vault);
+    const auto found = find_attention(desk, **vault, Look::first);
     if (found) {
       add_problems(found->records, problems);
       add_problems(found->due, problems);
@@ -97,7 +100,12 @@ Result<Answer> status(Desk& desk, const Request&) {
   } else if (is_worth_a_status(vault.error())) {
     state = vault::Vault::claimed_status(options.location);
     state.enabled = true;
-    add_vault_problem(vault.error(), problems);
+    // Being locked is no fault of the vault's.
+    if (vault.error().reason == "vault_locked") {
+      state.writable = true;
+    } else {
+      add_vault_problem(vault.error(), problems);
+    }
   } else {
     return fail(vault.error());
   }
@@ -105,7 +113,7 @@ Result<Answer> status(Desk& desk, const Request&) {
       {{"audit",
         Value::object({{"enabled", options.call_records == vault::CallRecords::written},
                        {"mirrorPath", nullptr}})},
-       {"daemon", daemon_section(desk.facts)},
+       {"daemon", daemon_section(desk.facts, desk.slot.unlocked_until())},
        {"paths", paths_section(options.location.root)},
        {"problems", std::move(problems)},
        {"status", status_section(state)}}));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 
 #include "admin/attention.h"
 #include "admin/body.h"
@@ -6,6 +7,7 @@
 #include "admin/provider_choice.h"
 #include "admin/shapes.h"
 #include "vault/key_provider.h"
+#include "vault/locked.h"
 
 namespace aivault::admin {
 namespace {
@@ -61,7 +63,7 @@ Check attention_check(std::string id,
 }
 
 void add_attention(Desk& desk, vault::Vault& vault, std::vector<Check>& checks) {
-  const auto found = find_attention(desk, vault);
+  const auto found = find_attention(desk, vault, Look::every);
   if (!found) {
     checks.push_back({"records", Check::State::fail, found.error().message, "see the message"});
     return;
@@ -82,7 +84,25 @@ Result<Answer> vault_status(Desk& desk, const Request&) {
   const auto vault = desk.slot.get();
   if (vault) return shape(to_json((*vault)->status()));
   if (vault.error().reason == "not_initialised") return shape(to_json(vault::Status()));
-  return fail(vault.error());
+  if (vault.error().reason != "vault_locked") return fail(vault.error());
+  TRY_ASSIGN(const auto locked, vault::LockedVault::open(desk.slot.options()));
+  return shape(to_json(locked->status()));
+}
+
+Result<Answer> unlock_vault(Desk& desk, const Request& request) {
+  TRY_ASSIGN(const auto body, Body::open(request, {"passphrase", "forMs"}));
+  TRY_ASSIGN(const auto passphrase, body.secret("passphrase"));
+  TRY_ASSIGN(const auto for_ms, body.integer("forMs"));
+  const auto lasts = for_ms ? std::optional(std::chrono::milliseconds(*for_ms)) : std::nullopt;
+  TRY_ASSIGN(const auto status,
+             desk.slot.unlock(passphrase ? &*passphrase : nullptr, lasts, who(request)));
+  return changed(shape(to_json(status)));
+}
+
+Result<Answer> lock_vault(Desk& desk, const Request& request) {
+  TRY(Body::open(request, {}));
+  TRY_ASSIGN(const auto status, desk.slot.lock(who(request)));
+  return changed(shape(to_json(status)));
 }
 
 Result<Answer> init_vault(Desk& desk, const Request& request) {
@@ -112,7 +132,9 @@ Result<Answer> init_vault(Desk& desk, const Request& request) {
   const auto& options = desk.slot.options();
   const bool existed = vault::Vault::exists(options.location);
   desk.slot.close();
-  TRY_ASSIGN(const auto made, vault::Vault::init(options, choice));
+  TRY_ASSIGN(auto made, vault::Vault::init(options, choice));
+  // Whoever is to use it has to unlock it first.
+  if (choice.kind == Kind::passphrase) made.locked = true;
   if (existed) {
     notices.push_back(
         notice("The vault at '" + options.location.root + "' held nothing and has a new key now"));

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <boost/asio/post.hpp>
+
 #include "broker/broker_impl.h"
 #include "broker/client_ip.h"
 
@@ -30,7 +32,8 @@ Broker::Impl::Impl(boost::asio::any_io_executor executor,
       catalog_(catalog),
       client_(client),
       options_(std::move(options)),
-      refusals_(std::make_shared<Refusals>(executor_)),
+      refusals_(std::make_shared<Refusals>(
+          executor_, [this](audit::Event event) { keep_refusal(std::move(event)); })),
       ends_(std::make_shared<EndQueue>(executor_)) {
 #ifndef AIVAULT_DEV_OVERRIDES
   options_.secret_echo = false;
@@ -47,6 +50,13 @@ Result<void> Broker::Impl::check_client(std::string_view client_ip) const {
 void Broker::Impl::settle() {
   ends_->release();
   refusals_->settle();
+}
+
+// Refused while the vault was locked: written beside the loop, where it waits for the unlock.
+void Broker::Impl::keep_refusal(audit::Event event) {
+  if (!slot_.note_refusal(std::move(event))) return;
+  if (!opener_) opener_.emplace(1);
+  boost::asio::post(*opener_, [&slot = slot_] { slot.write_refusals(); });
 }
 
 void Broker::Impl::note_refusal(const VaultPtr& vault, audit::Event event, const Error& error) {
@@ -104,6 +114,7 @@ Result<void> Broker::check_client(std::string_view client_ip) const {
 }
 
 void Broker::settle() { impl_->settle(); }
+void Broker::forget_secrets() { impl_->forget_secrets(); }
 void Broker::break_off() { impl_->break_off(); }
 
 std::size_t Broker::running() const { return impl_->running().running(); }

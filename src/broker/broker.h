@@ -50,6 +50,8 @@ class Broker {
   // Ends of calls and identical refusals wait a moment to share a commit or a record; this hands
   // them to the vault now.
   void settle();
+  // Lets go of what was derived from secrets. On the loop.
+  void forget_secrets();
   // From now on it is the daemon that ends calls before their time.
   void break_off();
 

@@ -37,6 +37,7 @@ class Broker::Impl {
   vault::Slot& slot() { return slot_; }
   const RunningCalls& running() const { return running_; }
   void settle();
+  void forget_secrets() { derived_ = {}; }
   void break_off() { ends_->break_off(); }
 
  private:
@@ -62,6 +63,7 @@ class Broker::Impl {
                                                                  audit::Event& event,
                                                                  RunningCalls::Ticket ticket);
   boost::asio::awaitable<Result<VaultPtr>> open_vault();
+  void keep_refusal(audit::Event event);
   boost::asio::awaitable<Result<std::unique_ptr<Answer>>> carry_out(const VaultPtr& vault,
                                                                     const Call& call,
                                                                     Decision decision,

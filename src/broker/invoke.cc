@@ -49,7 +49,12 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::answer(Call& call
                                                                       audit::Event& event,
                                                                       RunningCalls::Ticket ticket) {
   auto vault = co_await open_vault();
-  if (!vault) co_return fail(std::move(vault).error());
+  if (!vault) {
+    if (vault.error().reason == "vault_locked") {
+      note_refusal(nullptr, std::move(event), vault.error());
+    }
+    co_return fail(std::move(vault).error());
+  }
   auto decision = decide(**vault, call, event);
   if (decision) {
     if (auto room = check_room(ticket); !room) decision = fail(std::move(room).error());

@@ -111,7 +111,7 @@ void EndRecord::write(audit::Event event) {
 }
 
 void Refusals::note(VaultPtr vault, audit::Event event, const std::string& key) {
-  if (!vault) return;
+  if (!vault && !without_vault_) return;
   const auto uid = event.uid.value_or(-1);
   auto [found, is_new] = windows_.try_emplace(uid);
   auto& window = found->second;
@@ -147,12 +147,21 @@ void Refusals::settle() {
 }
 
 void Refusals::write(Window& window) {
-  const auto write_one = [](Held& held, bool always_counted) {
-    if (held.count > 1 || always_counted) held.event.count = held.count;
+  for (auto& [key, held] : window.kinds) {
+    if (held.count > 1) held.event.count = held.count;
+    write_one(held);
+  }
+  if (!window.others) return;
+  window.others->event.count = window.others->count;
+  write_one(*window.others);
+}
+
+void Refusals::write_one(Held& held) {
+  if (held.vault) {
     held.vault->record(std::move(held.event), [](const Result<void>&) {});
-  };
-  for (auto& [key, held] : window.kinds) write_one(held, false);
-  if (window.others) write_one(*window.others, true);
+  } else {
+    without_vault_(std::move(held.event));
+  }
 }
 
 void Refusals::arm() {

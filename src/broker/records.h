@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,9 +83,13 @@ class EndRecord {
 
 class Refusals : public std::enable_shared_from_this<Refusals> {
  public:
-  explicit Refusals(const boost::asio::any_io_executor& executor) : timer_(executor) {}
+  // `without_vault` gets what was refused while no vault could be opened.
+  using Unopened = std::function<void(audit::Event)>;
+  explicit Refusals(const boost::asio::any_io_executor& executor, Unopened without_vault = nullptr)
+      : timer_(executor), without_vault_(std::move(without_vault)) {}
 
   // `event` has everything but outcome and count. `key`: what makes refusals of one uid identical.
+  // `vault` may be nullptr.
   void note(VaultPtr vault, audit::Event event, const std::string& key);
   void settle();  // Hands what is held to the vault now.
 
@@ -101,10 +106,12 @@ class Refusals : public std::enable_shared_from_this<Refusals> {
     std::optional<Held> others;  // Beyond the number of kinds that get a record each.
   };
   void write(Window& window);
+  void write_one(Held& held);
   void arm();
   void ring();
 
   boost::asio::steady_timer timer_;
+  Unopened without_vault_;
   bool armed_ = false;
   std::unordered_map<std::int64_t, Window> windows_;
 };

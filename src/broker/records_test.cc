@@ -24,6 +24,8 @@ class RecordingVault final : public vault::Vault {
       done(vault_unavailable("audit_unavailable", "audit log unavailable"));
     }).join();
   }
+  void lock() override {}
+  bool is_locked() const override { return false; }
   vault::Status status() override { return {}; }
   std::vector<vault::Problem> problems() override { return {}; }
   const std::string& root() const override { return root_; }

@@ -93,7 +93,9 @@ void Lifecycle::watch_idleness(std::size_t open) {
   if (open > 0 || options_.idle_exit.count() == 0 || phase_ != Phase::serving) return;
   idle_.expires_after(options_.idle_exit);
   idle_.async_wait([this](const error_code& error) {
-    if (!error && server_->open_connections() == 0) drain("idle");
+    if (error || server_->open_connections() > 0) return;
+    if (options_.is_needed && options_.is_needed()) return watch_idleness(0);
+    drain("idle");
   });
 }
 

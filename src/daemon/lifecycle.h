@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ class Lifecycle {
     std::chrono::milliseconds idle_exit{0};  // 0: never.
     std::chrono::milliseconds drain_timeout = std::chrono::seconds(10);
     bool supervised = false;  // A service manager starts us again after a restart request.
+    std::function<bool()> is_needed = nullptr;  // Asked before it ends for want of work.
   };
   // `claim`: the socket path that is ours; nullptr for a private child.
   Lifecycle(boost::asio::io_context& loop, platform::Log& log, Claim* claim, Options options);

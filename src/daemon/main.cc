@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "daemon/settings.h"
 #include "platform/environment.h"
 #include "platform/hardening.h"
+#include "platform/key_variables.h"
 #include "platform/log.h"
 
 #if defined(__has_feature)
@@ -62,6 +64,18 @@ void warn_of_surroundings(const Settings& settings,
   if (::geteuid() == 0) log.warn("daemon.runs_as_root", {{"vault", settings.places.vault_root}});
 }
 
+// A key in a variable goes into locked memory before any other thread exists. The header, which
+// anybody may have written, only says which variable to look at.
+void take_keys(Settings& settings,
+               const platform::Environment& environment,
+               std::shared_ptr<platform::KeyVariables> keys) {
+  const auto claimed = vault::Vault::claimed_status(settings.vault.location);
+  if (claimed.key_variable) keys->take(*claimed.key_variable);
+  settings.vault.keys.variables = std::move(keys);
+  settings.vault.keys.credentials_directory =
+      environment.path("CREDENTIALS_DIRECTORY").value_or("");
+}
+
 // nullopt: another daemon serves the path.
 Result<std::optional<Sockets>> take_sockets(const Settings& settings) {
   Sockets sockets;
@@ -77,6 +91,7 @@ Result<std::optional<Sockets>> take_sockets(const Settings& settings) {
 
 Result<int> start(const Arguments& arguments,
                   const platform::Environment& environment,
+                  std::shared_ptr<platform::KeyVariables> keys,
                   Readiness& readiness) {
   TRY_ASSIGN(const auto ready, ready_descriptor(environment));
   TRY(platform::settle_descriptors(ready));
@@ -84,9 +99,10 @@ Result<int> start(const Arguments& arguments,
   ::umask(S_IRWXG | S_IRWXO);
   if (::chdir("/") != 0) return vault_unavailable("internal", "cannot enter /");
 
-  TRY_ASSIGN(const auto settings, make_settings(arguments, environment));
+  TRY_ASSIGN(auto settings, make_settings(arguments, environment));
   TRY_ASSIGN(const auto kept, check_owner(settings));
   TRY(platform::drop_privileges(kept));
+  take_keys(settings, environment, std::move(keys));
   const std::size_t max_descriptors = platform::raise_limits();
   const auto state = platform::read_hardening();
   if (settings.require_locked_memory && !state.memory_locked) {
@@ -120,6 +136,8 @@ int run(int count, char** words) {
   ignore(SIGXFSZ);  // A file that may not grow is a full disk, not our end.
   ignore(SIGHUP);   // A closed terminal ends no daemon.
   platform::clean_environment();
+  const auto keys = std::make_shared<platform::KeyVariables>();
+  keys->take("AIVAULT_KEY");
   const auto environment = platform::Environment::of_process();
   const std::vector<std::string_view> list(words + (count > 0 ? 1 : 0), words + count);
   const auto parsed = parse_arguments(list);
@@ -138,7 +156,7 @@ int run(int count, char** words) {
     return 0;
   }
   Readiness readiness;
-  const auto status = start(std::get<Arguments>(parsed), environment, readiness);
+  const auto status = start(std::get<Arguments>(parsed), environment, keys, readiness);
   if (status) return *status;
   print(stderr, status.error().message + "\n");
   readiness.tell_error(status.error().message);

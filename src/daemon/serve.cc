@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include "admin/desk.h"
@@ -16,6 +17,7 @@
 #include "daemon/greeting.h"
 #include "daemon/lifecycle.h"
 #include "daemon/report.h"
+#include "daemon/unlock_timer.h"
 #include "platform/hardening.h"
 #include "server/server.h"
 #include "upstream/client.h"
@@ -74,12 +76,14 @@ admin::DaemonFacts daemon_facts(const Settings& settings, bool autostarted) {
   return facts;
 }
 
-Lifecycle::Options lifecycle_options(const Settings& settings) {
+Lifecycle::Options lifecycle_options(const Settings& settings, vault::Slot& slot) {
   Lifecycle::Options options;
   if (settings.once) options.kind = Lifecycle::Kind::once;
   if (settings.private_child) options.kind = Lifecycle::Kind::private_child;
   options.idle_exit = settings.idle_exit;
   options.supervised = settings.supervised;
+  // Nobody else has the passphrase that was entered here.
+  options.is_needed = [&slot] { return slot.is_unlocked(); };
   return options;
 }
 
@@ -92,6 +96,10 @@ Result<void> open_existing(vault::Slot& slot,
   auto vault = slot.get();
   if (vault) {
     greeting.greet(**vault);
+    return {};
+  }
+  if (vault.error().reason == "vault_locked") {
+    log.info("vault.locked", {{"unlock", "aivault unlock"}});
     return {};
   }
   // The one command of a private child gets the error as its answer.
@@ -113,9 +121,11 @@ Result<int> serve(const Settings& settings,
   asio::io_context loop(1);
   asio::thread_pool operators(1);
   asio::thread_pool slow_operations(1);
+  asio::thread_pool patient_operations(1);
   TRY_ASSIGN(auto client,
              upstream::Client::create(loop.get_executor(), client_options(settings.development)));
   vault::Slot slot(settings.vault);
+  TRY_ASSIGN(const auto timer, UnlockTimer::start(slot));
   catalog::Catalog catalog;
   const auto record = settings.private_child ? Greeting::Record::no : Greeting::Record::yes;
   Greeting greeting(slot, log, record, AIVAULT_VERSION);
@@ -129,18 +139,20 @@ Result<int> serve(const Settings& settings,
                         *client,
                         broker_options(settings.development, max_descriptors));
   Claim* claim = sockets.claim ? &*sockets.claim : nullptr;
-  Lifecycle lifecycle(loop, log, claim, lifecycle_options(settings));
+  slot.on_lock([&] { asio::post(loop, [&broker] { broker.forget_secrets(); }); });
+  Lifecycle lifecycle(loop, log, claim, lifecycle_options(settings, slot));
   auto hooks = lifecycle.hooks();
   hooks.on_connections = [&, inner = std::move(hooks.on_connections)](std::size_t open) {
     greeting.greet_if_open(operators.get_executor());
     inner(open);
   };
-  server::Server server(loop.get_executor(),
-                        {operators.get_executor(), slow_operations.get_executor()},
-                        desk,
-                        broker,
-                        server_options(settings, max_descriptors),
-                        std::move(hooks));
+  server::Server server(
+      loop.get_executor(),
+      {operators.get_executor(), slow_operations.get_executor(), patient_operations.get_executor()},
+      desk,
+      broker,
+      server_options(settings, max_descriptors),
+      std::move(hooks));
   lifecycle.begin(server, broker);
   if (claim != nullptr) {
     server.listen(std::move(claim->listening));
@@ -154,10 +166,9 @@ Result<int> serve(const Settings& settings,
   readiness.tell_ready();
   loop.run();
 
-  operators.stop();
-  slow_operations.stop();
-  operators.join();
-  slow_operations.join();
+  slot.stop();
+  for (auto* pool : {&operators, &slow_operations, &patient_operations}) pool->stop();
+  for (auto* pool : {&operators, &slow_operations, &patient_operations}) pool->join();
   greeting.take_leave(lifecycle.reason());
   slot.close();
   log.info("daemon.stop", {{"reason", lifecycle.reason()}});

@@ -7,6 +7,7 @@
 #include "json/write.h"
 #include "server/decode.h"
 #include "server/json_body.h"
+#include "server/stream.h"
 #include "server/turn.h"
 
 namespace aivault::server {
@@ -22,13 +23,6 @@ constexpr std::size_t kMaxOperations = 64;
 constexpr std::size_t kOperatorReserve = 16;  // Of them.
 constexpr std::size_t kMaxOfOneCaller = 8;
 constexpr std::string_view kAudit = "/aivault/audit";
-
-// One operation on its way to the operator thread and back; it owns all that the handler sees.
-struct Job {
-  const admin::Operation& operation;
-  admin::Request request;
-  JsonBody body{};
-};
 
 json::Value with_notices(admin::Answer& answer) {
   auto notices = json::Value::array();
@@ -48,11 +42,7 @@ Result<Reply> handle(admin::Desk& desk, Job& job) {
     if (const auto vault = desk.slot.peek()) vault->flush();
   }
   TRY_ASSIGN(auto answer, job.operation.handle(desk, job.request));
-  const auto order =
-      answer.form == admin::Answer::Form::shape ? json::Order::as_built : json::Order::alphabetical;
-  const auto status = answer.status;
-  const auto whole = answer.is_change ? with_notices(answer) : std::move(answer.result);
-  return json_reply(status, json::compact(whole, order));
+  return reply_of(std::move(answer));
 }
 
 // An exception ends this operation and nothing else.
@@ -62,6 +52,15 @@ Result<Reply> handle_guarded(admin::Desk& desk, Job& job) {
   } catch (const std::exception&) {
     return vault_unavailable("internal", "internal error");
   }
+}
+
+const asio::any_io_executor& executor_of(const Server::Lanes& lanes, admin::Lane lane) {
+  switch (lane) {
+    case admin::Lane::quick: return lanes.quick;
+    case admin::Lane::slow: return lanes.slow;
+    case admin::Lane::patient: break;
+  }
+  return lanes.patient;
 }
 
 // A place in the queue of the operator thread. Callers get few, so that operators always do.
@@ -139,6 +138,14 @@ asio::awaitable<bool> take_body(Turn& turn,
 
 }  // namespace
 
+Result<Reply> reply_of(admin::Answer answer) {
+  const auto order =
+      answer.form == admin::Answer::Form::shape ? json::Order::as_built : json::Order::alphabetical;
+  const auto status = answer.status;
+  const auto whole = answer.is_change ? with_notices(answer) : std::move(answer.result);
+  return json_reply(status, json::compact(whole, order));
+}
+
 asio::awaitable<void> answer_operation(Turn& turn,
                                        const admin::Operation& operation,
                                        std::vector<std::string> ids,
@@ -153,10 +160,18 @@ asio::awaitable<void> answer_operation(Turn& turn,
   job->request.ids = std::move(ids);
   job->request.query = *std::move(parsed);
   MemoryBudget::Share memory(turn.core.memory, turn.caller.uid, turn.caller.is_operator);
+  if (operation.stream == admin::Stream::upload) {
+    co_await answer_upload(turn, memory, std::move(job));
+    co_return;
+  }
   std::shared_ptr<JsonBody> body(job, &job->body);
   const bool taken = co_await take_body(turn, memory, std::move(body), operation.max_body);
   if (!taken) co_return;
   if (operation.max_body > 0) job->request.body = &job->body.value();
+  if (operation.stream == admin::Stream::download) {
+    co_await answer_download(turn, std::move(job));
+    co_return;
+  }
   if (!Place::is_free(turn.core, turn.caller)) {
     Error busy{ErrorCode::vault_unavailable, "busy", "vault busy", 1};
     co_await turn.refuse(std::move(busy));
@@ -166,9 +181,8 @@ asio::awaitable<void> answer_operation(Turn& turn,
   if (operation.path.starts_with(kAudit)) turn.core.broker.settle();
   auto work = [job, &desk = turn.core.desk] { return handle_guarded(desk, *job); };
   job.reset();  // It ends with the work, on the thread that does it.
-  const auto& lanes = turn.core.lanes;
-  const bool is_slow = operation.lane == admin::Lane::slow;
-  auto answer = co_await broker::run_on(is_slow ? lanes.slow : lanes.quick, std::move(work));
+  const auto& executor = executor_of(turn.core.lanes, operation.lane);
+  auto answer = co_await broker::run_on(executor, std::move(work));
   if (answer) {
     co_await turn.reply(*std::move(answer));
   } else {

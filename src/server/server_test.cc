@@ -174,7 +174,9 @@ class ServerStage {
     hooks.on_connections = [this](std::size_t now) { open = now; };
     server_ = std::make_unique<Server>(
         loop_.get_executor(),
-        Server::Lanes{operators_.get_executor(), operators_.get_executor()},
+        Server::Lanes{operators_.get_executor(),
+                      operators_.get_executor(),
+                      operators_.get_executor()},
         desk_,
         broker_,
         options,

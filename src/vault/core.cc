@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kMaxProblems = 1000;
 
+tl::unexpected<Error> locked() { return vault_unavailable("vault_locked", "vault locked"); }
+
 }  // namespace
 
 Result<std::unique_ptr<Core>> Core::open(platform::Directory root,
@@ -62,7 +64,21 @@ Result<void> Core::refuse_for_good(const std::string& what) {
   return fail(std::move(error));
 }
 
+void Core::lock_keys() {
+  locked_ = true;
+  const std::lock_guard lock(writing_);
+  forget_keys();
+}
+
+// For the holder of writing().
+void Core::forget_keys() {
+  locked_ = true;
+  const std::lock_guard lock(guard_);
+  memory_.keys.reset();
+}
+
 Result<void> Core::check_in_place() {
+  if (locked_) return locked();
   {
     const std::lock_guard lock(guard_);
     if (refused_) return fail(*refused_);
@@ -77,6 +93,7 @@ Result<void> Core::check_in_place() {
 
 Result<View> Core::begin(store::Database& database) const {
   const auto remembered = copy_of_memory();
+  if (!remembered.keys) return locked();
   Revisions::Pin pin(*remembered.revisions);
   TRY_ASSIGN(auto transaction, store::Transaction::begin(database, store::Kind::read));
   TRY_ASSIGN(const auto counter, store::load_counter(database));
@@ -124,11 +141,17 @@ Result<std::int64_t> Core::generation(store::Database& database) {
 }
 
 Result<void> Core::catch_up(store::Database& database) {
+  if (!memory_.keys) return locked();
   TRY_ASSIGN(const auto state, store::load_state(database));
   if (state == memory_.state) return {};
   if (state.counter < memory_.state.counter) return refuse_for_good("it was rolled back");
-  TRY_ASSIGN(auto checked, check_in_full(database, root_, {sources_}, memory_.keys));
-  return adopt(std::move(checked));
+  auto checked = check_in_full(database, root_, {sources_}, memory_.keys);
+  if (!checked) {
+    // Somebody has re-keyed it, and the new key cannot be had without asking for it.
+    if (checked.error().reason == "vault_locked") forget_keys();
+    return fail(std::move(checked).error());
+  }
+  return adopt(*std::move(checked));
 }
 
 Result<void> Core::adopt(Checked checked) {
@@ -143,7 +166,8 @@ Result<void> Core::adopt(Checked checked) {
              std::move(checked.revisions),
              std::move(checked.state),
              checked.digest,
-             std::string(checked.provider.type())};
+             std::string(checked.provider.type()),
+             checked.vault.kek_id};
   return {};
 }
 

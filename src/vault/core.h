@@ -2,10 +2,11 @@
 // keys, the right revision of every row, counter, digest and head of the audit.
 // Thread: any. The one writer holds writing() from the start of its transaction to the end of it;
 // a reader takes it only to look again at what somebody else has changed.
-// Errors: row_integrity when the database went back or is another file (for good), else those of
-// the full check.
+// Errors: vault_locked after lock_keys(); row_integrity when the database went back or is another
+// file (for good), else those of the full check.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -31,6 +32,7 @@ struct Memory {
   store::StateRow state;
   Digest digest;
   std::string provider_type;
+  std::string kek_id;  // 32 bytes; stays when the keys are gone.
 };
 
 // One snapshot of the database with what it is judged by. Members end in reverse order.
@@ -54,6 +56,11 @@ class Core {
   const platform::RangeLock& lock() const { return lock_; }
   const KeySources& sources() const { return sources_; }
   Result<store::Database> connect() const;
+
+  // Whatever begins from now on is vault_locked. The keys are wiped with the read or the
+  // transaction that is under way, if one is: returns when the latter has ended.
+  void lock_keys();
+  bool is_locked() const { return locked_; }
 
   Result<View> enter(store::Database& database);
   // Moves when protected rows have changed, by whatever process.
@@ -89,12 +96,14 @@ class Core {
   Result<View> begin(store::Database& database) const;
   Result<View> enter_anew(store::Database& database);
   Result<void> refuse_for_good(const std::string& what);
+  void forget_keys();
 
   platform::Directory root_;
   platform::RangeLock lock_;
   KeySources sources_;
   std::uint64_t device_ = 0, inode_ = 0;  // Of vault.db.
 
+  std::atomic<bool> locked_ = false;
   std::mutex writing_;
   mutable std::mutex guard_;  // Of what follows; held for copies only.
   Memory memory_;             // Changed with writing_ and guard_ held, so read with either.

@@ -245,6 +245,7 @@ Status Vault::claimed_status(const Location& location) {
   const auto* entry = header->find("provider");
   const auto provider = KeyProvider::parse(entry != nullptr ? json::compact(*entry) : "");
   if (provider) status.provider_type = std::string(provider->type());
+  if (provider && provider->kind == KeyProvider::Kind::env) status.key_variable = provider->name;
   const auto* kek = header->find("kekId");
   if (kek != nullptr && kek->is(json::Kind::string) && kek->text().size() == 64 &&
       from_hex(kek->text())) {

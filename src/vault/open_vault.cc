@@ -9,12 +9,12 @@
 #include "audit/log.h"
 #include "base/encoding.h"
 #include "vault/creation.h"
+#include "vault/history.h"
 #include "vault/layout.h"
 #include "vault/old_files.h"
-#include "vault/history.h"
 #include "vault/reading.h"
-#include "vault/snapshot_judge.h"
 #include "vault/rotate_master.h"
+#include "vault/snapshot_judge.h"
 
 namespace aivault::vault {
 namespace {
@@ -80,7 +80,9 @@ static Result<void> finish_import(const platform::Directory& root,
   return done;
 }
 
-Result<std::unique_ptr<Vault>> OpenVault::open_with(const Options& options, const KeyInput& input) {
+Result<std::unique_ptr<Vault>> OpenVault::open_with(const Options& options,
+                                                    const KeyInput& input,
+                                                    SegmentLimits segments) {
   TRY_ASSIGN(auto root, platform::Directory::open(options.location.root));
   TRY(check_header(root));
   TRY_ASSIGN(auto lock, open_lock_file(root));
@@ -93,20 +95,21 @@ Result<std::unique_ptr<Vault>> OpenVault::open_with(const Options& options, cons
   // Looked at after the head of the audit was read: who opens the vault from now on writes
   // behind it.
   const bool alone = !core->lock().is_held_elsewhere(kOpenByte);
-  const Writer::Start start{alone ? core->memory().state.audit_seq : 0};
-  auto vault = std::make_unique<OpenVault>(
-      std::move(core), std::move(database), start, options.call_records);
+  const Writer::Start start{
+      alone ? core->memory().state.audit_seq : 0, options.durability, segments};
+  auto vault = std::make_unique<OpenVault>(std::move(core), std::move(database), start, options);
   (void)vault->writer_.exclusive(finish_rotation);  // What cannot be done is tried again.
   return std::unique_ptr<Vault>(std::move(vault));
 }
 
 OpenVault::OpenVault(std::unique_ptr<Core> core,
                      store::Database database,
-                     Writer::Start start,
-                     CallRecords call_records)
+                     const Writer::Start& start,
+                     const Options& options)
     : core_(std::move(core)),
-      call_records_(call_records),
-      writer_(*core_, std::move(database), start) {
+      call_records_(options.call_records),
+      writer_(*core_, std::move(database), start),
+      keeper_(*core_, writer_, start.segments, options.audit_mirror) {
   core_->on_problem(
       [this](const Problem& problem) { writer_.record(integrity_event(problem), nullptr); });
 }
@@ -118,8 +121,8 @@ Status OpenVault::status() {
   Status status;
   status.enabled = true;
   status.provider_type = memory.provider_type;
-  status.locked = false;
-  status.kek_id = hex(bytes_of(memory.keys->master().kek_id()));
+  status.locked = core_->is_locked();
+  status.kek_id = hex(bytes_of(memory.kek_id));
   status.writable = writer_.is_writable();
   return status;
 }

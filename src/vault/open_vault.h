@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "vault/audit_keeper.h"
 #include "vault/core.h"
 #include "vault/vault.h"
 #include "vault/writer.h"
@@ -17,12 +18,14 @@ namespace aivault::vault {
 class OpenVault final : public Vault {
  public:
   static Result<std::unique_ptr<Vault>> open(const Options& options, const Secret* passphrase);
-  static Result<std::unique_ptr<Vault>> open_with(const Options& options, const KeyInput& input);
+  static Result<std::unique_ptr<Vault>> open_with(const Options& options,
+                                                  const KeyInput& input,
+                                                  SegmentLimits segments = {});
 
   OpenVault(std::unique_ptr<Core> core,
             store::Database database,
-            Writer::Start start,
-            CallRecords call_records);
+            const Writer::Start& start,
+            const Options& options);
   OpenVault(const OpenVault&) = delete;
   OpenVault& operator=(const OpenVault&) = delete;
   OpenVault(OpenVault&&) = delete;
@@ -30,6 +33,8 @@ class OpenVault final : public Vault {
   ~OpenVault() override;
 
   Status status() override;
+  void lock() override { core_->lock_keys(); }
+  bool is_locked() const override { return core_->is_locked(); }
   std::vector<Problem> problems() override { return core_->problems(); }
   const std::string& root() const override { return core_->root().path(); }
   Result<std::int64_t> change_counter() override;
@@ -40,7 +45,11 @@ class OpenVault final : public Vault {
                                    Opener opener) override;
   void record(audit::Event event, Recorded done) override;
   void flush() override { writer_.flush(); }
+  Result<BackupDone> backup(const BackupRequest& request,
+                            const std::function<Result<void>(std::string_view)>& sink) override;
   Result<MasterRotated> rotate_master(NewMaster wanted, audit::Event who) override;
+  MirrorState mirror_state() override { return keeper_.state(); }
+  void reopen_mirror() override { keeper_.reopen_mirror(); }
   Result<audit::Verification> verify_audit(const std::optional<audit::Head>& head) override;
   std::vector<Check> examine() override;
 
@@ -71,6 +80,7 @@ class OpenVault final : public Vault {
   std::mutex pool_guard_;
   std::vector<std::unique_ptr<store::Database>> pool_;
   Writer writer_;
+  AuditKeeper keeper_;
 };
 
 // Rows of every protected table that fail their check, those that are missing included.

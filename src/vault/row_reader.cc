@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "store/seals.h"
 #include "store/statement.h"
 
 namespace aivault::vault {
@@ -30,6 +31,7 @@ Result<void> RowReader::verify(Table table,
                                std::string_view id,
                                const store::Row& row,
                                const SecretRecord* lists) {
+  if (!judge_.can_judge()) return {};
   const auto expected = judge_.rev_of(table, id);
   if (!expected) return refuse(table, id, "unknown row");
   TRY_ASSIGN(const auto seal, store::find_seal(database_, table, id));
@@ -197,7 +199,72 @@ Result<std::vector<SecretRecord>> RowReader::secrets(const SecretFilter& filter,
   return records;
 }
 
+Result<DueSecrets> RowReader::due_secrets(UnixMs now,
+                                          std::chrono::milliseconds notice,
+                                          std::size_t limit,
+                                          std::vector<Problem>& damaged) {
+  DueSecrets due;
+  TRY_ASSIGN(const auto state, store::load_state(database_));
+  due.at = std::max(now, from_int(state.last_ts_ms));
+  // At most one more than `limit`, in each row the id alone.
+  const auto most = static_cast<std::int64_t>(limit) + 1;
+  std::vector<std::string> ids;
+  const auto take = [&](Statement& select) -> Result<void> {
+    while (true) {
+      TRY_ASSIGN(const bool found, select.step());
+      if (!found) return {};
+      const auto id = select.text(0);
+      if (std::ranges::find(ids, id) == ids.end()) ids.emplace_back(id);
+    }
+  };
+  Statement expiring(database_,
+                     "SELECT id FROM secrets WHERE expires_at_ms <= ?1 AND revoked_at_ms IS NULL "
+                     "AND system_managed = 0 ORDER BY expires_at_ms, id LIMIT ?2",
+                     to_int(due.at + notice),
+                     most);
+  TRY(take(expiring));
+  Statement overdue(database_,
+                    "SELECT id FROM secrets WHERE rotate_every_days IS NOT NULL AND revoked_at_ms "
+                    "IS NULL AND value_changed_at_ms + rotate_every_days * 86400000 <= ?1 ORDER BY "
+                    "name, id LIMIT ?2",
+                    to_int(due.at),
+                    most);
+  TRY(take(overdue));
+  due.more = ids.size() > limit;
+  if (due.more) ids.resize(limit);
+  for (const auto& id : ids) {
+    auto found = secret(id);
+    if (found && *found) {
+      due.secrets.push_back(std::move((*found)->record));
+    } else if (!found && found.error().reason == "row_integrity") {
+      damaged.push_back(
+          {std::string(noun_of(Table::secrets)), id, std::move(found).error().message});
+    } else if (!found) {
+      return fail(std::move(found).error());
+    }
+  }
+  return due;
+}
+
+// Counting is cheap where looking for each row is not.
+Result<bool> RowReader::has_every_row() {
+  TRY_ASSIGN(const auto state, store::load_state(database_));
+  Statement count(database_,
+                  "SELECT (SELECT count(*) FROM vault) + (SELECT count(*) FROM vault_keys) + "
+                  "(SELECT count(*) FROM secrets) + (SELECT count(*) FROM credentials) + "
+                  "(SELECT count(*) FROM capabilities) + (SELECT count(*) FROM policies) + "
+                  "(SELECT count(*) FROM bindings) + (SELECT count(*) FROM providers) + "
+                  "(SELECT count(*) FROM agents) + (SELECT count(*) FROM tokens) + "
+                  "(SELECT count(*) FROM approvals) + (SELECT count(*) FROM settings) + "
+                  "(SELECT count(*) FROM audit_segments)");
+  std::int64_t rows = 0;
+  TRY(store::first_row(count, [&](const Statement& row) { rows = row.integer(0); }));
+  return rows == state.objects;
+}
+
 Result<void> RowReader::find_missing_secrets(std::vector<Problem>& damaged) {
+  TRY_ASSIGN(const bool complete, has_every_row());
+  if (complete) return {};
   Statement missing(database_,
                     "SELECT id FROM row_seals WHERE tbl = ?1 AND id NOT IN (SELECT id FROM "
                     "secrets) ORDER BY id",

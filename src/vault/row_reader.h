@@ -23,6 +23,8 @@ namespace aivault::vault {
 class Judge {
  public:
   virtual ~Judge() = default;
+  // false: there are no keys to judge by, and nothing that is read may be relied on.
+  virtual bool can_judge() const { return true; }
   virtual const MasterKeys& keys() const = 0;
   virtual std::optional<std::int64_t> rev_of(store::Table table, std::string_view id) const = 0;
   virtual std::vector<std::string> ids(store::Table table) const = 0;
@@ -39,6 +41,10 @@ class RowReader {
                                             const std::optional<Reader::After>& after,
                                             std::size_t limit,
                                             std::vector<Problem>& damaged);
+  Result<DueSecrets> due_secrets(UnixMs now,
+                                 std::chrono::milliseconds notice,
+                                 std::size_t limit,
+                                 std::vector<Problem>& damaged);
   // The sealed value of a secret that was read here, opened.
   Result<Secret> open(const StoredSecret& secret);
 
@@ -60,6 +66,7 @@ class RowReader {
   Result<std::vector<Record>> selected(store::Table table,
                                        store::Statement select,
                                        Record (*decode)(const store::Row&));
+  Result<bool> has_every_row();
   Result<void> find_missing_secrets(std::vector<Problem>& damaged);
   Result<void> load_names(SecretRecord& record);
   Result<void> load_groups(SecretRecord& record);

@@ -8,6 +8,7 @@
 // record_invalid, policy_violation secret_not_accessible.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -25,6 +26,9 @@
 
 namespace aivault::vault {
 
+struct BackupRequest;
+struct BackupDone;
+
 // VaultStatus of the command line.
 struct Status {
   bool enabled = false;
@@ -32,6 +36,7 @@ struct Status {
   bool locked = true;
   std::optional<std::string> kek_id;  // 64 hex digits.
   bool writable = true;
+  std::optional<std::string> key_variable = {};  // Of claimed_status(), for the env provider.
 };
 
 // What rotate-master is asked for: at most one of `key` and `passphrase`.
@@ -66,6 +71,12 @@ class Reader {
                                                     const std::optional<After>& after,
                                                     std::size_t limit,
                                                     std::vector<Problem>& damaged) = 0;
+  // Secrets of people that expire within `notice` from `now` or the vault's latest time, whichever
+  // is later, or are due for rotation; at most `limit`. By index and one scan: opens no others.
+  virtual Result<DueSecrets> due_secrets(UnixMs now,
+                                         std::chrono::milliseconds notice,
+                                         std::size_t limit,
+                                         std::vector<Problem>& damaged) = 0;
 
   virtual Result<std::optional<CredentialRow>> credential(std::string_view id) = 0;
   virtual Result<std::optional<CapabilityRow>> capability(std::string_view id) = 0;
@@ -98,8 +109,12 @@ class Change : public Reader {
                                              const Secret& value,
                                              std::optional<std::int64_t> expected_version) = 0;
   // A secret of another vault under the id, times, value version, aliases, attachments and pin
-  // that it had there; `exists` if the id or a name is taken. One that was revoked has no value.
-  virtual Result<SecretRecord> import_secret(const SecretRecord& kept, const Secret& value) = 0;
+  // that it had there; `exists` if a name or (unless it is to be replaced) the id is taken. One
+  // that was revoked has no value.
+  enum class SameId : std::uint8_t { refused, replaced };
+  virtual Result<SecretRecord> import_secret(const SecretRecord& kept,
+                                             const Secret& value,
+                                             SameId same_id) = 0;
   // Repeating either changes nothing. At most 1,024 attachments a secret.
   virtual Result<SecretRecord> attach_group(const SecretId& id, const Attachment& group) = 0;
   virtual Result<SecretRecord> detach_group(const SecretId& id, const Attachment& group) = 0;
@@ -125,6 +140,8 @@ class Change : public Reader {
 
   // The records of this change, in order; at least one. Committed with it.
   virtual void record(audit::Event event) = 0;
+  // An event of the past, of another vault; appended at once, before the records of this change.
+  virtual Result<void> record_history(const audit::Event& event) = 0;
   virtual UnixMs now() const = 0;  // The time of the transaction.
 };
 
@@ -132,6 +149,13 @@ class Change : public Reader {
 struct OpenedSecret {
   Secret value;
   SecretRecord record;
+};
+
+// The second copy of the audit outside of the vault.
+struct MirrorState {
+  std::string path;      // Empty: none is kept.
+  std::string problem;   // Why it is behind; empty: it is not.
+  std::int64_t lag = 0;  // Events.
 };
 
 class Vault {
@@ -151,6 +175,12 @@ class Vault {
   static Result<Status> init(const Options& options, const ProviderChoice& choice);
 
   virtual ~Vault() = default;
+
+  // Forgets the keys at once: what begins afterwards is vault_locked for whoever still holds this
+  // object, records of calls wait to be chained at the next unlock. A read under way may finish.
+  virtual void lock() = 0;
+  // After lock(), or when another process has given it a key that must be entered.
+  virtual bool is_locked() const = 0;
 
   virtual Status status() = 0;
   virtual std::vector<Problem> problems() = 0;  // Rows refused so far, by name.
@@ -180,7 +210,14 @@ class Vault {
 
   // Re-wraps every secret's key under another master key in one transaction, verified before it is
   // committed. Calls that arrive meanwhile wait. Takes seconds for many secrets or a passphrase.
+  // The vault as an archive, piece by piece (vault/backup.h); takes seconds.
+  virtual Result<BackupDone> backup(const BackupRequest& request,
+                                    const std::function<Result<void>(std::string_view)>& sink);
+
   virtual Result<MasterRotated> rotate_master(NewMaster wanted, audit::Event who) = 0;
+
+  virtual MirrorState mirror_state() { return {}; }
+  virtual void reopen_mirror() {}  // It was moved away.
 
   virtual Result<audit::Verification> verify_audit(const std::optional<audit::Head>& head) = 0;
 

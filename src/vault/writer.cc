@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "audit/log.h"
@@ -12,6 +15,7 @@
 #include "vault/changing.h"
 #include "vault/draft.h"
 #include "vault/layout.h"
+#include "vault/pending.h"
 
 namespace aivault::vault {
 namespace {
@@ -25,6 +29,7 @@ constexpr auto kUsageEvery = 900ms;
 constexpr auto kTruncateRetry = 100ms;
 constexpr std::chrono::seconds kProbeEvery = 10s;
 constexpr std::chrono::seconds kBusyRetry = 1s;
+constexpr int kMaxIoFailures = 3;
 constexpr auto kClockTolerance = 5s;
 constexpr std::int64_t kOrphanWindow = 16'384;  // Audit rows looked at for unfinished calls.
 
@@ -39,6 +44,23 @@ Error audit_unavailable(const Error& cause) {
           cause.retry_after_s};
 }
 
+// Deletions, revocations, rotations and the like.
+bool takes_away(const audit::Event& event) {
+  constexpr std::array<std::string_view, 7> kVerbs = {
+      ".revoke", ".rotate", ".delete", ".unbind", ".disable", ".remove", ".detach"};
+  return std::ranges::any_of(kVerbs,
+                             [&](std::string_view verb) { return event.kind.ends_with(verb); });
+}
+
+audit::Event gap_of(std::int64_t refused) {
+  audit::Event gap;
+  gap.kind = "audit.gap";
+  gap.actor = "daemon";
+  gap.count = refused;
+  gap.note = "calls were refused while the audit could not be written";
+  return gap;
+}
+
 bool is_end_of_call(const audit::Event& event) {
   return event.kind == "capability.invoke" && (event.outcome == "ok" || event.outcome == "error");
 }
@@ -46,7 +68,12 @@ bool is_end_of_call(const audit::Event& event) {
 }  // namespace
 
 Writer::Writer(Core& core, store::Database database, Start start)
-    : core_(core), database_(std::move(database)), start_(start) {
+    : core_(core),
+      database_(std::move(database)),
+      start_(start),
+      writable_(!database_.is_read_only()),
+      reserve_(core.root()),
+      sealer_(start.segments) {
   const auto now = Clock::now();
   sync_at_ = truncate_at_ = probe_at_ = now;
   usage_at_ = now + kUsageEvery;
@@ -112,11 +139,17 @@ Writer::Clock::time_point Writer::next_deadline() const {
   auto next = usage_at_;
   if (wal_dirty_) next = std::min(next, sync_at_);
   if (wal_to_truncate_) next = std::min(next, truncate_at_);
-  if (!waiting_ends_.empty()) next = std::min(next, probe_at_);
+  if (!waiting_ends_.empty() || !writable_) next = std::min(next, probe_at_);
   return next;
 }
 
 void Writer::run() {
+  if (!reserve_.ensure()) {
+    const std::lock_guard lock(guard_);
+    writable_ = false;
+    probe_at_ = Clock::now() + kProbeEvery;
+  }
+  chain_pending();
   close_orphans();
   while (true) {
     Job* job = nullptr;
@@ -156,19 +189,29 @@ void Writer::run_change(Job& job) {
   } catch (...) {
     thrown = std::current_exception();  // Rolled back; it is the caller's.
   }
-  if (!outcome) note_damage(outcome.error());
+  if (!outcome) note_failure(outcome.error());
   const std::lock_guard lock(guard_);
   if (damaged_ || (!outcome && outcome.error().reason == "not_writable")) writable_ = false;
-  if (outcome && !thrown) writable_ = true;
+  if (!writable_) probe_at_ = std::max(probe_at_, Clock::now() + kProbeEvery);
   job.outcome = std::move(outcome);
   job.thrown = thrown;
   job.done = true;
   progress_.notify_all();
 }
 
-// Nothing is written to a damaged database any more.
-void Writer::note_damage(const Error& error) {
-  if (error.reason == "damaged" && !damaged_) damaged_ = error;
+// Nothing is written to a damaged database any more, nor to a disk that fails again and again.
+void Writer::note_failure(const Error& error) {
+  if (damaged_) return;
+  if (error.reason == "damaged") damaged_ = error;
+  if (error.reason != "not_writable") return;
+  sealer_.forget();
+  if (database_.last_failure() != store::Failure::io) return;
+  if (++io_failures_ < kMaxIoFailures) return;
+  damaged_ = Error{ErrorCode::vault_unavailable,
+                   "damaged",
+                   "vault damaged: the disk has failed " + std::to_string(kMaxIoFailures) +
+                       " times in a row; check it, then restart the daemon",
+                   0};
 }
 
 // More than a moment back: recorded once for each such jump.
@@ -186,8 +229,20 @@ std::optional<audit::Event> Writer::clock_note(UnixMs now) {
   return event;
 }
 
+// What makes room or takes something away may use the reserve.
 Result<void> Writer::commit_change(const Work& work) {
   if (damaged_) return fail(*damaged_);
+  Nature nature;
+  auto done = try_change(work, nature);
+  if (done || !nature.frees || database_.last_failure() != store::Failure::full ||
+      done.error().reason != "not_writable" || !reserve_.release()) {
+    return done;
+  }
+  sealer_.forget();
+  return try_change(work, nature);
+}
+
+Result<void> Writer::try_change(const Work& work, Nature& nature) {
   const std::lock_guard lock(core_.writing());
   TRY(core_.check_in_place());
   TRY(database_.synchronise(store::Synchronous::full));
@@ -195,7 +250,9 @@ Result<void> Writer::commit_change(const Work& work) {
   TRY(core_.catch_up(database_));
   Draft draft(database_, core_, wall_clock());
   Changing change(database_, draft);
-  TRY(work(change));
+  auto worked = work(change);
+  nature.frees = change.has_destroyed() || std::ranges::any_of(change.events(), takes_away);
+  TRY(std::move(worked));
   auto events = change.events();
   if (events.empty() && draft.writes().empty()) return {};
   if (events.empty()) {
@@ -203,14 +260,23 @@ Result<void> Writer::commit_change(const Work& work) {
                              "audit log unavailable: a change came without its record");
   }
   if (auto note = clock_note(draft.now())) events.push_back(std::move(*note));
-  TRY(draft.finish(events));
+  TRY_ASSIGN(const bool sealed, finish(draft, events));
   TRY(publish(core_, draft, std::move(transaction)));
   wal_dirty_ = false;  // This commit synced all that came before.
+  io_failures_ = 0;
+  commits_.committed(sealed);
   if (change.has_destroyed()) {
     wal_to_truncate_ = true;
     truncate_at_ = Clock::now();
   }
   return {};
+}
+
+// Together with the segment that is due, if one is.
+Result<bool> Writer::finish(Draft& draft, const std::vector<audit::Event>& events) {
+  TRY_ASSIGN(const bool sealed, sealer_.seal_due(database_, draft));
+  TRY(draft.finish(events));
+  return sealed;
 }
 
 Result<void> Writer::run_exclusive(const Exclusive& work) {
@@ -227,42 +293,122 @@ Result<void> Writer::run_exclusive(const Exclusive& work) {
   return done;
 }
 
-Result<void> Writer::append(const std::vector<Entry>& batch) {
+// A first record of a call shows that calls are recorded again.
+Result<std::optional<audit::Event>> Writer::switch_note(std::span<const Entry> batch) {
+  const auto is_call = [](const Entry& entry) { return entry.event.kind == "capability.invoke"; };
+  if (switch_known_ || std::ranges::none_of(batch, is_call)) return std::nullopt;
+  TRY_ASSIGN(const bool off, audit::calls_are_off(database_));
+  if (!off) return std::nullopt;
+  audit::Event event;
+  event.kind = "audit.enabled";
+  event.actor = "daemon";
+  event.note = "calls are recorded";
+  return event;
+}
+
+// Without keys there is no chain to append to, and no call may begin.
+Result<void> Writer::keep_for_unlock(std::span<Entry> batch) {
+  std::vector<audit::Event> events;
+  for (const auto& entry : waiting_ends_) events.push_back(entry.event);
+  for (auto& entry : batch) {
+    if (entry.event.outcome != "started") {
+      events.push_back(entry.event);
+    } else if (const auto done = std::exchange(entry.done, nullptr)) {
+      done(vault_unavailable("vault_locked", "vault locked"));
+    }
+  }
+  if (events.empty()) return {};
+  return add_pending(database_, events);
+}
+
+Result<void> Writer::append(std::span<Entry> batch) {
   if (damaged_) return fail(*damaged_);
+  if (core_.is_locked()) return keep_for_unlock(batch);
+  TRY(reserve_.ensure());
   const std::lock_guard lock(core_.writing());
   TRY(core_.check_in_place());
-  TRY(database_.synchronise(store::Synchronous::normal));
+  const bool strict = start_.durability == Durability::strict;
+  TRY(database_.synchronise(strict ? store::Synchronous::full : store::Synchronous::normal));
   TRY_ASSIGN(auto transaction, store::Transaction::begin(database_, store::Kind::write));
   TRY(core_.catch_up(database_));
   Draft draft(database_, core_, wall_clock());
   std::vector<audit::Event> events;
-  events.reserve(batch.size() + waiting_ends_.size() + 2);
+  events.reserve(batch.size() + waiting_ends_.size() + 3);
   if (auto note = clock_note(draft.now())) events.push_back(std::move(*note));
-  if (refused_calls_ > 0) {
-    audit::Event gap;
-    gap.kind = "audit.gap";
-    gap.actor = "daemon";
-    gap.count = refused_calls_;
-    gap.note = "calls were refused while the audit could not be written";
-    events.push_back(std::move(gap));
-  }
+  if (refused_calls_ > 0) events.push_back(gap_of(refused_calls_));
+  TRY_ASSIGN(auto switched, switch_note(batch));
+  if (switched) events.push_back(*std::move(switched));
   for (const auto& entry : waiting_ends_) {
     events.push_back(entry.event);
     events.back().late = true;
   }
-  for (const auto& entry : batch) events.push_back(entry.event);
-  TRY(draft.finish(events));
-  return publish(core_, draft, std::move(transaction));
+  for (const auto& entry : batch) {
+    if (entry.event.kind == "audit.disabled") {
+      TRY_ASSIGN(const bool off, audit::calls_are_off(database_));
+      if (off) continue;  // It is recorded once.
+    }
+    events.push_back(entry.event);
+  }
+  if (events.empty()) return {};
+  TRY_ASSIGN(const bool sealed, finish(draft, events));
+  TRY(publish(core_, draft, std::move(transaction)));
+  if (strict) wal_dirty_ = false;
+  if (!strict && !std::exchange(wal_dirty_, true)) sync_at_ = Clock::now() + kWalSync;
+  switch_known_ = switch_known_ || std::ranges::any_of(events, [](const audit::Event& event) {
+                    return event.kind == "capability.invoke";
+                  });
+  io_failures_ = 0;
+  commits_.committed(sealed);
+  return {};
+}
+
+// What happened while the keys were not in memory, in steps so that calls come between.
+void Writer::chain_pending() {
+  while (true) {
+    const auto some = chain_some_pending();
+    if (!some) note_failure(some.error());
+    if (!some || !*some) return;
+  }
+}
+
+Result<bool> Writer::chain_some_pending() {
+  if (damaged_ || database_.is_read_only()) return false;
+  TRY_ASSIGN(const auto waits, load_pending(database_, 1));
+  if (waits.events.empty()) return false;
+  TRY(reserve_.ensure());
+  const std::lock_guard lock(core_.writing());
+  TRY(core_.check_in_place());
+  TRY(database_.synchronise(store::Synchronous::full));
+  TRY_ASSIGN(auto transaction, store::Transaction::begin(database_, store::Kind::write));
+  TRY(core_.catch_up(database_));
+  TRY_ASSIGN(const auto pending, load_pending(database_, kMaxBatch));
+  if (pending.events.empty()) return false;  // Another process was faster.
+  Draft draft(database_, core_, wall_clock());
+  TRY_ASSIGN(const bool sealed, finish(draft, pending.events));
+  TRY(remove_pending(database_, pending.last_id));
+  TRY(publish(core_, draft, std::move(transaction)));
+  wal_dirty_ = false;
+  commits_.committed(sealed);
+  return true;
+}
+
+// After a failure: is there room again? What was refused meanwhile is recorded.
+Result<void> Writer::probe() {
+  TRY(reserve_.ensure());
+  if (waiting_ends_.empty() && refused_calls_ == 0) {
+    if (database_.is_read_only()) return vault_unavailable("not_writable", "vault not writable");
+    return {};
+  }
+  return append({});
 }
 
 void Writer::write_batch(std::vector<Entry> batch) {
   const auto now = Clock::now();
   const bool probing = is_writable() || now >= probe_at_;
   const auto size = batch.size();
-  auto written = probing ? append(batch)
+  auto written = probing ? (batch.empty() ? probe() : append(batch))
                          : Result<void>(vault_unavailable("not_writable", "vault not writable"));
   if (written) {
-    if (!std::exchange(wal_dirty_, true)) sync_at_ = now + kWalSync;
     refused_calls_ = 0;
     for (const auto& entry : std::exchange(waiting_ends_, {})) {
       if (entry.done) entry.done({});
@@ -271,7 +417,7 @@ void Writer::write_batch(std::vector<Entry> batch) {
       if (entry.done) entry.done({});
     }
   } else {
-    note_damage(written.error());
+    if (probing) note_failure(written.error());
     const bool busy = written.error().reason == "busy";
     if (probing) probe_at_ = now + (busy ? kBusyRetry : kProbeEvery);
     after_failure(written.error(), std::move(batch));
@@ -355,6 +501,7 @@ void Writer::housekeeping(Clock::time_point now) {
   }
   if (now >= usage_at_) {
     write_usage();
+    chain_pending();  // Another process may hold the vault without its keys.
     usage_at_ = now + kUsageEvery;
   }
   if (wal_to_truncate_ && now >= truncate_at_) {
@@ -362,7 +509,7 @@ void Writer::housekeeping(Clock::time_point now) {
     wal_to_truncate_ = !truncated || !*truncated;
     truncate_at_ = now + kTruncateRetry;
   }
-  if (!waiting_ends_.empty() && now >= probe_at_) write_batch({});
+  if ((!waiting_ends_.empty() || !writable_) && !damaged_ && now >= probe_at_) write_batch({});
 }
 
 }  // namespace aivault::vault

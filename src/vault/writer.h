@@ -13,13 +13,18 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
 #include "audit/event.h"
 #include "base/result.h"
 #include "store/database.h"
+#include "vault/commit_signal.h"
 #include "vault/core.h"
+#include "vault/draft.h"
+#include "vault/reserve.h"
+#include "vault/segments.h"
 #include "vault/vault.h"
 
 namespace aivault::vault {
@@ -31,6 +36,8 @@ class Writer {
   // end get one. 0: another process has the vault open.
   struct Start {
     std::int64_t orphans_up_to = 0;
+    Durability durability = Durability::batched;
+    SegmentLimits segments{};
   };
 
   Writer(Core& core, store::Database database, Start start);
@@ -49,6 +56,7 @@ class Writer {
   void record(audit::Event event, Vault::Recorded done);
   void flush();
   bool is_writable() const;
+  CommitSignal& commits() { return commits_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -68,11 +76,21 @@ class Writer {
   Result<void> wait_for(Job& job);
   void run_change(Job& job);
   Result<void> commit_change(const Work& work);
+  struct Nature {
+    bool frees = false;  // It destroys or replaces something: it may use the reserve.
+  };
+  Result<void> try_change(const Work& work, Nature& nature);
+  Result<bool> finish(Draft& draft, const std::vector<audit::Event>& events);
   Result<void> run_exclusive(const Exclusive& work);
   void write_batch(std::vector<Entry> batch);
-  Result<void> append(const std::vector<Entry>& batch);
+  Result<void> keep_for_unlock(std::span<Entry> batch);
+  Result<void> append(std::span<Entry> batch);
   void after_failure(const Error& error, std::vector<Entry> batch);
-  void note_damage(const Error& error);
+  void note_failure(const Error& error);
+  Result<void> probe();
+  void chain_pending();
+  Result<bool> chain_some_pending();
+  Result<std::optional<audit::Event>> switch_note(std::span<const Entry> batch);
   void close_orphans();
   void write_usage();
   void sync_wal();
@@ -95,7 +113,11 @@ class Writer {
   std::deque<Entry> waiting_ends_;  // Ends of calls that could not be written yet.
   std::optional<Error> damaged_;    // Until restart.
   std::int64_t refused_calls_ = 0;  // Since writing failed.
-  bool clock_noted_ = false;
+  int io_failures_ = 0;             // In a row.
+  Reserve reserve_;
+  Sealer sealer_;
+  CommitSignal commits_;
+  bool clock_noted_ = false, switch_known_ = false;
   bool wal_dirty_ = false, wal_to_truncate_ = false;
   Clock::time_point sync_at_, usage_at_, truncate_at_, probe_at_;
 

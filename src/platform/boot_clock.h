@@ -1,0 +1,18 @@
+// BootClock: time since the machine started, suspend included; nobody can set it.
+// Thread: any. Source: clock_gettime(2), CLOCK_BOOTTIME.
+#pragma once
+
+#include <chrono>
+
+namespace aivault::platform {
+
+struct BootClock {
+  using duration = std::chrono::milliseconds;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<BootClock>;
+  static constexpr bool is_steady = true;
+  static time_point now() noexcept;
+};
+
+}  // namespace aivault::platform
