@@ -73,7 +73,7 @@ bool is_within(const Filter& filter, const Record& record) {
     return bound.value_or(0) > 0;
   };
   return (filter.below_seq <= 0 || record.seq < filter.below_seq) &&
-         (!is_set(filter.before_ms) || at < *filter.before_ms) &&
+         record.seq > filter.above_seq && (!is_set(filter.before_ms) || at < *filter.before_ms) &&
          (!is_set(filter.after_ms) || at > *filter.after_ms);
 }
 

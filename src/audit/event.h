@@ -55,6 +55,8 @@ struct Filter {
   std::string credential, secret_id, agent, outcome;
   std::optional<std::int64_t> uid;
   std::int64_t below_seq = 0;  // 0: newest; else only records with a smaller seq (paging).
+  std::int64_t above_seq = 0;  // Only records with a greater seq.
+  bool oldest_first = false;
 };
 
 // Every condition but `limit`.

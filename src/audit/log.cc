@@ -56,16 +56,44 @@ Result<void> append(store::Database& database, const Row& row, const crypto::Has
       .run();
 }
 
+Record record_of(const Row& row) {
+  return {row.seq, from_int(row.ts_ms), from_body(row.kind, row.body)};
+}
+
+Result<std::vector<StoredRow>> rows_after(store::Database& database,
+                                          std::int64_t above,
+                                          std::int64_t last,
+                                          std::size_t limit) {
+  std::vector<StoredRow> rows;
+  Statement select(database,
+                   "SELECT seq, ts_ms, kind, epoch, rev, objects, subject, body, hash FROM audit "
+                   "WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
+                   above,
+                   last,
+                   static_cast<std::int64_t>(limit));
+  while (true) {
+    TRY_ASSIGN(const bool found, select.step());
+    if (!found) return rows;
+    rows.push_back({row_of(select), crypto::hash_from(select.blob(8))});
+  }
+}
+
 Result<std::vector<Record>> query(store::Database& database, const Filter& filter) {
   std::vector<Record> records;
   const auto below =
       filter.below_seq > 0 ? filter.below_seq : std::numeric_limits<std::int64_t>::max();
-  Statement select(database,
-                   "SELECT seq, ts_ms, kind, body FROM audit WHERE seq < ?1 AND (?2 IS NULL OR "
-                   "ts_ms < ?2) AND (?3 IS NULL OR ts_ms > ?3) ORDER BY seq DESC",
-                   below,
-                   positive(filter.before_ms),
-                   positive(filter.after_ms));
+  Statement select(
+      database,
+      filter.oldest_first
+          ? store::Sql("SELECT seq, ts_ms, kind, body FROM audit WHERE seq < ?1 AND seq > ?4 AND "
+                       "(?2 IS NULL OR ts_ms < ?2) AND (?3 IS NULL OR ts_ms > ?3) ORDER BY seq")
+          : store::Sql("SELECT seq, ts_ms, kind, body FROM audit WHERE seq < ?1 AND seq > ?4 AND "
+                       "(?2 IS NULL OR ts_ms < ?2) AND (?3 IS NULL OR ts_ms > ?3) ORDER BY seq "
+                       "DESC"),
+      below,
+      positive(filter.before_ms),
+      positive(filter.after_ms),
+      filter.above_seq);
   while (std::cmp_less(records.size(), filter.limit)) {
     TRY_ASSIGN(const bool found, select.step());
     if (!found) break;
@@ -119,6 +147,15 @@ Result<std::vector<Event>> unfinished_calls(store::Database& database,
   return unfinished;
 }
 
+Result<bool> calls_are_off(store::Database& database) {
+  bool off = false;
+  Statement select(
+      database, "SELECT kind FROM audit WHERE subject = 'audit/calls' ORDER BY seq DESC LIMIT 1");
+  TRY(store::first_row(select,
+                       [&](const Statement& row) { off = row.text(0) == "audit.disabled"; }));
+  return off;
+}
+
 Result<bool> has_history(store::Database& database) {
   Statement select(database,
                    "SELECT 1 FROM audit WHERE kind GLOB 'secret.*' OR kind GLOB 'credential.*' OR "
@@ -127,45 +164,67 @@ Result<bool> has_history(store::Database& database) {
   return select.step();
 }
 
-Result<Verification> verify(store::Database& database,
-                            const Chain& chain,
-                            const std::optional<Head>& given) {
-  Verification result;
-  crypto::Hash previous{};
-  std::int64_t expected = 1;
-  bool given_found = !given || (given->seq == 0 && given->hash == std::string(64, '0'));
-  const auto bad = [&](std::int64_t seq) {
-    if (!result.first_bad_seq) result.first_bad_seq = seq;
-  };
-  Statement select(
-      database,
-      "SELECT seq, ts_ms, kind, epoch, rev, objects, subject, body, hash FROM audit ORDER BY seq");
+ChainCheck::ChainCheck(const Chain& chain, const std::optional<Head>& given)
+    : chain_(chain),
+      given_(given),
+      given_found_(!given || (given->seq == 0 && given->hash == std::string(64, '0'))) {}
+
+void ChainCheck::note_bad(std::int64_t seq) {
+  if (!result_.first_bad_seq || seq < *result_.first_bad_seq) result_.first_bad_seq = seq;
+}
+
+void ChainCheck::expect(std::int64_t seq, const crypto::Hash& hash) {
+  if (seq == 0 && hash != crypto::Hash{}) note_bad(1);
+  const auto [found, is_new] = expected_.try_emplace(seq, hash);
+  if (!is_new && found->second != hash) note_bad(seq);
+}
+
+void ChainCheck::take(const Row& row, const crypto::Hash& stored) {
+  ++result_.events;
+  if (row.seq != next_) note_bad(std::min(next_, row.seq));
+  const auto* key = chain_.key(row.epoch);
+  if (key == nullptr ||
+      !crypto::equal(crypto::view(chain_hash(*key, previous_, chain_.vault_id, row)),
+                     crypto::view(stored))) {
+    note_bad(row.seq);
+  }
+  if (given_ && given_->seq == row.seq)
+    given_found_ = hex(bytes_of(crypto::view(stored))) == given_->hash;
+  if (const auto at = expected_.find(row.seq); at != expected_.end() && at->second != stored) {
+    note_bad(row.seq);
+  }
+  previous_ = stored;
+  next_ = row.seq + 1;
+}
+
+void ChainCheck::skip(std::string what, std::int64_t last, const crypto::Hash& hash) {
+  note_missing(std::move(what));
+  previous_ = hash;
+  next_ = last + 1;
+}
+
+Verification ChainCheck::finish(std::int64_t archived) {
+  // The tail may have been cut, or rows appended by somebody without the key.
+  if (next_ - 1 != chain_.head_seq) note_bad(std::min(next_, chain_.head_seq + 1));
+  if (!crypto::equal(crypto::view(previous_), crypto::view(chain_.head_hash))) note_bad(next_ - 1);
+  if (!given_found_) note_bad(given_->seq);
+  result_.archived = archived;
+  result_.head_seq = chain_.head_seq;
+  result_.head_hash = hex(bytes_of(crypto::view(chain_.head_hash)));
+  result_.ok = !result_.first_bad_seq && result_.missing.empty();
+  return std::move(result_);
+}
+
+Result<void> check_rows(store::Database& database, std::int64_t above, ChainCheck& check) {
+  Statement select(database,
+                   "SELECT seq, ts_ms, kind, epoch, rev, objects, subject, body, hash FROM audit "
+                   "WHERE seq > ?1 ORDER BY seq",
+                   above);
   while (true) {
     TRY_ASSIGN(const bool found, select.step());
-    if (!found) break;
-    const auto row = row_of(select);
-    ++result.events;
-    if (row.seq != expected) bad(expected);
-    const auto stored = crypto::hash_from(select.blob(8));
-    const auto* key = chain.key(row.epoch);
-    if (key == nullptr ||
-        !crypto::equal(crypto::view(chain_hash(*key, previous, chain.vault_id, row)),
-                       crypto::view(stored))) {
-      bad(row.seq);
-    }
-    if (given && given->seq == row.seq)
-      given_found = hex(bytes_of(crypto::view(stored))) == given->hash;
-    previous = stored;
-    expected = row.seq + 1;
+    if (!found) return {};
+    check.take(row_of(select), crypto::hash_from(select.blob(8)));
   }
-  // The tail may have been cut, or rows appended by somebody without the key.
-  if (expected - 1 != chain.head_seq) bad(std::min(expected, chain.head_seq + 1));
-  if (!crypto::equal(crypto::view(previous), crypto::view(chain.head_hash))) bad(expected - 1);
-  if (!given_found) bad(given->seq);
-  result.head_seq = chain.head_seq;
-  result.head_hash = hex(bytes_of(crypto::view(chain.head_hash)));
-  result.ok = !result.first_bad_seq && result.missing.empty();
-  return result;
 }
 
 }  // namespace aivault::audit

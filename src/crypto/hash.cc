@@ -38,6 +38,22 @@ Hash keyed_hash(const Secret& key, std::initializer_list<std::string_view> parts
   return blake2b(key.bytes(Reveal{}), parts);
 }
 
+struct Hasher::State {
+  crypto_generichash_state of{};
+};
+Hasher::Hasher() : state_(std::make_unique<State>()) {
+  crypto_generichash_init(&state_->of, nullptr, 0, Hash().size());
+}
+Hasher::~Hasher() = default;
+void Hasher::add(std::string_view piece) {
+  crypto_generichash_update(&state_->of, bytes(piece), piece.size());
+}
+Hash Hasher::finish() {
+  Hash out;
+  crypto_generichash_final(&state_->of, reinterpret_cast<unsigned char*>(out.data()), out.size());
+  return out;
+}
+
 bool equal(std::string_view a, std::string_view b) {
   return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }

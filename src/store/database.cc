@@ -1,7 +1,10 @@
 #include "store/database.h"
 
 #include <sqlite3.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -45,6 +48,41 @@ Error explain(int code) {
   }
 }
 
+Failure failure_of(sqlite3* handle, int code) {
+  if (code == SQLITE_IOERR_SHMSIZE) return Failure::full;  // The index of the log could not grow.
+  switch (code & 0xFF) {
+    case SQLITE_FULL: return Failure::full;
+    case SQLITE_READONLY: return Failure::read_only;
+    case SQLITE_IOERR: {
+      const int why = sqlite3_system_errno(handle);
+      if (why == ENOSPC || why == EDQUOT) return Failure::full;
+      return why == EROFS ? Failure::read_only : Failure::io;
+    }
+    default: return Failure::other;
+  }
+}
+
+// A log that was left behind can only be read where its index can be written.
+bool is_frozen(const std::string& path) {
+  struct statvfs facts{};
+  return ::statvfs(path.c_str(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0 &&
+         ::access((path + "-wal").c_str(), F_OK) != 0;
+}
+
+std::string frozen_uri(const std::string& path) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string uri = "file:";
+  for (const char c : path) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7F && c != '%' && c != '?' && c != '#') {
+      uri += c;
+    } else {
+      uri += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
+    }
+  }
+  return uri + "?immutable=1";
+}
+
 // SQLite 3.40 forbids its own json_valid in a schema that is not trusted, because the function is
 // not marked as harmless. This one is; json() does the work.
 void json_valid(sqlite3_context* context, int, sqlite3_value** arguments) {
@@ -86,14 +124,16 @@ void configure(sqlite3* handle) {
 }  // namespace
 
 Result<Database> Database::open(const std::string& path) {
+  const bool frozen = is_frozen(path);
+  const auto name = frozen ? frozen_uri(path) : path;
+  const int access = frozen ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
   sqlite3* handle = nullptr;
-  const int code =
-      sqlite3_open_v2(path.c_str(),
-                      &handle,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
-                          SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE,
-                      nullptr);
-  Database database(handle);
+  const int code = sqlite3_open_v2(name.c_str(),
+                                   &handle,
+                                   access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+                                       SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE,
+                                   nullptr);
+  Database database(handle, path);
   if (code != SQLITE_OK) return fail(explain(code));
   configure(handle);
   TRY(
@@ -103,14 +143,20 @@ Result<Database> Database::open(const std::string& path) {
   return database;
 }
 
+bool Database::is_read_only() const { return sqlite3_db_readonly(handle_, "main") != 0; }
+
 Database::Database(Database&& other) noexcept
     : handle_(std::exchange(other.handle_, nullptr)),
+      path_(std::move(other.path_)),
+      last_failure_(other.last_failure_),
       idle_(std::exchange(other.idle_, {})),
       level_(other.level_) {}
 
 Database& Database::operator=(Database&& other) noexcept {
   Database taken(std::move(other));
   std::swap(handle_, taken.handle_);
+  std::swap(path_, taken.path_);
+  std::swap(last_failure_, taken.last_failure_);
   std::swap(idle_, taken.idle_);
   std::swap(level_, taken.level_);
   return *this;
@@ -121,7 +167,10 @@ Database::~Database() {
   sqlite3_close(handle_);
 }
 
-Error Database::error(int code) const { return explain(code); }
+Error Database::error(int code) {
+  last_failure_ = failure_of(handle_, code);
+  return explain(code);
+}
 
 Result<void> Database::execute(Sql statements) {
   const int code = sqlite3_exec(handle_, statements.literal(), nullptr, nullptr, nullptr);
@@ -138,6 +187,7 @@ Result<void> Database::synchronise(Synchronous level) {
 }
 
 Result<void> Database::use_wal() {
+  if (is_read_only()) return {};
   std::string mode;
   Statement statement(*this, "PRAGMA journal_mode=WAL");
   TRY(first_row(statement, [&](const Statement& row) { mode = row.text(0); }));
@@ -156,6 +206,23 @@ Result<bool> Database::truncate_wal() {
   if ((truncated & 0xFF) == SQLITE_BUSY) return false;
   if (truncated != SQLITE_OK) return fail(error(truncated));
   return true;
+}
+
+Result<void> Database::copy_into(const std::string& path, const std::function<bool()>& goes_on) {
+  constexpr int kStepsBetweenAsks = 10'000;
+  const auto ask = [](void* question) {
+    return (*static_cast<const std::function<bool()>*>(question))() ? 0 : 1;
+  };
+  sqlite3_progress_handler(handle_,
+                           kStepsBetweenAsks,
+                           ask,
+                           const_cast<std::function<bool()>*>(&goes_on));  // NOLINT: C interface.
+  sqlite3_limit(handle_, SQLITE_LIMIT_ATTACHED, 1);  // The copy.
+  auto copied = Statement(*this, "VACUUM INTO ?1", path).run();
+  sqlite3_limit(handle_, SQLITE_LIMIT_ATTACHED, 0);
+  sqlite3_progress_handler(handle_, 0, nullptr, nullptr);
+  if (!copied && !goes_on()) return vault_unavailable("busy", "vault busy: the copy was stopped");
+  return copied;
 }
 
 bool Database::has_moved() {

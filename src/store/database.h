@@ -5,9 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -19,10 +21,13 @@ struct sqlite3_stmt;
 namespace aivault::store {
 
 enum class Synchronous : std::uint8_t { normal, full };
+// Why a statement could not write: full counts quotas too.
+enum class Failure : std::uint8_t { none, full, io, read_only, other };
 
 class Database {
  public:
-  // The file must exist.
+  // The file must exist. What cannot be written is opened for reading; on a read-only file system
+  // without a write-ahead log as a file that nobody changes.
   static Result<Database> open(const std::string& path);
 
   Database(Database&& other) noexcept;
@@ -31,12 +36,19 @@ class Database {
   Database& operator=(const Database&) = delete;
   ~Database();
 
+  const std::string& path() const { return path_; }
+  bool is_read_only() const;
+  Failure last_failure() const { return last_failure_; }  // Of the last error that was returned.
+
   // Statements without parameters and without a result; several are separated by ';'.
   Result<void> execute(Sql statements);
   Result<void> synchronise(Synchronous level);  // Outside of a transaction.
   Result<void> use_wal();                       // Stays so in the file.
   // Copies the WAL into the database and empties it; false: a reader is in the way.
   Result<bool> truncate_wal();
+  // One moment of the database as a new database at `path`, an empty file. Writers go on meanwhile.
+  // Stops with busy once `goes_on` says no; it is asked often. Outside of a transaction.
+  Result<void> copy_into(const std::string& path, const std::function<bool()>& goes_on);
   // Is the file that was opened no longer the one at its path?
   bool has_moved();
   // Lines of PRAGMA quick_check other than "ok", at most 10.
@@ -45,11 +57,13 @@ class Database {
  private:
   friend class Statement;
   friend class Transaction;
-  explicit Database(sqlite3* handle) : handle_(handle) {}
+  Database(sqlite3* handle, std::string path) : handle_(handle), path_(std::move(path)) {}
 
-  Error error(int code) const;
+  Error error(int code);
 
-  sqlite3* handle_ = nullptr;                            // Owned.
+  sqlite3* handle_ = nullptr;  // Owned.
+  std::string path_;
+  Failure last_failure_ = Failure::none;
   std::unordered_map<const char*, sqlite3_stmt*> idle_;  // Prepared, by address of the literal.
   Synchronous level_ = Synchronous::full;
 };

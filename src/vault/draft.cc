@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "audit/log.h"
 #include "json/write.h"
@@ -13,6 +14,9 @@ namespace {
 
 using store::Table;
 
+// An audit row names the rows of its change one by one up to this many.
+constexpr std::size_t kMaxNamedObjects = 10'000;
+
 tl::unexpected<Error> integrity(Table table, std::string_view id, const std::string& what) {
   return vault_unavailable("row_integrity",
                            "row integrity check failed: " + std::string(store::name_of(table)) +
@@ -22,6 +26,7 @@ tl::unexpected<Error> integrity(Table table, std::string_view id, const std::str
 // The main object of a change, by which its history is found.
 std::optional<std::string> subject_of(const audit::Event& event) {
   if (event.kind == "capability.invoke") return std::nullopt;
+  if (event.kind == "audit.disabled" || event.kind == "audit.enabled") return "audit/calls";
   if (!event.secret_id.empty()) return "secrets/" + event.secret_id;
   if (!event.credential.empty()) return "credentials/" + event.credential;
   if (!event.capability.empty()) return "capabilities/" + event.capability;
@@ -39,10 +44,10 @@ Draft::Draft(store::Database& database, Core& core, UnixMs now)
       digest_(memory_.digest) {}
 
 const RowWrite* Draft::written(Table table, std::string_view id) const {
-  const auto found = std::find_if(writes_.rbegin(), writes_.rend(), [&](const RowWrite& write) {
-    return write.table == table && write.id == id;
-  });
-  return found == writes_.rend() ? nullptr : &*found;
+  const auto places = places_.find(table);
+  if (places == places_.end()) return nullptr;
+  const auto place = places->second.find(id);
+  return place == places->second.end() ? nullptr : &writes_[place->second];
 }
 
 std::optional<std::int64_t> Draft::rev_of(Table table, std::string_view id) const {
@@ -65,9 +70,12 @@ std::vector<std::string> Draft::ids(Table table) const {
 }
 
 void Draft::note(Table table, std::string_view id, std::optional<std::int64_t> rev) {
-  std::erase_if(writes_,
-                [&](const RowWrite& write) { return write.table == table && write.id == id; });
-  writes_.push_back({table, std::string(id), rev});
+  const auto [place, is_new] = places_[table].emplace(id, writes_.size());
+  if (is_new) {
+    writes_.push_back({table, std::string(id), rev});
+  } else {
+    writes_[place->second].rev = rev;
+  }
 }
 
 Result<void> Draft::subtract(Table table, std::string_view id) {
@@ -128,6 +136,7 @@ Result<void> Draft::remove_untrusted(Table table, std::string_view id) {
 }
 
 std::string Draft::objects_json() const {
+  if (writes_.size() > kMaxNamedObjects) return R"(["*"])";
   auto objects = json::Value::array();
   for (const auto& write : writes_) {
     objects.push((write.rev ? "+" : "-") + std::string(store::name_of(write.table)) + "/" +
@@ -136,27 +145,33 @@ std::string Draft::objects_json() const {
   return json::compact(objects);
 }
 
-Result<void> Draft::finish(const std::vector<audit::Event>& events) {
+Result<void> Draft::append(const audit::Event& event, bool with_objects) {
   const auto epoch = memory_.keys->epoch();
-  auto head = crypto::hash_from(state_.audit_head);
-  bool first = !writes_.empty();
-  for (const auto& event : events) {
-    audit::Row row;
-    row.seq = ++state_.audit_seq;
-    row.ts_ms = to_int(std::min(event.at.value_or(now_), now_));
-    row.kind = event.kind;
-    row.epoch = epoch;
-    if (first) {
-      row.rev = next_counter();
-      row.objects = objects_json();
-      first = false;
-    }
-    row.subject = subject_of(event);
-    row.body = audit::to_body(event);
-    head = audit::chain_hash(*memory_.keys->audit_key(epoch), head, memory_.keys->vault_id(), row);
-    TRY(audit::append(database_, row, head));
+  audit::Row row;
+  row.seq = ++state_.audit_seq;
+  row.ts_ms = to_int(std::min(event.at.value_or(now_), now_));
+  row.kind = event.kind;
+  row.epoch = epoch;
+  if (with_objects) {
+    row.rev = next_counter();
+    row.objects = objects_json();
   }
+  row.subject = subject_of(event);
+  row.body = audit::to_body(event);
+  const auto head = audit::chain_hash(*memory_.keys->audit_key(epoch),
+                                      crypto::hash_from(state_.audit_head),
+                                      memory_.keys->vault_id(),
+                                      row);
+  TRY(audit::append(database_, row, head));
   state_.audit_head = crypto::view(head);
+  return {};
+}
+
+Result<void> Draft::append_history(const audit::Event& event) { return append(event, false); }
+
+Result<void> Draft::finish(const std::vector<audit::Event>& events) {
+  bool first = !writes_.empty();
+  for (const auto& event : events) TRY(append(event, std::exchange(first, false)));
   state_.counter = next_counter();
   state_.last_ts_ms = std::max(state_.last_ts_ms, to_int(now_));
   keys().seal_digest(state_, digest_);

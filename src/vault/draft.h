@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ class Draft final : public Judge {
   // Without trusting the row or its seal: all other seals are looked at instead.
   Result<void> remove_untrusted(store::Table table, std::string_view id);
 
+  // Appends one event of the past, which concerns no row of this transaction.
+  Result<void> append_history(const audit::Event& event);
   // Appends the events and stores the new state. Nothing may follow but commit.
   Result<void> finish(const std::vector<audit::Event>& events);
 
@@ -47,6 +50,7 @@ class Draft final : public Judge {
   Result<void> subtract(store::Table table, std::string_view id);
   void note(store::Table table, std::string_view id, std::optional<std::int64_t> rev);
   std::string objects_json() const;
+  Result<void> append(const audit::Event& event, bool with_objects);
 
   store::Database& database_;
   Core& core_;
@@ -54,7 +58,8 @@ class Draft final : public Judge {
   UnixMs now_;
   store::StateRow state_;
   Digest digest_;
-  std::vector<RowWrite> writes_;  // The last one of a row counts.
+  std::vector<RowWrite> writes_;  // One for each row.
+  std::map<store::Table, std::map<std::string, std::size_t, std::less<>>> places_;  // In writes_.
 };
 
 // Commits what was finished. Readers learn of the new revisions first: whichever side of the commit

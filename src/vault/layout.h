@@ -16,6 +16,7 @@ inline constexpr const char* kDatabaseName = "vault.db";
 inline constexpr const char* kWalName = "vault.db-wal";
 inline constexpr const char* kShmName = "vault.db-shm";
 inline constexpr const char* kNewDatabaseName = "vault.db.new";
+inline constexpr const char* kRestoredName = "vault.db.restore";
 inline constexpr const char* kLockName = "vault.lock";
 
 inline constexpr std::size_t kMaxHeaderBytes = 65'536;
@@ -23,13 +24,16 @@ inline constexpr std::size_t kMaxHeaderBytes = 65'536;
 // Bytes of the lock file: exclusive while a vault is made; shared while it is open.
 inline constexpr std::int64_t kInitByte = 0;
 inline constexpr std::int64_t kOpenByte = 1;
+inline constexpr std::int64_t kArchiveByte = 3;  // Exclusive while a segment is archived.
 inline constexpr std::int64_t kKeysByte = 2;  // Exclusive while its key files are changed.
 
 // Refuses headers of other formats; one that is missing or damaged is fine.
 Result<void> check_header(const platform::Directory& root);
 // Writes it if it is missing or differs.
 Result<void> keep_header(const platform::Directory& root, const VaultRow& vault);
-// Temporary files of processes that are gone.
+std::string header_text(const VaultRow& vault);
+// Temporary files of processes that are gone, and what an interrupted restore has left. For who
+// holds kOpenByte.
 void remove_leftovers(const platform::Directory& root);
 
 std::string rfc3339(UnixMs time);

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "audit/log.h"
+#include "vault/history.h"
 #include "vault/row_reader.h"
 #include "vault/vault.h"
 
@@ -27,6 +27,12 @@ class Reading : public Interface {
                                             std::size_t limit,
                                             std::vector<Problem>& damaged) override {
     return rows_.secrets(filter, after, limit, damaged);
+  }
+  Result<DueSecrets> due_secrets(UnixMs now,
+                                 std::chrono::milliseconds notice,
+                                 std::size_t limit,
+                                 std::vector<Problem>& damaged) override {
+    return rows_.due_secrets(now, notice, limit, damaged);
   }
   Result<std::optional<CredentialRow>> credential(std::string_view id) override {
     return one(store::Table::credentials, id, credential_from);
@@ -65,7 +71,7 @@ class Reading : public Interface {
     return rows_.bindings_of_secret(id.str());
   }
   Result<std::vector<audit::Record>> audit(const audit::Filter& filter) override {
-    return audit::query(rows_.database(), filter);
+    return query_history(rows_, filter);
   }
 
  protected:
