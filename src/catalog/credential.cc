@@ -138,6 +138,11 @@ Value to_json(const Credential& credential) {
 Result<Credential> parse_credential(const vault::CredentialRow& row,
                                     const registry::Provider* provider) {
   TRY_ASSIGN(const auto facts, parse_facts(row.body));
+  if (facts.imported) {
+    return invalid_request("record_invalid",
+                           "imported switched off: " + facts.imported->reason +
+                               "; create it anew: aivault credential create " + row.id);
+  }
   TRY_ASSIGN(const auto params, parse_params(row.params));
   Credential credential;
   credential.id = credential.policy.id = row.id;

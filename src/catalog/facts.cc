@@ -18,7 +18,7 @@ tl::unexpected<Error> malformed(std::string_view key) {
                          "credential record: malformed '" + quote_for_message(key) + "'");
 }
 
-constexpr std::array<std::string_view, 11> kKeys = {"auth",
+constexpr std::array<std::string_view, 12> kKeys = {"auth",
                                                     "kind",
                                                     "hosts",
                                                     "defaultHeaders",
@@ -28,7 +28,8 @@ constexpr std::array<std::string_view, 11> kKeys = {"auth",
                                                     "capabilities",
                                                     "priority",
                                                     "upstreamPathPrefix",
-                                                    "misfit"};
+                                                    "misfit",
+                                                    "imported"};
 
 Value texts(const std::vector<std::string>& list) {
   Value array = Value::array();
@@ -106,6 +107,11 @@ std::string to_body(const Facts& facts) {
              Value::object({{"valueVersion", facts.misfit->value_version},
                             {"message", facts.misfit->message}}));
   }
+  if (facts.imported) {
+    body.set("imported",
+             Value::object(
+                 {{"reason", facts.imported->reason}, {"record", facts.imported->record}}));
+  }
   return json::compact(body);
 }
 
@@ -141,6 +147,14 @@ Result<Facts> parse_facts(std::string_view body) {
     TRY_ASSIGN(found.value_version, integer_in(*misfit, "valueVersion"));
     TRY_ASSIGN(found.message, text_in(*misfit, "message"));
     facts.misfit = std::move(found);
+  }
+  if (const Value* imported = value.find("imported"); imported != nullptr) {
+    Facts::Imported found;
+    TRY_ASSIGN(found.reason, text_in(*imported, "reason"));
+    const Value* record = imported->find("record");
+    if (record == nullptr) return malformed("imported");
+    found.record = *record;
+    facts.imported = std::move(found);
   }
   return facts;
 }

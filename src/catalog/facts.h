@@ -33,6 +33,13 @@ struct Facts {
     bool operator==(const Misfit&) const = default;
   };
   std::optional<Misfit> misfit;
+  // A record of an old vault that does not pass the checks of this version: kept as it was, and
+  // never used.
+  struct Imported {
+    std::string reason;
+    json::Value record;
+  };
+  std::optional<Imported> imported;
 };
 
 // Not HTTP and not in the registry; its component takes the secret under this header.

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/encoding.h"
+#include "base/reveal.h"
 
 namespace aivault::crypto {
 
@@ -14,5 +15,7 @@ std::string sha256_hex(std::string_view text) {
       digest.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
   return hex(std::as_bytes(std::span(digest)));
 }
+
+std::string sha256_hex(const Secret& secret) { return sha256_hex(secret.text(Reveal{})); }
 
 }  // namespace aivault::crypto

@@ -204,7 +204,7 @@ class Imports : public Bindings {
   Result<SecretRecord> import(const SecretRecord& kept, std::string_view value = "old value") {
     return change(*vault, [&](Change& c) {
       c.record(event_of("vault.import"));
-      return c.import_secret(kept, Secret::copy_of(value));
+      return c.import_secret(kept, Secret::copy_of(value), Change::SameId::refused);
     });
   }
 };

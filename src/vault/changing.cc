@@ -132,14 +132,19 @@ Result<SecretRecord> Changing::create_secret(const NewSecret& wanted, const Secr
   return record;
 }
 
-Result<SecretRecord> Changing::import_secret(const SecretRecord& kept, const Secret& value) {
+Result<SecretRecord> Changing::import_secret(const SecretRecord& kept,
+                                             const Secret& value,
+                                             SameId same_id) {
   StoredSecret secret{kept, std::nullopt};
   auto& record = secret.record;
   if (!crypto::is_uuid(record.id.str()) || record.system_managed || record.value_version < 1) {
     return invalid_request("record_invalid", "malformed secret");
   }
   TRY_ASSIGN(const auto taken, rows().secret(record.id.str()));
-  if (taken) return invalid_request("exists", "secret '" + record.id.str() + "' already exists");
+  if (taken && (same_id == SameId::refused || taken->record.system_managed)) {
+    return invalid_request("exists", "secret '" + record.id.str() + "' already exists");
+  }
+  if (taken) destroyed_ = true;
   TRY_ASSIGN(record.name, check_name(kept.name, Maker::people));
   TRY(check_scope(record.scope));
   TRY(check_days(record.rotate_every_days));
@@ -160,6 +165,13 @@ Result<SecretRecord> Changing::import_secret(const SecretRecord& kept, const Sec
   TRY(store_secret(secret));
   TRY(store_groups(record));
   TRY(store_value(record.id, sealed));
+  if (record.last_used_at) {
+    TRY(Statement(database_,
+                  "REPLACE INTO secret_usage (secret_id, last_used_at_ms, uses) VALUES (?1, ?2, 0)",
+                  record.id.str(),
+                  to_int(*record.last_used_at))
+            .run());
+  }
   return record;
 }
 

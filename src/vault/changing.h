@@ -23,7 +23,9 @@ class Changing final : public Reading<Change> {
   Result<SecretRecord> rotate_secret(const SecretId& id,
                                      const Secret& value,
                                      std::optional<std::int64_t> expected_version) override;
-  Result<SecretRecord> import_secret(const SecretRecord& kept, const Secret& value) override;
+  Result<SecretRecord> import_secret(const SecretRecord& kept,
+                                     const Secret& value,
+                                     SameId same_id) override;
   Result<SecretRecord> attach_group(const SecretId& id, const Attachment& group) override;
   Result<SecretRecord> detach_group(const SecretId& id, const Attachment& group) override;
   Result<SecretRecord> revoke_secret(const SecretId& id) override;
@@ -41,6 +43,9 @@ class Changing final : public Reading<Change> {
   Result<bool> remove_binding(std::string_view id) override;
 
   void record(audit::Event event) override { events_.push_back(std::move(event)); }
+  Result<void> record_history(const audit::Event& event) override {
+    return draft_.append_history(event);
+  }
   UnixMs now() const override { return draft_.now(); }
   std::int64_t counter() override { return draft_.memory().state.counter; }
 

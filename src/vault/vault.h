@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,7 +42,7 @@ struct Status {
 
 // What rotate-master is asked for: at most one of `key` and `passphrase`.
 struct NewMaster {
-  std::optional<Secret> key;         // 32 bytes. Absent: generated, for the provider `file` only.
+  std::optional<Secret> key;  // As a key file holds it. Absent: generated, for `file` only.
   std::optional<Secret> passphrase;  // Makes the vault one of the provider `passphrase`.
   std::optional<ProviderChoice> provider;  // Absent: as it is. Its passphrase is not looked at.
   std::string default_key_file;            // For a vault that had no key file; absolute.
@@ -49,6 +50,17 @@ struct NewMaster {
 struct MasterRotated {
   Status status;
   std::vector<std::string> notices;  // Sentences: what to put where, what was left in place.
+};
+
+// What `recover` keeps and drops of a vault whose rows and their seal do not agree.
+enum class Acceptance : std::uint8_t { dry_run, accepted };
+struct Recovery {
+  bool damaged = false;   // Else there is nothing to recover, and nothing was done.
+  bool accepted = false;  // Done, not only looked at.
+  std::map<std::string, std::int64_t> kept;  // Number of rows by noun.
+  std::vector<Problem> dropped;              // Every row that goes, and why.
+  std::int64_t audit_rows = 0, audit_missing = 0;
+  std::string copy;  // The database as it was: a file in the vault directory.
 };
 
 // Verified reads, all of one moment. Valid inside the function that receives it.
