@@ -11,8 +11,12 @@ struct Memory {
   explicit Memory(std::vector<std::string> list) : words(std::move(list)) {
     for (auto& word : words) pointers.push_back(word.data());
   }
-  std::optional<Secret> take() {
-    return take_argument_value(static_cast<int>(pointers.size()), pointers.data());
+  std::vector<ArgumentSecret> take() {
+    return take_argument_secrets(static_cast<int>(pointers.size()), pointers.data());
+  }
+  bool holds(std::string_view text) const {
+    return std::ranges::any_of(
+        words, [text](const auto& word) { return word.find(text) != std::string::npos; });
   }
   std::vector<std::string> words;
   std::vector<char*> pointers;
@@ -24,17 +28,49 @@ TEST(ArgumentMemory, LosesTheValueInBothSpellings) {
            {"aivault", "secrets", "create", "--name", "n", "--value=hunter2"},
            {"aivault", "secrets", "create", "--value", "first-one", "--value=hunter2"}}) {
     Memory memory(list);
-    const auto value = memory.take();
-    ASSERT_TRUE(value);
-    EXPECT_TRUE(*value == Secret::copy_of("hunter2"));
-    for (const auto& word : memory.words) {
-      EXPECT_EQ(word.find("hunter2"), std::string::npos);
-      EXPECT_EQ(word.find("first-one"), std::string::npos);
-    }
+    const auto taken = memory.take();
+    ASSERT_FALSE(taken.empty());
+    EXPECT_EQ(taken.back().flag, "value");
+    EXPECT_TRUE(taken.back().value == Secret::copy_of("hunter2"));
+    EXPECT_FALSE(memory.holds("hunter2"));
+    EXPECT_FALSE(memory.holds("first-one"));
     EXPECT_EQ(std::ranges::count(memory.words, "xxxxxxx") +
                   std::ranges::count(memory.words, "--value=xxxxxxx"),
               1);
   }
+}
+
+TEST(ArgumentMemory, LosesTheValueOfEveryFlagThatCarriesASecret) {
+  for (const auto& flag : secret_flags()) {
+    for (const bool with_equals : {false, true}) {
+      const auto name = "--" + std::string(flag.name);
+      Memory memory(with_equals ? std::vector<std::string>{"aivault", name + "=K=hunter2"}
+                                : std::vector<std::string>{"aivault", name, "K=hunter2"});
+      const auto taken = memory.take();
+      ASSERT_EQ(taken.size(), 1U) << name;
+      EXPECT_FALSE(memory.holds("hunter2")) << name;
+      EXPECT_TRUE(taken[0].value == Secret::copy_of(flag.has_name ? "hunter2" : "K=hunter2"));
+    }
+  }
+}
+
+TEST(ArgumentMemory, TakesEntriesInOrderAndLeavesTheirNames) {
+  Memory memory({"aivault", "secrets", "import", "--entry", " A =one", "--entry=B=two=2"});
+  const auto taken = memory.take();
+  ASSERT_EQ(taken.size(), 2U);
+  EXPECT_EQ(taken[0].name, "A");
+  EXPECT_TRUE(taken[0].value == Secret::copy_of("one"));
+  EXPECT_EQ(taken[1].name, "B");
+  EXPECT_TRUE(taken[1].value == Secret::copy_of("two=2"));
+  EXPECT_EQ(memory.words[4], " A =xxx");
+}
+
+TEST(ArgumentMemory, LosesAnEntryWithoutANameAltogether) {
+  Memory memory({"aivault", "secrets", "import", "--entry", "hunter2"});
+  const auto taken = memory.take();
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_FALSE(taken[0].is_named);
+  EXPECT_EQ(memory.words[4], "xxxxxxx");
 }
 
 TEST(ArgumentMemory, KeepsWhatMakesAValueAUsageError) {
@@ -47,7 +83,7 @@ TEST(ArgumentMemory, LeavesOtherArgumentsAlone) {
   const std::vector<std::string> list{
       "aivault", "secrets", "create", "--value-file", "f", "--", "--value", "v"};
   Memory memory(list);
-  EXPECT_FALSE(memory.take());
+  EXPECT_TRUE(memory.take().empty());
   EXPECT_EQ(memory.words, list);
 }
 

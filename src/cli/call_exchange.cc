@@ -5,8 +5,7 @@
 #include <array>
 #include <cerrno>
 
-#include "http/percent.h"
-#include "json/write.h"
+#include "cli/outcome.h"
 #include "protocol/error_body.h"
 #include "protocol/headers.h"
 
@@ -15,11 +14,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kNoLimit{-1};  // The daemon has deadlines for calls.
 constexpr std::size_t kMaxErrorBody = std::size_t{1} << 20U;
-
-std::string value_of(const http::Headers& headers, std::string_view name) {
-  const auto* value = http::find(headers, name);
-  return value == nullptr ? std::string() : *value;
-}
 
 Error with_text(Error error) {
   error.message = protocol::to_text(error);
@@ -34,17 +28,11 @@ auto lost() { return vault_unavailable(std::string(kConnectionLost), "the connec
 // The outcome that follows the body; an end without one is a lost connection.
 Result<void> judge(const http::ResponseHead& head, const http::Headers& trailers) {
   if (head.framing == http::Framing::none) return {};  // 204 and 304 have no room for one.
-  const auto outcome = value_of(trailers, protocol::kOutcome);
-  if (outcome == "ok") return {};
-  if (outcome != "error") return lost();
-  const auto message = http::percent_decode(value_of(trailers, protocol::kMessage));
-  const auto text =
-      json::compact(json::Value::object({{"error", value_of(trailers, protocol::kError)},
-                                         {"message", message},
-                                         {"reason", value_of(trailers, protocol::kReason)}}));
-  auto error = protocol::error_from_json(text);
-  if (!error) return invalid("unknown outcome");
-  return fail(with_text(*std::move(error)));
+  auto outcome = judge_outcome(trailers);
+  if (outcome) return {};
+  const auto& reason = outcome.error().reason;
+  if (reason == kConnectionLost || reason == kInvalidResponse) return outcome;
+  return fail(with_text(std::move(outcome).error()));
 }
 
 class CallExchange {

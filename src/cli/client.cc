@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <climits>
 #include <cstdlib>
 #include <memory>
@@ -12,14 +13,11 @@
 
 #include "base/encoding.h"
 #include "cli/exit_status.h"
+#include "cli/outcome.h"
 #include "cli/render_parts.h"
-#include "cli/secret_output.h"
+#include "cli/secret_input.h"
 #include "cli/version.h"
-#include "json/parse.h"
-#include "json/secret_text.h"
 #include "json/write.h"
-#include "protocol/error_body.h"
-#include "protocol/headers.h"
 
 namespace aivault::cli {
 namespace {
@@ -27,21 +25,9 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-constexpr seconds kAnswerLimit{300};
 constexpr seconds kRestartPatience{2};
-constexpr std::size_t kMaxValues = 10'000'000;
-constexpr json::Limits kAnswerLimits{
-    .bytes = std::size_t{64} << 20U, .depth = 64, .keys = kMaxValues, .values = kMaxValues};
-
-std::string head_of(std::string_view method, const std::string& target) {
-  return std::string(method) + " " + target + " HTTP/1.1\r\nhost: aivault\r\n";
-}
-
-// What an error of an operator route reads like: the bare message, except for a refused operator.
-Error shown(Error error) {
-  if (error.code == ErrorCode::operator_auth_required) error.message = protocol::to_text(error);
-  return error;
-}
+constexpr std::string_view kVaultLocked = "vault_locked";
+constexpr std::string_view kUnlockHint = "`aivault unlock`";
 
 std::string real_path(const std::string& path) {
   struct Free {
@@ -65,6 +51,11 @@ bool is_for(std::int64_t uid, const std::string& vault_root) {
          S_ISREG(facts.st_mode) && uid == std::int64_t{facts.st_uid};
 }
 
+// The vault that AIVAULT_DIR names, if it names one.
+bool is_meant(const Client& client, const Routes& routes) {
+  return !routes.places.own_directory || client.serves(routes.places.vault_root);
+}
+
 }  // namespace
 
 std::string with_query(std::string_view path, const Query& query) {
@@ -83,98 +74,67 @@ bool is_going_away(const Error& error) {
 
 std::string segment(std::string_view id) { return percent_encode(id); }
 
-Result<json::Value> Client::read_answer() {
-  ResponseReader answer(*reached_.connection);
-  std::string body;
-  bool have_head = false;
-  while (true) {
-    if (!have_head) {
-      TRY_ASSIGN(have_head, answer.read_head());
-    }
-    if (have_head) {
-      TRY_ASSIGN(const auto piece, answer.next_piece());
-      if (piece.is_end) break;
-      body += piece.data;
-      if (body.size() > kAnswerLimits.bytes) {
-        return invalid_request(std::string(kInvalidResponse), "too large");
-      }
-      if (!piece.needs_more) continue;
-    }
-    TRY_ASSIGN(const bool more, reached_.connection->receive(kAnswerLimit));
-    if (!more) {
-      TRY(answer.end_of_input());
-      break;
-    }
-  }
-  const int status = answer.head().status;
-  if (status >= 400) {
-    auto error = protocol::error_from_json(body);
-    if (error) return fail(shown(*std::move(error)));
-    return invalid_request(std::string(kInvalidResponse),
-                           "status " + std::to_string(status) + " without an error object");
-  }
-  auto value = json::parse(body, kAnswerLimits);
-  if (!value) return invalid_request(std::string(kInvalidResponse), value.error().message);
-  return value;
+bool Client::serves(const std::string& root) const {
+  return vault_root_ == root || real_path(vault_root_) == real_path(root);
 }
 
-// With a body, nothing of it is sent before the daemon has said 100.
-Result<json::Value> Client::exchange(const std::string& head,
-                                     const std::string* body,
-                                     const Secret* secret_body) {
+Result<ResponseReader> Client::begin(const std::string& head, const Upload* body) {
   auto& connection = *reached_.connection;
+  auto answer = send_request(connection, head, body);
+  if (answer || answer.error().reason != kVaultLocked) return answer;
+  const bool may_ask = reached_.is_private && session_->can_ask() && !has_asked_;
+  const bool can_repeat = body == nullptr || body->file < 0;
+  if (!may_ask || !can_repeat) {
+    auto error = std::move(answer).error();
+    if (error.message.find(kUnlockHint) == std::string::npos) {
+      error.message += "; run " + std::string(kUnlockHint);
+    }
+    return fail(std::move(error));
+  }
+  TRY(unlock_child());
+  return send_request(connection, head, body);
+}
+
+Result<void> Client::unlock_child() {
+  has_asked_ = true;
+  TRY_ASSIGN(const auto passphrase,
+             ask_secret(*session_, {.what = "passphrase", .prompt = "Passphrase of the vault"}));
+  const auto unlocked = change_with_secret("POST",
+                                           "/aivault/vault/unlock",
+                                           json::Value::object(),
+                                           "passphrase",
+                                           passphrase,
+                                           Form::characters);
+  if (!unlocked) return fail(unlocked.error());
+  return {};
+}
+
+Result<json::Value> Client::exchange(const std::string& head, const Upload* body) {
   const auto run = [&]() -> Result<json::Value> {
-    if (body == nullptr && secret_body == nullptr) {
-      TRY(connection.send(head + "\r\n"));
-      return read_answer();
-    }
-    const auto size = body != nullptr ? body->size() : secret_body->size();
-    TRY(connection.send(head + "content-type: application/json\r\ncontent-length: " +
-                        std::to_string(size) + "\r\nexpect: 100-continue\r\n\r\n"));
-    ResponseReader interim(connection);
-    while (true) {
-      // A final answer stays in the buffer for read_answer.
-      if (connection.received().starts_with("HTTP/1.1 1")) {
-        TRY_ASSIGN(const bool ready, interim.read_head(ResponseReader::Interim::stop_at_continue));
-        if (ready && interim.was_continue()) break;
-        if (ready) return invalid_request(std::string(kInvalidResponse), "unexpected answer");
-      } else if (connection.received().size() >= 10) {
-        return read_answer();
-      }
-      TRY_ASSIGN(const bool more, connection.receive(kAnswerLimit));
-      if (!more) {
-        return vault_unavailable(std::string(kConnectionLost), "the connection was closed");
-      }
-    }
-    if (body != nullptr) {
-      TRY(connection.send(*body));
-    } else {
-      TRY(send_secret(connection, *secret_body));
-    }
-    return read_answer();
+    TRY_ASSIGN(auto answer, begin(head, body));
+    return read_document(*reached_.connection, answer);
   };
-  auto answer = run();
-  if (!answer) return fail(explain(std::move(answer).error(), reached_));
-  return answer;
+  auto document = run();
+  if (!document) return fail(explain(std::move(document).error(), reached_));
+  return document;
 }
 
 Result<json::Value> Client::get(const std::string& target) {
-  return exchange(head_of("GET", target), nullptr, nullptr);
+  return exchange(request_head("GET", target), nullptr);
 }
 
-Result<json::Value> Client::list(Session& session,
-                                 std::string_view path,
-                                 Query query,
-                                 std::size_t limit) {
-  auto items = json::Value::array();
+Result<void> Client::each(std::string_view path,
+                          Query query,
+                          std::size_t limit,
+                          const ItemSink& sink) {
   std::set<std::string, std::less<>> said;
   const auto count = query.size();
-  while (items.items().size() < limit) {
+  for (std::size_t taken = 0; taken < limit;) {
     TRY_ASSIGN(const auto page, get(with_query(path, query)));
     const auto* list = page.find("items");
     const auto* next = page.find("next");
     for (const auto& warning : items_in(page, "warnings")) {
-      if (said.emplace(warning.text()).second) session.warning(warning.text());
+      if (said.emplace(warning.text()).second) session_->warning(warning.text());
     }
     if (list == nullptr || !list->is(json::Kind::array)) {
       return fail(explain(
@@ -182,12 +142,21 @@ Result<json::Value> Client::list(Session& session,
           reached_));
     }
     for (const auto& item : list->items()) {
-      if (items.items().size() < limit) items.push(item);
+      if (taken++ < limit) sink(item);
     }
     if (next == nullptr || !next->is(json::Kind::string)) break;
     query.resize(count);
     query.emplace_back("cursor", next->text());
   }
+  return {};
+}
+
+Result<json::Value> Client::list(Session& /*session*/,
+                                 std::string_view path,
+                                 Query query,
+                                 std::size_t limit) {
+  auto items = json::Value::array();
+  TRY(each(path, std::move(query), limit, [&items](const json::Value& item) { items.push(item); }));
   return items;
 }
 
@@ -197,49 +166,91 @@ Result<int> print_result(Session& session, const Result<json::Value>& result, js
   return kSuccess;
 }
 
-namespace {
-
 // Prints the notices of a change and takes out its result.
-json::Value result_of(Session& session, const json::Value& answer) {
+json::Value Client::result_of(const json::Value& answer) {
   const auto* notices = answer.find("notices");
   const auto* result = answer.find("result");
   if (notices == nullptr || result == nullptr) return answer;
   for (const auto& entry : notices->items()) {
     if (text_of(entry, "level") == "warning") {
-      session.warning(text_of(entry, "text"));
+      session_->warning(text_of(entry, "text"));
     } else {
-      session.notice(text_of(entry, "text"));
+      session_->notice(text_of(entry, "text"));
     }
   }
   return *result;
 }
 
-}  // namespace
-
-Result<json::Value> Client::change(Session& session,
+Result<json::Value> Client::change(Session& /*session*/,
                                    std::string_view method,
                                    const std::string& target,
                                    const json::Value& body) {
+  if (method == "DELETE") {
+    TRY_ASSIGN(const auto answer, exchange(request_head(method, target), nullptr));
+    return result_of(answer);
+  }
   const auto text = json::compact(body);
-  const bool has_body = method != "DELETE";
-  TRY_ASSIGN(const auto answer,
-             exchange(head_of(method, target), has_body ? &text : nullptr, nullptr));
-  return result_of(session, answer);
+  return change_with_body(method, target, {.text = text});
 }
 
-Result<json::Value> Client::change_with_secret(Session& session,
-                                               std::string_view method,
-                                               const std::string& target,
-                                               const json::Value& body,
-                                               std::string_view key,
-                                               const Secret& secret) {
+Result<json::Value> Client::change_with_body(std::string_view method,
+                                             const std::string& target,
+                                             const Upload& body) {
+  TRY_ASSIGN(const auto answer, exchange(request_head(method, target), &body));
+  return result_of(answer);
+}
+
+Result<Secret> body_with_secret(const json::Value& body,
+                                std::string_view key,
+                                const Secret& secret,
+                                json::DocumentPart::Form form) {
   std::string head = json::compact(body);
   head.pop_back();  // The closing brace.
   if (!body.members().empty()) head += ',';
   head += json::quoted(key) + ":";
-  const auto document = json::document_with_secret(head, secret, "}");
-  TRY_ASSIGN(const auto answer, exchange(head_of(method, target), nullptr, &document));
-  return result_of(session, answer);
+  const std::array<json::DocumentPart, 3> parts{
+      json::DocumentPart{.text = head}, {.form = form, .secret = &secret}, {.text = "}"}};
+  auto document = json::document_of(parts);
+  if (document) return *std::move(document);
+  return invalid_request("", "the " + std::string(key) + " is not UTF-8 text");
+}
+
+Result<json::Value> Client::change_with_secret(std::string_view method,
+                                               const std::string& target,
+                                               const json::Value& body,
+                                               std::string_view key,
+                                               const Secret& secret,
+                                               Form form) {
+  TRY_ASSIGN(const auto document, body_with_secret(body, key, secret, form));
+  return change_with_body(method, target, {.secret = &document});
+}
+
+Result<http::Headers> Client::download(std::string_view method,
+                                       const std::string& target,
+                                       const Upload* body,
+                                       const ByteSink& sink) {
+  const auto run = [&]() -> Result<http::Headers> {
+    TRY_ASSIGN(auto answer, begin(request_head(method, target) + "te: trailers\r\n", body));
+    TRY(read_bytes(*reached_.connection, answer, Patience::of_an_answer, sink));
+    TRY(judge_outcome(answer.trailers()));
+    return answer.trailers();
+  };
+  auto trailers = run();
+  if (!trailers) return fail(explain(std::move(trailers).error(), reached_));
+  return trailers;
+}
+
+Result<void> Client::follow(const std::string& target, const ByteSink& sink) {
+  const auto run = [&]() -> Result<void> {
+    TRY_ASSIGN(auto answer, begin(request_head("GET", target), nullptr));
+    return read_bytes(*reached_.connection, answer, Patience::while_read, sink);
+  };
+  auto ended = run();
+  if (ended) return ended;
+  auto error = explain(std::move(ended).error(), reached_);
+  if (error.reason == kConnectionLost)
+    error.message = "connection to " + reached_.where() + " was lost";
+  return fail(std::move(error));
 }
 
 Result<void> Client::introduce() {
@@ -254,7 +265,7 @@ Result<void> Client::introduce() {
 }
 
 Result<Client> Client::at(Session& session, Reached reached) {
-  Client client(std::move(reached));
+  Client client(session, std::move(reached));
   TRY(client.introduce());
   if (client.daemon_version_ != kVersion && !client.reached_.is_private) {
     session.notice("aivault " + std::string(kVersion) + " is talking to aivaultd " +
@@ -264,11 +275,24 @@ Result<Client> Client::at(Session& session, Reached reached) {
 }
 
 Result<Client> Client::in_private_child(Session& session) {
-  TRY_ASSIGN(auto reached, reach_private_child(session.environment()));
+  TRY_ASSIGN(auto reached, reach_private_child(session));
   auto child = reached.child;
   auto client = at(session, std::move(reached));
   if (client || client.error().reason != kConnectionLost) return client;
   return fail(ended_early(child));
+}
+
+Result<Client> Client::of_lasting_daemon(Session& session) {
+  TRY_ASSIGN(const auto routes, find_routes(session.environment()));
+  TRY_ASSIGN(auto reached, reach_lasting_daemon(session));
+  if (!is_for(reached.uid, routes.places.vault_root)) {
+    return fail(
+        ErrorCode::operator_auth_required, "", "OperatorAuthRequired: operator token required");
+  }
+  TRY_ASSIGN(auto client, at(session, std::move(reached)));
+  if (is_meant(client, routes)) return client;
+  return vault_unavailable(
+      "", client.reached().where() + " serves another vault, '" + client.vault_root() + "'");
 }
 
 Result<Client> Client::for_operator(Session& session) {
@@ -288,10 +312,7 @@ Result<Client> Client::for_operator(Session& session) {
       if (!client && !is_going_away(client.error())) return client;
       is_restarting = !client;
       if (client) {
-        const auto& root = routes.places.vault_root;
-        const bool serves_ours = !routes.places.own_directory || client->vault_root() == root ||
-                                 real_path(client->vault_root()) == real_path(root);
-        if (serves_ours || ask_shared) return client;
+        if (is_meant(*client, routes) || ask_shared) return client;
         return in_private_child(session);
       }
     }

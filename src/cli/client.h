@@ -4,6 +4,7 @@
 // kConnectionLost, invalid_request kInvalidResponse.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,8 +12,11 @@
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "cli/operator_exchange.h"
 #include "cli/reach.h"
 #include "cli/session.h"
+#include "http/message.h"
+#include "json/secret_text.h"
 #include "json/value.h"
 #include "json/write.h"
 
@@ -29,6 +33,8 @@ class Client {
   // The daemon that serves the caller's vault, else a private child for this command.
   static Result<Client> for_operator(Session& session);
   static Result<Client> in_private_child(Session& session);
+  // A daemon that stays: found or started. It may be asked for the caller's vault only.
+  static Result<Client> of_lasting_daemon(Session& session);
   // Only a daemon that is there already; nothing is started.
   static Result<Client> at(Session& session, Reached reached);
 
@@ -42,6 +48,8 @@ class Client {
   const std::string& vault_root() const { return vault_root_; }  // Empty: the daemon says none.
   const std::string& daemon_version() const { return daemon_version_; }
   const json::Value& whoami() const { return whoami_; }
+  // That vault is the one this daemon serves.
+  bool serves(const std::string& root) const;
   bool is_operator() const { return !vault_root_.empty(); }
 
   Result<json::Value> get(const std::string& target);
@@ -51,31 +59,58 @@ class Client {
   // All items of a list, page by page; at most `limit`.
   // Its warnings go to stderr.
   Result<json::Value> list(Session& session, std::string_view path, Query query, std::size_t limit);
+  // The same, without keeping more than a page.
+  using ItemSink = std::function<void(const json::Value&)>;
+  Result<void> each(std::string_view path, Query query, std::size_t limit, const ItemSink& sink);
+
   // Changes: notices go to stderr, the result comes back.
   Result<json::Value> change(Session& session,
                              std::string_view method,
                              const std::string& target,
                              const json::Value& body = json::Value::object());
-  Result<json::Value> change_with_secret(Session& session,
-                                         std::string_view method,
+  // `secret` becomes the member `key`, as Base64 or as the text it is.
+  using Form = json::DocumentPart::Form;
+  Result<json::Value> change_with_secret(std::string_view method,
                                          const std::string& target,
                                          const json::Value& body,
                                          std::string_view key,
-                                         const Secret& secret);
+                                         const Secret& secret,
+                                         Form form);
+  Result<json::Value> change_with_body(std::string_view method,
+                                       const std::string& target,
+                                       const Upload& body);
+  // The bytes of an answer as they come; the trailers once the daemon has said that they are
+  // complete.
+  Result<http::Headers> download(std::string_view method,
+                                 const std::string& target,
+                                 const Upload* body,
+                                 const ByteSink& sink);
+  // Lines as they happen; returns when the daemon ends them.
+  Result<void> follow(const std::string& target, const ByteSink& sink);
 
  private:
-  explicit Client(Reached reached) : reached_(std::move(reached)) {}
+  Client(Session& session, Reached reached) : session_(&session), reached_(std::move(reached)) {}
   Result<void> introduce();  // Health and whoami.
-  Result<json::Value> exchange(const std::string& head,
-                               const std::string* body,
-                               const Secret* secret_body);
-  Result<json::Value> read_answer();
+  Result<json::Value> exchange(const std::string& head, const Upload* body);
+  // A locked vault of a private child is unlocked once, with a passphrase asked for at the
+  // terminal.
+  Result<ResponseReader> begin(const std::string& head, const Upload* body);
+  Result<void> unlock_child();
+  json::Value result_of(const json::Value& answer);
 
+  Session* session_;
   Reached reached_;
   std::string vault_root_;
   std::string daemon_version_;
   json::Value whoami_;
+  bool has_asked_ = false;
 };
+
+// `body` with one more member that is a secret.
+Result<Secret> body_with_secret(const json::Value& body,
+                                std::string_view key,
+                                const Secret& secret,
+                                json::DocumentPart::Form form);
 
 // The daemon is about to go, or has gone: another one may serve in a moment.
 bool is_going_away(const Error& error);

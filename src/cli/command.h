@@ -17,10 +17,12 @@ class Session;
 enum class ValueKind : std::uint8_t {
   boolean,
   text,
-  path,     // Not empty.
-  integer,  // Any 64-bit integer.
-  number,   // From `minimum`.
-  moment,   // RFC 3339, Unix milliseconds, or a duration counted from now.
+  secret,    // Text that other users shall not see: taken out of the argument memory.
+  path,      // Not empty.
+  integer,   // Any 64-bit integer.
+  number,    // From `minimum`.
+  duration,  // "30s", "15m", "12h", "7d"; a bare integer is seconds.
+  moment,    // RFC 3339, Unix milliseconds, or a duration counted from now.
   moment_or_never,
   choice,
 };
@@ -51,7 +53,9 @@ struct Command {
   std::span<const std::string_view> positional_choices = {};  // Empty: any text.
   Verbose verbose = Verbose::accepted;
   std::vector<std::string_view> aliases = {};  // Other spellings of the last word.
-  std::string_view example = {};
+  std::string_view about = {};         // What it does to the vault; lines of at most 90 columns.
+  std::string_view irreversible = {};  // What cannot be undone; empty: nothing.
+  std::string_view examples = {};      // One a line.
 };
 
 struct Group {

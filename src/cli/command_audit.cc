@@ -11,17 +11,11 @@ namespace aivault::cli {
 namespace {
 
 constexpr std::int64_t kDefaultLimit = 200;
+constexpr std::int64_t kFollowLimit = 10;
 constexpr std::int64_t kPage = 1000;
 
-}  // namespace
-
-Result<int> run_audit(Session& session, const Arguments& arguments) {
-  const auto limit = arguments.number("limit").value_or(kDefaultLimit);
-  if (limit == 0) {
-    session.print_json(json::Value::array());
-    return kSuccess;
-  }
-  Query query{{"limit", std::to_string(std::min(limit, kPage))}};
+Query filters(const Arguments& arguments, std::int64_t limit) {
+  Query query{{"limit", std::to_string(limit)}};
   const auto add_time = [&](const char* flag, const char* name) {
     const auto time = arguments.number(flag);
     if (time && *time > 0) query.emplace_back(name, std::to_string(*time));
@@ -38,6 +32,32 @@ Result<int> run_audit(Session& session, const Arguments& arguments) {
   add_text("agent", "agent");
   add_text("uid", "uid");
   add_text("outcome", "outcome");
+  return query;
+}
+
+Result<int> follow(Session& session, const Arguments& arguments) {
+  const auto limit = std::min(arguments.number("limit").value_or(kFollowLimit), kPage);
+  auto query = filters(arguments, limit);
+  query.emplace_back("follow", "1");
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  const auto print = [&session](std::string_view lines) -> Result<void> {
+    session.print(lines);
+    return {};
+  };
+  TRY(client.follow(with_query("/aivault/audit", query), print));
+  return kSuccess;
+}
+
+}  // namespace
+
+Result<int> run_audit(Session& session, const Arguments& arguments) {
+  if (arguments.has("follow")) return follow(session, arguments);
+  const auto limit = arguments.number("limit").value_or(kDefaultLimit);
+  if (limit == 0) {
+    session.print_json(json::Value::array());
+    return kSuccess;
+  }
+  auto query = filters(arguments, std::min(limit, kPage));
   TRY_ASSIGN(auto client, Client::for_operator(session));
   TRY_ASSIGN(
       const auto events,

@@ -64,14 +64,25 @@ auto timed_out(const Routes& routes) {
   return vault_unavailable("", "timed out waiting for aivaultd on '" + routes.first.socket + "'");
 }
 
+void tell_if_locked(Session& session, Client& client) {
+  if (!client.is_operator()) return;
+  const auto status = client.get("/aivault/vault");
+  if (!status || text_in(*status, "providerType") != "passphrase") return;
+  if (is_true_in(*status, "locked"))
+    session.notice("The vault is locked again; run `aivault unlock`");
+}
+
 Result<void> wait_for_health(Session& session, const Routes& routes) {
   const auto deadline = steady_clock::now() + kHealthLimit;
   while (steady_clock::now() < deadline) {
     auto attempt = connect_to_any({routes.first, std::nullopt, routes.places});
     if (attempt.is_final) return vault_unavailable("", std::move(attempt.failure));
     if (attempt.reached) {
-      const auto client = Client::at(session, *std::move(attempt.reached));
-      if (client) return {};
+      auto client = Client::at(session, *std::move(attempt.reached));
+      if (client) {
+        tell_if_locked(session, *client);
+        return {};
+      }
       if (!is_going_away(client.error())) return fail(client.error());
     }
     std::this_thread::sleep_for(kPause);

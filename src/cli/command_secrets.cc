@@ -1,4 +1,4 @@
-// secrets list, create, update, rotate and delete.
+// secrets list, create, update, rotate, delete, attach-group and detach-group.
 #include <limits>
 
 #include "base/text.h"
@@ -7,14 +7,16 @@
 #include "cli/exit_status.h"
 #include "cli/key_value.h"
 #include "cli/moment.h"
-#include "cli/render.h"
 #include "cli/secret_input.h"
+#include "cli/secret_printer.h"
 
 namespace aivault::cli {
 namespace {
 
 using json::Value;
 
+constexpr int kPage = 250;  // What is in memory at a time.
+constexpr auto kBase64 = Client::Form::base64;
 constexpr std::string_view kRefPrefix = "vault:secret:";
 
 std::string secret_path(const Arguments& arguments, std::string_view action = {}) {
@@ -35,6 +37,13 @@ Value texts(const std::vector<std::string>& list) {
   return array;
 }
 
+SecretSource value_source(std::string prompt) {
+  return {.text_flag = "value",
+          .file_flag = "value-file",
+          .what = "secret value",
+          .prompt = std::move(prompt)};
+}
+
 Value expiry(const std::string& text) {
   if (text == "never") return {};
   const auto now =
@@ -45,7 +54,7 @@ Value expiry(const std::string& text) {
 }  // namespace
 
 Result<int> run_secrets_list(Session& session, const Arguments& arguments) {
-  Query query{{"limit", "1000"}};
+  Query query{{"limit", std::to_string(kPage)}};
   const auto add = [&](const char* flag, const char* name) {
     if (const auto text = not_blank(arguments.text(flag))) query.emplace_back(name, *text);
   };
@@ -53,15 +62,12 @@ Result<int> run_secrets_list(Session& session, const Arguments& arguments) {
   add("workspace-id", "workspaceId");
   add("group-id", "groupId");
   TRY_ASSIGN(auto client, Client::for_operator(session));
-  TRY_ASSIGN(
-      const auto secrets,
-      client.list(
-          session, "/aivault/secrets", std::move(query), std::numeric_limits<std::size_t>::max()));
-  if (arguments.wants_json()) {
-    session.print_json(secrets);
-  } else {
-    session.print(render_secrets(secrets, session.style()));
-  }
+  SecretPrinter printer(session,
+                        arguments.wants_json() ? SecretPrinter::As::json : SecretPrinter::As::text);
+  const auto print = [&printer](const Value& secret) { printer.take(secret); };
+  TRY(client.each(
+      "/aivault/secrets", std::move(query), std::numeric_limits<std::size_t>::max(), print));
+  printer.finish();
   return kSuccess;
 }
 
@@ -76,12 +82,11 @@ Result<int> run_secrets_create(Session& session, const Arguments& arguments) {
   if (const auto moment = arguments.text("expires")) body.set("expiresAtMs", expiry(*moment));
   if (const auto days = arguments.number("rotate-every")) body.set("rotateEveryDays", *days);
   TRY_ASSIGN(const auto value,
-             read_secret(
-                 session, arguments, "secret value", "Value of " + quote_for_message(name) + ": "));
+             read_secret(session, arguments, value_source("Value of " + quote_for_message(name))));
   TRY_ASSIGN(auto client, Client::for_operator(session));
   return print_result(
       session,
-      client.change_with_secret(session, "POST", "/aivault/secrets", body, "valueB64", value),
+      client.change_with_secret("POST", "/aivault/secrets", body, "valueB64", value, kBase64),
       json::Order::as_built);
 }
 
@@ -106,12 +111,12 @@ Result<int> run_secrets_update(Session& session, const Arguments& arguments) {
 
 Result<int> run_secrets_rotate(Session& session, const Arguments& arguments) {
   TRY(check_id(arguments));
-  TRY_ASSIGN(const auto value, read_secret(session, arguments, "secret value", "New value: "));
+  TRY_ASSIGN(const auto value, read_secret(session, arguments, value_source("New value")));
   TRY_ASSIGN(auto client, Client::for_operator(session));
   return print_result(
       session,
       client.change_with_secret(
-          session, "POST", secret_path(arguments, "/rotate"), Value::object(), "valueB64", value),
+          "POST", secret_path(arguments, "/rotate"), Value::object(), "valueB64", value, kBase64),
       json::Order::as_built);
 }
 
@@ -120,6 +125,33 @@ Result<int> run_secrets_delete(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto client, Client::for_operator(session));
   return print_result(
       session, client.change(session, "DELETE", secret_path(arguments)), json::Order::as_built);
+}
+
+namespace {
+
+Result<int> change_attachment(Session& session,
+                              const Arguments& arguments,
+                              std::string_view action) {
+  TRY(check_id(arguments));
+  const auto workspace = not_blank(arguments.text("workspace-id"));
+  const auto group = not_blank(arguments.text("group-id"));
+  if (!workspace) return invalid_request("", "--workspace-id is required");
+  if (!group) return invalid_request("", "--group-id is required");
+  const auto body = Value::object({{"workspaceId", *workspace}, {"groupId", *group}});
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return print_result(session,
+                      client.change(session, "POST", secret_path(arguments, action), body),
+                      json::Order::as_built);
+}
+
+}  // namespace
+
+Result<int> run_secrets_attach(Session& session, const Arguments& arguments) {
+  return change_attachment(session, arguments, "/attach");
+}
+
+Result<int> run_secrets_detach(Session& session, const Arguments& arguments) {
+  return change_attachment(session, arguments, "/detach");
 }
 
 }  // namespace aivault::cli

@@ -9,7 +9,16 @@ namespace aivault::cli {
 
 // command_vault.cc
 Result<int> run_status(Session& session, const Arguments& arguments);
+// command_master_key.cc
 Result<int> run_init(Session& session, const Arguments& arguments);
+Result<int> run_unlock(Session& session, const Arguments& arguments);
+Result<int> run_lock(Session& session, const Arguments& arguments);
+Result<int> run_rotate_master(Session& session, const Arguments& arguments);
+Result<int> run_recover(Session& session, const Arguments& arguments);
+// command_archive.cc
+Result<int> run_backup(Session& session, const Arguments& arguments);
+Result<int> run_restore(Session& session, const Arguments& arguments);
+Result<int> run_import(Session& session, const Arguments& arguments);
 // command_audit.cc
 Result<int> run_audit(Session& session, const Arguments& arguments);
 Result<int> run_audit_verify(Session& session, const Arguments& arguments);
@@ -19,6 +28,10 @@ Result<int> run_secrets_create(Session& session, const Arguments& arguments);
 Result<int> run_secrets_update(Session& session, const Arguments& arguments);
 Result<int> run_secrets_rotate(Session& session, const Arguments& arguments);
 Result<int> run_secrets_delete(Session& session, const Arguments& arguments);
+Result<int> run_secrets_attach(Session& session, const Arguments& arguments);
+Result<int> run_secrets_detach(Session& session, const Arguments& arguments);
+// command_secrets_import.cc
+Result<int> run_secrets_import(Session& session, const Arguments& arguments);
 // command_credential.cc
 Result<int> run_credential_create(Session& session, const Arguments& arguments);
 Result<int> run_credential_list(Session& session, const Arguments& arguments);
@@ -32,6 +45,10 @@ Result<int> run_capability_describe(Session& session, const Arguments& arguments
 Result<int> run_capability_delete(Session& session, const Arguments& arguments);
 Result<int> run_capability_enable(Session& session, const Arguments& arguments);
 Result<int> run_capability_disable(Session& session, const Arguments& arguments);
+// command_binding.cc
+Result<int> run_capability_bind(Session& session, const Arguments& arguments);
+Result<int> run_capability_unbind(Session& session, const Arguments& arguments);
+Result<int> run_capability_bindings(Session& session, const Arguments& arguments);
 // command_call.cc
 Result<int> run_invoke(Session& session, const Arguments& arguments);
 Result<int> run_json(Session& session, const Arguments& arguments);

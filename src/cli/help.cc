@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
+
 namespace aivault::cli {
 namespace {
 
@@ -100,6 +102,10 @@ std::string group_help(std::string_view group) {
 
 std::string command_help(const Command& command) {
   std::string text = std::string(command.summary) + "\n\nUsage: " + command_usage(command) + "\n";
+  if (!command.about.empty()) text += "\n" + std::string(command.about) + "\n";
+  if (!command.irreversible.empty()) {
+    text += "\nCannot be undone: " + std::string(command.irreversible) + "\n";
+  }
   auto rows = rows_of(command.flags);
   for (auto& row : rows_of(command.shared_flags)) rows.push_back(std::move(row));
   if (command.verbose == Verbose::accepted) {
@@ -115,7 +121,10 @@ std::string command_help(const Command& command) {
   text += table("Options", rows);
   // A command may have subcommands besides: audit, audit verify.
   text += table("Subcommands", commands_of(command.words));
-  if (!command.example.empty()) text += "\nExample:\n  " + std::string(command.example) + "\n";
+  if (command.examples.empty()) return text;
+  const auto examples = split(command.examples, '\n');
+  text += examples.size() == 1 ? "\nExample:\n" : "\nExamples:\n";
+  for (const auto example : examples) text += "  " + std::string(example) + "\n";
   return text;
 }
 

@@ -13,7 +13,10 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "cli/vault_header.h"
 #include "cli/version.h"
+#include "platform/key_variables.h"
+#include "platform/places.h"
 
 namespace aivault::cli {
 namespace {
@@ -44,6 +47,13 @@ bool is_passed_on(std::string_view name) {
   }
   return std::ranges::count(kNames, name) > 0 || name.starts_with("LC_") ||
          name.starts_with("AIVAULT_") || name.starts_with("AIVAULTD_");
+}
+
+// A header or a flag shall not name what other programs and the loader take settings from.
+bool may_hold_a_key(std::string_view name) {
+  constexpr auto kForeign = std::to_array<std::string_view>({"LD_", "GLIBC_", "MALLOC_"});
+  return platform::KeyVariables::is_name(name) &&
+         std::ranges::none_of(kForeign, [name](auto prefix) { return name.starts_with(prefix); });
 }
 
 bool is_path(std::string_view name) {
@@ -95,8 +105,22 @@ std::optional<std::string> find_daemon_program(const platform::Environment& envi
   return std::nullopt;
 }
 
-std::vector<std::string> daemon_environment(const platform::Environment& environment) {
+std::vector<std::string> daemon_environment(const platform::Environment& environment,
+                                            const std::vector<std::string>& key_variables) {
   std::vector<std::string> list;
+  auto keys = key_variables;
+  if (const auto places = platform::find_places(environment)) {
+    const auto header = read_vault_header(places->vault_root);
+    if (header && !header->key_variable.empty()) keys.push_back(header->key_variable);
+  }
+  std::ranges::sort(keys);
+  const auto repeated = std::ranges::unique(keys);
+  keys.erase(repeated.begin(), repeated.end());
+  for (const auto& name : keys) {
+    const auto key = environment.text(name);
+    const bool is_key = may_hold_a_key(name) && !is_passed_on(name);
+    if (is_key && key) list.push_back(name + "=" + *key);
+  }
   for (const auto& [name, value] : environment.all()) {
     if (!is_passed_on(name)) continue;
     const auto path = is_path(name) ? environment.path(name) : std::nullopt;
@@ -105,7 +129,8 @@ std::vector<std::string> daemon_environment(const platform::Environment& environ
   return list;
 }
 
-Result<PrivateChild> start_private_child(const platform::Environment& environment) {
+Result<PrivateChild> start_private_child(const platform::Environment& environment,
+                                         const std::vector<std::string>& key_variables) {
   const auto program = find_daemon_program(environment);
   if (!program) return failed("it is neither beside aivault nor in PATH");
   std::array<int, 2> ends{-1, -1};
@@ -116,7 +141,7 @@ Result<PrivateChild> start_private_child(const platform::Environment& environmen
   const platform::Descriptor theirs(ends[1]);
   auto child = platform::spawn({.path = *program,
                                 .arguments = {"--stdio"},
-                                .environment = daemon_environment(environment),
+                                .environment = daemon_environment(environment, key_variables),
                                 .input = theirs.get(),
                                 .error_stream = platform::ErrorStream::inherited});
   if (!child) return failed(child.error().message);

@@ -22,14 +22,17 @@ constexpr std::string_view kStartTimeout = "client:start_timeout";
 std::optional<std::string> find_daemon_program(const platform::Environment& environment);
 
 // What the daemon gets to see of the caller's environment; paths are made absolute, because it
-// runs in the root directory.
-std::vector<std::string> daemon_environment(const platform::Environment& environment);
+// runs in the root directory. The variable that the vault's header names for its key is among it,
+// and `key_variables`, as far as they are no setting of other programs (LD_PRELOAD).
+std::vector<std::string> daemon_environment(const platform::Environment& environment,
+                                            const std::vector<std::string>& key_variables = {});
 
 struct PrivateChild {
   platform::Descriptor socket;
   platform::Child process;
 };
-Result<PrivateChild> start_private_child(const platform::Environment& environment);
+Result<PrivateChild> start_private_child(const platform::Environment& environment,
+                                         const std::vector<std::string>& key_variables);
 
 enum class Lifetime : std::uint8_t { lasting, once };
 enum class IdleExit : std::uint8_t { as_autostarted, as_configured };

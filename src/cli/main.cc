@@ -1,6 +1,5 @@
 // aivault: the command line.
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -10,6 +9,7 @@
 #include "cli/exit_status.h"
 #include "cli/parser.h"
 #include "cli/reach.h"
+#include "cli/secret_input.h"
 #include "cli/session.h"
 #include "cli/version.h"
 
@@ -31,14 +31,16 @@ int usage_error(Session& session, const std::string& what, const std::string& us
 
 int run_command(Session& session, const Arguments& arguments) {
   const auto& command = arguments.command();
-  if (session.argument_value) {
-    constexpr auto kHint = "use the prompt, or --value-file";
+  for (const auto& flag : secret_flags()) {
+    if (!session.has_argument_secret(flag.name)) continue;
+    const auto name = "--" + std::string(flag.name);
+    const std::string hint(flag.safe_form);
     if (session.environment().flag("AIVAULT_STRICT_ARGV")) {
       return usage_error(session,
-                         std::string("--value is refused (AIVAULT_STRICT_ARGV); ") + kHint,
-                         std::string("aivault ") + std::string(command.words));
+                         name + " is refused (AIVAULT_STRICT_ARGV); " + hint,
+                         "aivault " + std::string(command.words));
     }
-    session.warning(std::string("--value is visible to other users of this machine; ") + kHint);
+    session.warning(name + " is visible to other users of this machine; " + hint);
   }
   const auto status = command.run(session, arguments);
   if (status) return *status;
@@ -49,11 +51,11 @@ int run_command(Session& session, const Arguments& arguments) {
 int run_program(int count, char** words) {
   fill_standard_streams();
   std::signal(SIGPIPE, SIG_DFL);
-  auto value = take_argument_value(count, words);
-  if (value) prctl(PR_SET_DUMPABLE, 0);
+  auto secrets = take_argument_secrets(count, words);
+  if (!secrets.empty()) hide_memory();
   const auto parsed = parse(words_of(count, words));
   Session session(platform::Environment::of_process());
-  session.argument_value = std::move(value);
+  session.argument_secrets = std::move(secrets);
   if (const auto* error = std::get_if<UsageError>(&parsed)) {
     return usage_error(session, error->what, error->usage);
   }

@@ -60,6 +60,7 @@ std::string problem_with(const Flag& flag, const std::string& value) {
   };
   switch (flag.kind) {
     case ValueKind::boolean:
+    case ValueKind::secret:
     case ValueKind::text: return {};
     case ValueKind::path: return value.empty() ? invalid("a path cannot be empty") : "";
     case ValueKind::integer:
@@ -72,6 +73,7 @@ std::string problem_with(const Flag& flag, const std::string& value) {
       if (flag.kind == ValueKind::number && number < flag.minimum) return invalid("out of range");
       return {};
     }
+    case ValueKind::duration: return parse_duration(value) ? "" : invalid("not a duration");
     case ValueKind::moment_or_never:
       if (value == "never") return {};
       [[fallthrough]];

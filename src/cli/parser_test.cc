@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "base/text.h"
+#include "cli/argument_memory.h"
 #include "cli/help.h"
 
 namespace aivault::cli {
@@ -229,6 +231,48 @@ TEST(CommandTable, HasOneMeaningForEachFlagOfACommand) {
     EXPECT_NE(command.run, nullptr);
     EXPECT_FALSE(command.summary.empty());
   }
+}
+
+TEST(CommandTable, TeachesEveryCommandInNarrowLines) {
+  constexpr std::size_t kWidth = 90;
+  for (const auto& command : commands()) {
+    const std::string name(command.words);
+    EXPECT_FALSE(command.about.empty()) << name;
+    EXPECT_TRUE(command.examples.starts_with("aivault " + name) ||
+                command.words.starts_with("capability ") || command.words == "completion")
+        << name;
+    for (const auto text : {command.about, command.irreversible}) {
+      for (const auto line : split(text, '\n')) EXPECT_LE(line.size(), kWidth) << name << line;
+    }
+  }
+}
+
+TEST(CommandTable, SaysWhatCannotBeUndone) {
+  for (const auto& [group, word] :
+       std::vector<std::pair<std::string, std::string>>{{"secrets", "delete"},
+                                                        {"secrets", "rotate"},
+                                                        {"", "rotate-master"},
+                                                        {"", "restore"},
+                                                        {"", "recover"},
+                                                        {"", "init"},
+                                                        {"", "import"},
+                                                        {"", "backup"}}) {
+    const auto* command = find_command(group, word);
+    ASSERT_NE(command, nullptr) << word;
+    EXPECT_FALSE(command->irreversible.empty()) << word;
+  }
+}
+
+TEST(CommandTable, TakesEverySecretFlagOutOfTheArguments) {
+  std::set<std::string_view> taken;
+  for (const auto& flag : secret_flags()) taken.insert(flag.name);
+  std::set<std::string_view> declared;
+  for (const auto& command : commands()) {
+    for (const auto& flag : command.flags) {
+      if (flag.kind == ValueKind::secret) declared.insert(flag.name);
+    }
+  }
+  EXPECT_EQ(taken, declared);
 }
 
 }  // namespace

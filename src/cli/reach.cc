@@ -172,13 +172,33 @@ Error ended_early(std::optional<platform::Child> child) {
           0};
 }
 
-Result<Reached> reach_private_child(const platform::Environment& environment) {
-  TRY_ASSIGN(auto child, start_private_child(environment));
+Result<Reached> reach_private_child(const Session& session) {
+  TRY_ASSIGN(auto child, start_private_child(session.environment(), session.key_variables));
   return Reached{.connection = std::make_unique<Connection>(std::move(child.socket)),
                  .name = "private child",
                  .uid = std::int64_t{geteuid()},
                  .child = child.process,
                  .is_private = true};
+}
+
+Result<Reached> reach_lasting_daemon(const Session& session) {
+  const auto& environment = session.environment();
+  const auto needs_one = [](const std::string& why) {
+    return vault_unavailable("", "unlock needs a running aivaultd" + why);
+  };
+  if (environment.flag("AIVAULTD_DISABLE")) return needs_one(" (AIVAULTD_DISABLE is set)");
+  TRY_ASSIGN(const auto routes, find_routes(environment));
+  auto attempt = connect_to_any(routes);
+  if (attempt.is_final) return vault_unavailable("", std::move(attempt.failure));
+  if (attempt.reached) return *std::move(attempt.reached);
+  if (!environment.flag("AIVAULTD_AUTOSTART", true)) return needs_one(" (autostart disabled)");
+  if (auto refused = autostart_refusal(routes, environment)) return fail(*std::move(refused));
+  const auto started = start_daemon(
+      environment, routes.first.socket, {}, Lifetime::lasting, IdleExit::as_configured);
+  if (!started) return fail(started.error());
+  attempt = connect_to_any({routes.first, std::nullopt, routes.places});
+  if (attempt.reached) return *std::move(attempt.reached);
+  return vault_unavailable("", std::move(attempt.failure));
 }
 
 bool is_locked(const std::string& socket) {
@@ -204,7 +224,7 @@ Result<Acknowledged> reach_for_call(const Session& session,
                                     const std::optional<std::string>& first_reason) {
   const auto& environment = session.environment();
   if (environment.flag("AIVAULTD_DISABLE")) {
-    TRY_ASSIGN(auto reached, reach_private_child(environment));
+    TRY_ASSIGN(auto reached, reach_private_child(session));
     return acknowledged_by(std::move(reached), head);
   }
   TRY_ASSIGN(const auto routes, find_routes(environment));

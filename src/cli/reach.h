@@ -40,7 +40,9 @@ constexpr std::string_view kAlreadyShown = "client:already_shown";
 // unless it crashed.
 Error ended_early(std::optional<platform::Child> child);
 
-Result<Reached> reach_private_child(const platform::Environment& environment);
+Result<Reached> reach_private_child(const Session& session);
+// A daemon that stays, at the first route: found there, or started, whatever AIVAULT_DIR says.
+Result<Reached> reach_lasting_daemon(const Session& session);
 
 // A daemon that has acknowledged the head of a call: it said 100, or its answer is there already.
 struct Acknowledged {

@@ -38,6 +38,17 @@ std::string scope_text(const Value& secret) {
   return std::string(scope->text());
 }
 
+// {"type":"group","workspace_id","group_id"}.
+std::string binding_scope_text(const Value& binding) {
+  const auto* scope = binding.find("scope");
+  if (scope == nullptr) return {};
+  auto text = text_in(*scope, "type");
+  for (const auto* key : {"workspace_id", "group_id"}) {
+    if (const auto id = text_in(*scope, key); !id.empty()) text += ":" + id;
+  }
+  return text;
+}
+
 std::string context_text(const Value& credential) {
   const auto workspace = text_in(credential, "workspaceId");
   const auto group = text_in(credential, "groupId");
@@ -126,18 +137,25 @@ std::string render_status(const Value& all, const std::string& socket, const Sty
   return text + line("State", runs ? running(*daemon) : "not running");
 }
 
-std::string render_secrets(const Value& secrets, const Style& style) {
-  if (secrets.items().empty()) return "No secrets found.\n";
-  Listing listing("Secrets", style);
-  for (const auto& secret : secrets.items()) {
-    listing.name(text_in(secret, "name"));
-    listing.line("ID", text_in(secret, "secretId"));
-    listing.line("Scope", scope_text(secret));
-    const auto aliases = comma_list(items_in(secret, "aliases"));
-    if (!aliases.empty()) listing.line("Aliases", aliases);
-    if (!text_in(secret, "revokedAtMs").empty()) listing.mark("REVOKED");
+void render_secret(const Value& secret, Listing& listing) {
+  listing.name(text_in(secret, "name"));
+  listing.line("ID", text_in(secret, "secretId"));
+  listing.line("Scope", scope_text(secret));
+  const auto aliases = comma_list(items_in(secret, "aliases"));
+  if (!aliases.empty()) listing.line("Aliases", aliases);
+  if (!text_in(secret, "revokedAtMs").empty()) listing.mark("REVOKED");
+}
+
+std::string render_bindings(const Value& bindings, const Style& style) {
+  if (bindings.items().empty()) return "No capability bindings found.\n";
+  Listing listing("Capability bindings", style);
+  for (const auto& binding : bindings.items()) {
+    listing.name(text_in(binding, "capability") + " -> " + text_in(binding, "secretRef"));
+    listing.line("Scope", binding_scope_text(binding));
+    const auto consumer = text_in(binding, "consumer");
+    if (!consumer.empty()) listing.line("Consumer", consumer);
   }
-  return listing.finish(secrets.items().size(), "secret", "secrets");
+  return listing.finish(bindings.items().size(), "binding", "bindings");
 }
 
 std::string render_credentials(const Value& credentials, const Style& style) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/render_parts.h"
 #include "cli/style.h"
 #include "json/value.h"
 
@@ -13,7 +14,9 @@ namespace aivault::cli {
 std::string render_status(const json::Value& status, const std::string& socket, const Style& style);
 // The view of somebody who is not an operator.
 std::string render_access(const json::Value& view, const Style& style);
-std::string render_secrets(const json::Value& secrets, const Style& style);
+// One secret of a list.
+void render_secret(const json::Value& secret, Listing& listing);
+std::string render_bindings(const json::Value& bindings, const Style& style);
 std::string render_credentials(const json::Value& credentials, const Style& style);
 // `setup`: by provider, the commands that make its capabilities ready.
 std::string render_capabilities(const json::Value& list,

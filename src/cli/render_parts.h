@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cli/style.h"
 #include "json/value.h"
@@ -25,6 +26,8 @@ class Listing {
   void name(std::string_view name);
   void line(std::string_view label, std::string_view value);
   void mark(std::string_view word);  // REVOKED, DISABLED
+  // What there is so far, for a list that is printed while it comes.
+  std::string take() { return std::exchange(text_, {}); }
   std::string finish(std::size_t count, std::string_view one, std::string_view many);
 
  private:

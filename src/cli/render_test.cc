@@ -48,17 +48,36 @@ TEST(Render, ShowsTheStatusOfAVaultWithoutADaemon) {
 }
 
 TEST(Render, ListsSecrets) {
-  EXPECT_EQ(render_secrets(value("[]"), kPlain), "No secrets found.\n");
-  EXPECT_EQ(render_secrets(value(R"([
+  Listing listing("Secrets", kPlain);
+  const auto secrets = value(R"([
       {"secretId":"1","name":"A","aliases":["x","y"],"scope":"global","revokedAtMs":null},
       {"secretId":"2","name":"B","aliases":[],"scope":{"group":{"workspace_id":"w","group_id":"g"}},
-       "revokedAtMs":5}])"),
-                           kPlain),
+       "revokedAtMs":5}])");
+  std::string text;
+  for (const auto& secret : secrets.items()) {
+    render_secret(secret, listing);
+    text += listing.take();
+  }
+  EXPECT_EQ(text + listing.finish(2, "secret", "secrets"),
             "Secrets\n"
             "  A\n      ID: 1\n      Scope: global\n      Aliases: x, y\n"
             "\n"
             "  B\n      ID: 2\n      Scope: group:w:g\n      REVOKED\n"
             "\n2 secrets\nUse --verbose for the whole records as JSON.\n");
+}
+
+TEST(Render, ListsBindings) {
+  EXPECT_EQ(render_bindings(value("[]"), kPlain), "No capability bindings found.\n");
+  EXPECT_EQ(render_bindings(value(R"([
+      {"capability":"acme/items","secretRef":"vault:secret:1","scope":{"type":"global"}},
+      {"capability":"acme/items","secretRef":"vault:secret:2","consumer":"ci",
+       "scope":{"type":"group","workspace_id":"w","group_id":"g"}}])"),
+                            kPlain),
+            "Capability bindings\n"
+            "  acme/items -> vault:secret:1\n      Scope: global\n"
+            "\n"
+            "  acme/items -> vault:secret:2\n      Scope: group:w:g\n      Consumer: ci\n"
+            "\n2 bindings\nUse --verbose for the whole records as JSON.\n");
 }
 
 TEST(Render, ListsCredentials) {

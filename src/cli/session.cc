@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -29,9 +30,23 @@ bool write_all(int descriptor, std::string_view bytes) {
 
 Session::Session(platform::Environment environment)
     : environment_(std::move(environment)),
+      stdin_is_terminal_(platform::is_terminal(STDIN_FILENO)),
       stdout_is_terminal_(platform::is_terminal(STDOUT_FILENO)),
       stderr_is_terminal_(platform::is_terminal(STDERR_FILENO)),
       style_(Style::of(environment_, stdout_is_terminal_)) {}
+
+bool Session::has_argument_secret(std::string_view flag) const {
+  return std::ranges::count(argument_secrets, flag, &ArgumentSecret::flag) > 0;
+}
+
+std::optional<Secret> Session::take_argument_secret(std::string_view flag) {
+  std::optional<Secret> last;
+  for (auto& secret : argument_secrets) {
+    if (secret.flag == flag) last = std::move(secret.value);
+  }
+  std::erase_if(argument_secrets, [flag](const auto& secret) { return secret.flag == flag; });
+  return last;
+}
 
 void Session::print(std::string_view bytes) {
   if (write_all(STDOUT_FILENO, bytes)) return;
