@@ -3,6 +3,7 @@
 
 #include "admin/body.h"
 #include "admin/handlers.h"
+#include "admin/records.h"
 #include "admin/shapes.h"
 #include "admin/visibility.h"
 #include "base/text.h"
@@ -155,8 +156,14 @@ Result<Answer> switch_capability(Desk& desk, const Request& request, bool enable
 }  // namespace
 
 Result<Answer> list_capabilities(Desk& desk, const Request& request) {
-  TRY_ASSIGN(const auto open, open_vault(desk));
-  const auto& snapshot = *open.snapshot;
+  TRY_ASSIGN(auto records, Records::open(desk));
+  const auto warnings = records.warnings();
+  // Callers get nothing that is not verified.
+  if (!warnings.empty() && !request.actor.is_operator) {
+    return vault_unavailable("vault_locked", "vault locked");
+  }
+  TRY_ASSIGN(const auto present, records.snapshot());
+  const auto& snapshot = *present;
   std::vector<const registry::Capability*> ready, rest;
   for (const auto& own : snapshot.own_capabilities()) {
     if (!snapshot.is_disabled(own->definition().id)) ready.push_back(&own->capability());
@@ -178,12 +185,14 @@ Result<Answer> list_capabilities(Desk& desk, const Request& request) {
     for (const auto* capability : list) array.push(catalog::to_json(*capability));
     return array;
   };
-  return ad_hoc(Value::object(
+  auto result = Value::object(
       {{"capabilities", shapes(ready)},
        {"disabledCapabilities", is_operator ? texts(snapshot.disabled()) : Value::array()},
-       {"path", is_operator ? Value(database_path(*open.vault)) : Value()},
+       {"path", is_operator ? Value(records.root() + "/vault.db") : Value()},
        {"policies", Value::array()},
-       {"registryCapabilities", shapes(rest)}}));
+       {"registryCapabilities", shapes(rest)}});
+  add_warnings(result, warnings);
+  return ad_hoc(std::move(result));
 }
 
 Result<Answer> create_capability(Desk& desk, const Request& request) {

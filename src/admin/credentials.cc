@@ -1,5 +1,6 @@
 #include "admin/body.h"
 #include "admin/handlers.h"
+#include "admin/records.h"
 #include "admin/shapes.h"
 #include "base/text.h"
 #include "catalog/credential.h"
@@ -68,10 +69,11 @@ Result<Answer> switch_credential(Desk& desk, const Request& request, Switch want
 }  // namespace
 
 Result<Answer> list_credentials(Desk& desk, const Request&) {
-  TRY_ASSIGN(const auto open, open_vault(desk));
+  TRY_ASSIGN(auto records, Records::open(desk));
+  TRY_ASSIGN(const auto snapshot, records.snapshot());
   json::Value items = json::Value::array();
-  std::vector<vault::Problem> damaged;
-  for (const auto& credential : open.snapshot->credentials()) {
+  auto damaged = records.warnings();
+  for (const auto& credential : snapshot->credentials()) {
     if (credential.state != CredentialState::damaged) {
       items.push(with_state(credential));
     } else {

@@ -2,6 +2,7 @@
 
 #include "admin/body.h"
 #include "admin/handlers.h"
+#include "admin/records.h"
 #include "admin/shapes.h"
 #include "base/encoding.h"
 #include "base/text.h"
@@ -102,11 +103,11 @@ Result<Answer> list_secrets(Desk& desk, const Request& request) {
     const auto cut = place->size() - kIdSize;
     after = vault::Reader::After{place->substr(0, cut), place->substr(cut)};
   }
-  TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
-  std::vector<vault::Problem> damaged;
-  TRY_ASSIGN(auto page, vault::read(*vault, [&](vault::Reader& reader) {
-               return reader.secrets(filter, after, limit + 1, damaged);
-             }));
+  TRY_ASSIGN(auto records, Records::open(desk));
+  auto damaged = records.warnings();
+  TRY_ASSIGN(auto page, records.read([&](vault::Reader& reader) {
+    return reader.secrets(filter, after, limit + 1, damaged);
+  }));
   json::Value next;
   if (page.size() > limit) {
     page.resize(limit);

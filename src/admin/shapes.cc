@@ -94,11 +94,15 @@ Value texts(const std::vector<std::string>& list) {
 
 Value list_of(Value items, Value next, const std::vector<vault::Problem>& damaged) {
   auto list = Value::object({{"items", std::move(items)}, {"next", std::move(next)}});
-  if (damaged.empty()) return list;
+  add_warnings(list, damaged);
+  return list;
+}
+
+void add_warnings(Value& object, const std::vector<vault::Problem>& damaged) {
+  if (damaged.empty()) return;
   Value warnings = Value::array();
   for (const auto& problem : damaged) warnings.push(problem.message);
-  list.set("warnings", std::move(warnings));
-  return list;
+  object.set("warnings", std::move(warnings));
 }
 
 Answer shape(Value result) {

@@ -26,6 +26,8 @@ json::Value list_of(json::Value items,
                     json::Value next,
                     const std::vector<vault::Problem>& damaged = {});
 
+void add_warnings(json::Value& object, const std::vector<vault::Problem>& damaged);
+
 Answer shape(json::Value result);
 Answer ad_hoc(json::Value result);
 Answer changed(Answer answer, std::vector<Answer::Notice> notices = {});

@@ -117,16 +117,18 @@ Result<void> read_capabilities(vault::Reader& reader, Parts& parts) {
 
 }  // namespace
 
+Result<std::shared_ptr<const Snapshot>> Catalog::of(vault::Reader& reader) {
+  Parts parts;
+  TRY(read_credentials(reader, parts));
+  TRY(read_capabilities(reader, parts));
+  return std::shared_ptr<const Snapshot>(std::make_shared<const Snapshot>(std::move(parts)));
+}
+
 Result<std::shared_ptr<const Snapshot>> Catalog::current(vault::Vault& vault) {
   const std::scoped_lock lock(guard_);
   TRY_ASSIGN(const auto counter, vault.change_counter());
   if (snapshot_ && vault_ == &vault && counter_ == counter) return snapshot_;
-  Parts parts;
-  TRY(vault.read([&](vault::Reader& reader) -> Result<void> {
-    TRY(read_credentials(reader, parts));
-    return read_capabilities(reader, parts);
-  }));
-  snapshot_ = std::make_shared<const Snapshot>(std::move(parts));
+  TRY_ASSIGN(snapshot_, vault::read(vault, of));
   counter_ = counter;  // A change meanwhile only means that the next one builds again.
   vault_ = &vault;
   return snapshot_;

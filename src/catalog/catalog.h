@@ -16,6 +16,8 @@ class Catalog {
  public:
   // Cheap when nothing changed: one counter comparison.
   Result<std::shared_ptr<const Snapshot>> current(vault::Vault& vault);
+  // Of one moment, kept nowhere.
+  static Result<std::shared_ptr<const Snapshot>> of(vault::Reader& reader);
 
  private:
   std::mutex guard_;
