@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "base/encoding.h"
 #include "cli/exit_status.h"
@@ -200,19 +201,26 @@ Result<json::Value> Client::change_with_body(std::string_view method,
   return result_of(answer);
 }
 
-Result<Secret> body_with_secret(const json::Value& body,
-                                std::string_view key,
-                                const Secret& secret,
-                                json::DocumentPart::Form form) {
-  std::string head = json::compact(body);
-  head.pop_back();  // The closing brace.
-  if (!body.members().empty()) head += ',';
-  head += json::quoted(key) + ":";
-  const std::array<json::DocumentPart, 3> parts{
-      json::DocumentPart{.text = head}, {.form = form, .secret = &secret}, {.text = "}"}};
+Result<Secret> body_with_secrets(const json::Value& body, std::span<const SecretMember> members) {
+  std::string text = json::compact(body);
+  text.pop_back();  // The closing brace.
+  bool is_first = body.members().empty();
+  std::vector<std::string> texts;
+  texts.reserve(members.size());  // Parts point into it.
+  std::vector<json::DocumentPart> parts;
+  for (const auto& member : members) {
+    if (member.secret == nullptr) continue;
+    text += (is_first ? "" : ",") + json::quoted(member.key) + ":";
+    is_first = false;
+    texts.push_back(std::exchange(text, {}));
+    parts.push_back({.text = texts.back()});
+    parts.push_back({.form = member.form, .secret = member.secret});
+  }
+  text += '}';
+  parts.push_back({.text = text});
   auto document = json::document_of(parts);
   if (document) return *std::move(document);
-  return invalid_request("", "the " + std::string(key) + " is not UTF-8 text");
+  return invalid_request("", "a key or passphrase is not UTF-8 text");
 }
 
 Result<json::Value> Client::change_with_secret(std::string_view method,
@@ -221,7 +229,8 @@ Result<json::Value> Client::change_with_secret(std::string_view method,
                                                std::string_view key,
                                                const Secret& secret,
                                                Form form) {
-  TRY_ASSIGN(const auto document, body_with_secret(body, key, secret, form));
+  const std::array<SecretMember, 1> members{SecretMember{key, &secret, form}};
+  TRY_ASSIGN(const auto document, body_with_secrets(body, members));
   return change_with_body(method, target, {.secret = &document});
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -106,11 +107,13 @@ class Client {
   bool has_asked_ = false;
 };
 
-// `body` with one more member that is a secret.
-Result<Secret> body_with_secret(const json::Value& body,
-                                std::string_view key,
-                                const Secret& secret,
-                                json::DocumentPart::Form form);
+// A member of a request body that is a secret; nullptr: it is left out.
+struct SecretMember {
+  std::string_view key;
+  const Secret* secret = nullptr;
+  json::DocumentPart::Form form = json::DocumentPart::Form::characters;
+};
+Result<Secret> body_with_secrets(const json::Value& body, std::span<const SecretMember> members);
 
 // The daemon is about to go, or has gone: another one may serve in a moment.
 bool is_going_away(const Error& error);

@@ -20,6 +20,7 @@
 #include "cli/render_parts.h"
 #include "cli/secret_input.h"
 #include "cli/vault_header.h"
+#include "http/percent.h"
 
 namespace aivault::cli {
 namespace {
@@ -96,6 +97,14 @@ std::string frame_of(std::size_t size) {
   return frame;
 }
 
+// Of the restored vault, where it has one; empty: none was given, and the daemon knows what then.
+Result<Secret> read_own_passphrase(Session& session, const Arguments& arguments) {
+  const auto source = new_vault_passphrase({}, "new-passphrase-file");
+  const bool may_ask = session.can_ask() && arguments.text("provider") == "passphrase";
+  if (!may_ask && !is_given(session, arguments, source)) return Secret();
+  return read_secret(session, arguments, source);
+}
+
 struct SourceKey {
   std::string_view key;  // "key" or "passphrase"; empty: the source needs none.
   Secret value;
@@ -145,7 +154,8 @@ Result<int> run_backup(Session& session, const Arguments& arguments) {
              read_secret(session, arguments, archive_passphrase(Ask::twice)));
   auto body = Value::object();
   if (arguments.has("without-key")) body.set("withoutKey", true);
-  TRY_ASSIGN(const auto document, body_with_secret(body, "passphrase", passphrase, kAsText));
+  const std::array<SecretMember, 1> members{SecretMember{"passphrase", &passphrase}};
+  TRY_ASSIGN(const auto document, body_with_secrets(body, members));
   const auto begin = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch());
   TRY_ASSIGN(auto client, Client::for_operator(session));
@@ -161,6 +171,10 @@ Result<int> run_backup(Session& session, const Arguments& arguments) {
   const Upload upload{.secret = &document};
   TRY_ASSIGN(const auto trailers, client.download("POST", "/aivault/vault/backup", &upload, take));
   progress.finish();
+  if (const auto text = http::percent_decode(trailer(trailers, "x-aivault-notice"));
+      !text.empty()) {
+    session.notice(text);
+  }
   const auto announced = trailer(trailers, "x-aivault-sha256");
   TRY_ASSIGN(const auto on_disk, file.digest_on_disk());
   if (announced != received.hex() || announced != on_disk) {
@@ -190,7 +204,11 @@ Result<int> run_restore(Session& session, const Arguments& arguments) {
   add_key_provider(session, arguments, body);
   const bool force = arguments.has("force");
   if (force) body.set("force", true);
-  TRY_ASSIGN(const auto document, body_with_secret(body, "passphrase", passphrase, kAsText));
+  TRY_ASSIGN(const auto own, read_own_passphrase(session, arguments));
+  const std::array<SecretMember, 2> members{
+      SecretMember{"passphrase", &passphrase},
+      SecretMember{"newPassphrase", own.empty() ? nullptr : &own}};
+  TRY_ASSIGN(const auto document, body_with_secrets(body, members));
   // A vault that stays untouched needs its daemon.
   if (force || !vault_exists(routes.places.vault_root)) TRY(ask_daemon_to_leave(session, routes));
   TRY_ASSIGN(auto client, Client::in_private_child(session));

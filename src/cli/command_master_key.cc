@@ -150,12 +150,26 @@ Result<int> run_rotate_master(Session& session, const Arguments& arguments) {
 
 Result<int> run_recover(Session& session, const Arguments& arguments) {
   const bool accept = arguments.has("accept");
+  TRY_ASSIGN(const auto routes, find_routes(session.environment()));
+  const auto header = read_vault_header(routes.places.vault_root);
+  const SecretSource source{
+      .file_flag = "passphrase-file", .what = "passphrase", .prompt = "Passphrase of the vault"};
+  Secret passphrase;
+  if (arguments.has("passphrase-file") || (header && header->provider == "passphrase")) {
+    TRY_ASSIGN(passphrase, read_secret(session, arguments, source));
+  }
+  const std::array<SecretMember, 1> members{
+      SecretMember{"passphrase", passphrase.empty() ? nullptr : &passphrase}};
+  const auto body = Value::object({{"accept", accept}});
+  TRY_ASSIGN(const auto document, body_with_secrets(body, members));
   TRY_ASSIGN(auto client, Client::in_private_child(session));
-  TRY_ASSIGN(const auto report,
-             client.change(
-                 session, "POST", "/aivault/vault/recover", Value::object({{"accept", accept}})));
+  const Upload upload{.secret = &document};
+  TRY_ASSIGN(const auto report, client.change_with_body("POST", "/aivault/vault/recover", upload));
   session.print_json(report, json::Order::alphabetical);
-  if (!accept) session.notice("Nothing was changed. To do it: aivault recover --accept");
+  const bool is_damaged = is_true_in(report, "damaged");
+  if (!accept && is_damaged) {
+    session.notice("Nothing was changed. To do it: aivault recover --accept");
+  }
   return kSuccess;
 }
 

@@ -13,6 +13,10 @@ constexpr auto kBackup = std::to_array<Flag>({
 constexpr auto kRestore = std::to_array<Flag>({
     {"input", ValueKind::path, "PATH", "The archive", Need::required},
     {"passphrase-file", ValueKind::path, "PATH", "File with the archive's passphrase; - is stdin"},
+    {"new-passphrase-file",
+     ValueKind::path,
+     "PATH",
+     "File with the vault's own passphrase; - is stdin"},
     {"provider",
      ValueKind::choice,
      "KIND",

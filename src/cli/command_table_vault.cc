@@ -35,6 +35,7 @@ constexpr auto kRotateMaster = std::to_array<Flag>({
      kProviders},
 });
 constexpr auto kRecover = std::to_array<Flag>({
+    {"passphrase-file", ValueKind::path, "PATH", "File with the vault's passphrase; - is stdin"},
     {"accept", ValueKind::boolean, "", "Do it; without this flag nothing is changed"},
 });
 
