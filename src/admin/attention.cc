@@ -17,25 +17,23 @@ using vault::Problem;
 
 constexpr auto kExpiryNotice = days(14);
 constexpr std::size_t kPage = 1000;
+constexpr std::size_t kMaxDue = 1000;
 
 UnixMs now() {
   return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
-std::optional<std::string> due(const vault::SecretRecord& secret, UnixMs at) {
-  if (secret.revoked_at) return std::nullopt;
-  if (secret.expires_at && *secret.expires_at <= at)
+std::string text_of_due(const vault::SecretRecord& secret, UnixMs at) {
+  if (secret.expires_at && *secret.expires_at <= at) {
     return "secret " + secret.name + " has expired";
+  }
   if (secret.expires_at && *secret.expires_at - at <= kExpiryNotice) {
     const auto left = std::chrono::ceil<days>(*secret.expires_at - at).count();
     return "secret " + secret.name + " expires in " + std::to_string(left) +
            (left == 1 ? " day" : " days");
   }
-  if (secret.rotate_every_days && secret.value_changed_at + days(*secret.rotate_every_days) <= at) {
-    return "secret " + secret.name + " is due for rotation (every " +
-           std::to_string(*secret.rotate_every_days) + " days)";
-  }
-  return std::nullopt;
+  return "secret " + secret.name + " is due for rotation (every " +
+         std::to_string(secret.rotate_every_days.value_or(0)) + " days)";
 }
 
 // Rows that the vault has refused are known to several; each is named once.
@@ -46,23 +44,25 @@ void add(Problem problem, std::vector<Problem>& all) {
   if (!listed) all.push_back(std::move(problem));
 }
 
-Result<void> look_at_secrets(vault::Vault& vault, Attention& found) {
-  const auto at = now();
-  std::vector<Problem> damaged;
+Result<void> look_at_secrets(vault::Vault& vault, Look look, std::vector<Problem>& damaged) {
   std::optional<vault::Reader::After> after;
   for (;;) {
     TRY_ASSIGN(const auto page, vault::read(vault, [&](vault::Reader& reader) {
                  return reader.secrets({}, after, kPage, damaged);
                }));
-    for (const auto& secret : page) {
-      if (auto text = due(secret, at)) {
-        found.due.push_back({"secret", secret.id.str(), *std::move(text)});
-      }
-    }
-    if (page.size() < kPage) break;
+    if (page.size() < kPage || look == Look::first) return {};
     after = vault::Reader::After{page.back().name, page.back().id.str()};
   }
-  for (auto& problem : damaged) add(std::move(problem), found.records);
+}
+
+Result<void> add_due(vault::Vault& vault, Attention& found, std::vector<Problem>& damaged) {
+  TRY_ASSIGN(const auto due, vault::read(vault, [&](vault::Reader& reader) {
+               return reader.due_secrets(now(), kExpiryNotice, kMaxDue, damaged);
+             }));
+  for (const auto& secret : due.secrets) {
+    found.due.push_back({"secret", secret.id.str(), text_of_due(secret, due.at)});
+  }
+  if (due.more) found.due.push_back({"vault", "secrets", "more secrets are due"});
   return {};
 }
 
@@ -113,11 +113,14 @@ void add_credentials(const catalog::Snapshot& snapshot, std::vector<Problem>& re
 
 }  // namespace
 
-Result<Attention> find_attention(Desk& desk, vault::Vault& vault) {
+Result<Attention> find_attention(Desk& desk, vault::Vault& vault, Look look) {
   Attention found;
   TRY_ASSIGN(const auto snapshot, desk.catalog.current(vault));
   for (const auto& problem : snapshot->problems()) add(problem, found.records);
-  TRY(look_at_secrets(vault, found));
+  std::vector<Problem> damaged;
+  TRY(look_at_secrets(vault, look, damaged));
+  TRY(add_due(vault, found, damaged));
+  for (auto& problem : damaged) add(std::move(problem), found.records);
   TRY(add_refused(vault, found.records));
   add_credentials(*snapshot, found.records);
   return found;

@@ -3,6 +3,7 @@
 // Thread: any. Errors: those of the vault.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "admin/desk.h"
@@ -16,7 +17,9 @@ struct Attention {
   std::vector<vault::Problem> records;  // Damaged or unusable, each once.
   std::vector<vault::Problem> due;      // Secrets: expired, soon to expire, to be rotated.
 };
-// Reads every secret's record; decrypts nothing.
-Result<Attention> find_attention(Desk& desk, vault::Vault& vault);
+// every: reads the record of every secret. first: of the first 1,000 by name, in bounded time; what
+// else was refused is named once anything has met it. Decrypts nothing.
+enum class Look : std::uint8_t { first, every };
+Result<Attention> find_attention(Desk& desk, vault::Vault& vault, Look look);
 
 }  // namespace aivault::admin

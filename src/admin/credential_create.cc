@@ -187,6 +187,7 @@ Result<Wanted> read_wanted(const Body& body, std::string id) {
   TRY_ASSIGN(wanted.context, vault::make_context(workspace, group));
   TRY(read_mode(body, wanted));
   TRY_ASSIGN(wanted.params, body.pairs("params"));
+  TRY(body.named_values("defaultHeaders"));
   TRY(wanted.provider != nullptr ? read_registry(body, wanted) : read_custom(body, wanted));
   TRY_ASSIGN(wanted.secret_ref, body.text_or_empty("secretRef"));
   return wanted;

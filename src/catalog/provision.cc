@@ -35,7 +35,8 @@ class KindInScope {
         who_(who) {}
 
   Result<void> run(std::vector<Step>& steps) {
-    if (auto found = find_members(); !found) return without(std::move(found).error());
+    TRY(find_members());
+    if (damage_ && missing_.empty()) return without(*damage_);
     TRY_ASSIGN(auto secret, needs_composite(kind_) ? keep_composite(steps) : single_member());
     TRY(keep_credential(secret, steps));
     if (touched_ && !missing_.empty()) {
@@ -49,18 +50,22 @@ class KindInScope {
   // A row that is refused says nothing about the others: what was made of it stays as it is, and is
   // refused by itself. Only a new value of another member cannot be taken: the composite would
   // keep the old one.
-  Result<void> without(Error damage) {
-    if (!is_damaged(damage)) return fail(std::move(damage));
+  Result<void> without(const Error& damage) {
     if (!touched_ || !needs_composite(kind_)) return {};
     const auto existing = change_.secret_by_name(scope_, composite_name(provider_, kind_, scope_));
     if (existing && !*existing) return {};
-    return fail(std::move(damage));
+    return fail(damage);
   }
 
   // Only names derive credentials, aliases never do.
   Result<void> find_members() {
     for (const auto& claim : kind_.secrets) {
-      TRY_ASSIGN(auto record, change_.secret_by_name(scope_, claim.name));
+      auto found = change_.secret_by_name(scope_, claim.name);
+      if (!found && is_damaged(found.error())) {
+        damage_ = std::move(found).error();
+        continue;
+      }
+      TRY_ASSIGN(auto record, std::move(found));
       if (record && record->name == claim.name &&
           pin_allows(record->pinned_provider, provider_.id)) {
         members_.push_back(*std::move(record));
@@ -258,6 +263,7 @@ class KindInScope {
   const audit::Event& who_;
   std::vector<vault::SecretRecord> members_;
   std::vector<std::string> missing_;
+  std::optional<Error> damage_;  // Of a member whose row is refused.
 };
 
 }  // namespace

@@ -49,6 +49,13 @@ struct SecretUpdate {
   std::optional<std::string> pinned_provider;  // Adds a pin (re-seals the value); never removes.
 };
 
+// Live secrets that need their owner at a moment, which is never before the vault's latest.
+struct DueSecrets {
+  UnixMs at;
+  std::vector<SecretRecord> secrets;  // Expired or soon to expire, then those to be rotated.
+  bool more = false;
+};
+
 struct SecretFilter {
   std::optional<Scope::Kind> kind;
   std::optional<std::string> workspace, group;
