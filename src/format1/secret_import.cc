@@ -84,6 +84,7 @@ class SecretImport {
       TRY_ASSIGN(attached.group, run_.ids.translate(group));
       planned.attached.push_back(std::move(attached));
     }
+    TRY_ASSIGN(planned.attached, vault::check_attachments(std::move(planned.attached)));
     planned.updated_at = record.updated_at;
     TRY_ASSIGN(const auto value, open(key_, record));
     TRY(vault::check_value(value));
@@ -126,12 +127,14 @@ class SecretImport {
     kept.last_used_at = record.last_used_at;
     kept.attached = planned.attached;
     drop_claimed_aliases(kept);
+    // All that can fail comes before another secret has to go.
+    TRY_ASSIGN(const auto value, open(key_, record));
+    TRY(vault::check_value(value));
     TRY_ASSIGN(const bool free, make_room(kept));
     if (!free) {
       run_.report.add_skipped("secret", planned.id, "exists");
       return {};
     }
-    TRY_ASSIGN(const auto value, open(key_, record));
     const auto same_id =
         run_.choice.taken == Taken::replaced ? Change::SameId::replaced : Change::SameId::refused;
     TRY_ASSIGN(const auto stored, run_.change.import_secret(kept, value, same_id));

@@ -100,7 +100,10 @@ Result<void> Staging::take_place() {
   }
   TRY(root_.sync());
   TRY(root_.rename(kNewDatabaseName, kDatabaseName));
-  return move_old_files(root_);
+  TRY(move_old_files(root_));
+  // What was written beside the new database says the same about it here.
+  TRY_ASSIGN(const auto header, directory.read(kHeaderName, kMaxHeaderBytes));
+  return header ? root_.replace(kHeaderName, *header) : Result<void>();
 }
 
 }  // namespace aivault::vault
