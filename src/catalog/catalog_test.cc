@@ -208,5 +208,45 @@ TEST_F(CatalogOfAVault, IsReconciledOnceWithAnotherRegistry) {
   EXPECT_EQ(current(), snapshot);
 }
 
+// Names of a family, kinds that are gone or were renamed, and composites that nothing makes.
+TEST_F(CatalogOfAVault, IsReconciledWithARegistryOfOtherFamiliesAndKinds) {
+  const auto shared = make_secret("GOOGLE_API_KEY", "AIza0123456789abcdef");
+  const auto account = make_secret("OPENAI_API_KEY", "sk-0123456789abcdef");
+  change([&](vault::Change& change) -> Result<void> {
+    vault::CredentialRow row;
+    row.origin = vault::Origin::registry;
+    row.created_at = row.updated_at = change.now();
+    row.id = "gemini:legacy";  // A kind that the provider no longer has.
+    row.provider = "gemini";
+    row.body = R"({"kind":"legacy"})";
+    row.secret_id = shared;
+    TRY(change.put(row));
+    row.id = row.provider = "openai";  // The base kind had another name; it was switched off.
+    row.body = R"({"kind":"token"})";
+    row.secret_id = account;
+    row.enabled = false;
+    TRY(change.put(row));
+    vault::NewSecret composite;
+    composite.name = "__aivault_registry:openai:pair:global";
+    composite.system_managed = true;
+    composite.pinned_provider = "openai";
+    TRY(change.create_secret(composite, Secret::copy_of("{}")));
+    return {};
+  });
+  ASSERT_TRUE(reconcile_with_registry(vault()));
+  const auto snapshot = current();
+  std::vector<std::string> ids;
+  for (const auto& credential : snapshot->credentials()) ids.push_back(credential.id);
+  EXPECT_EQ(ids, (std::vector<std::string>{"gemini:family", "google-places:family", "openai"}));
+  EXPECT_FALSE(snapshot->find_credential("openai")->enabled);
+  EXPECT_NE(snapshot->find_credential("openai")->kind, "token");
+  ASSERT_TRUE(vault().read([](vault::Reader& reader) -> Result<void> {
+    TRY_ASSIGN(const auto orphan,
+               reader.secret_by_name({}, "__aivault_registry:openai:pair:global"));
+    EXPECT_FALSE(orphan);
+    return {};
+  }));
+}
+
 }  // namespace
 }  // namespace aivault::catalog
