@@ -2,8 +2,10 @@
 // Thread: the event loop.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -36,6 +38,9 @@ struct Core {
   std::unordered_map<std::int64_t, std::string> user_names{};
   MemoryBudget memory{options.memory};
   std::optional<boost::asio::thread_pool> decoder{};  // Made when first needed.
+  // Where handlers with a stream of bytes run, one at a time; true while one does.
+  std::optional<boost::asio::thread_pool> bulk{};
+  std::shared_ptr<std::atomic<bool>> bulk_is_busy = std::make_shared<std::atomic<bool>>(false);
 
   const std::string& user_name(std::int64_t uid);
 };

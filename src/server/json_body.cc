@@ -53,8 +53,28 @@ asio::awaitable<Result<void>> JsonBody::read(RequestBody& body,
   co_return Result<void>();
 }
 
+asio::awaitable<Result<void>> JsonBody::read_part(RequestBody& body,
+                                                  MemoryBudget::Share& memory,
+                                                  std::size_t size) {
+  CO_TRY(memory.hold(size));
+  text_.resize(size);
+  std::size_t have = 0;
+  while (have < size) {
+    const auto into = std::as_writable_bytes(std::span(text_).subspan(have));
+    CO_TRY_ASSIGN(const auto got, co_await body.read(into));
+    if (got == 0) co_return invalid_request("body_length", "the request body ended early");
+    have += got;
+  }
+  co_return Result<void>();
+}
+
 Result<void> JsonBody::parse(std::size_t limit) {
   json::Limits limits;
+  // A route that takes more bytes takes more values, too; never as many more.
+  if (limit > limits.bytes) {
+    limits.keys *= 4;
+    limits.values *= 2;
+  }
   limits.bytes = limit;
   try {
     TRY_ASSIGN(value_,

@@ -34,6 +34,10 @@ class JsonBody {
                                             MemoryBudget::Share& memory,
                                             std::size_t limit,
                                             bool& too_large);
+  // The next `size` bytes of the body and no more.
+  boost::asio::awaitable<Result<void>> read_part(RequestBody& body,
+                                                 MemoryBudget::Share& memory,
+                                                 std::size_t size);
   std::string_view text() const { return {text_.data(), text_.size()}; }
   // An empty body counts as {}. Throws nothing.
   Result<void> parse(std::size_t limit);

@@ -1,6 +1,7 @@
 #include "vault/layout.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -15,7 +16,9 @@ namespace {
 
 constexpr std::int64_t kHeaderVersion = 2;
 
-std::string header_of(const VaultRow& vault) {
+}  // namespace
+
+std::string header_text(const VaultRow& vault) {
   const auto provider = json::parse(vault.provider);
   return json::pretty(json::Value::object({{"format", "aivault"},
                                            {"version", kHeaderVersion},
@@ -25,8 +28,6 @@ std::string header_of(const VaultRow& vault) {
                                            {"provider", provider ? *provider : json::Value()},
                                            {"kekId", hex(bytes_of(vault.kek_id))}}));
 }
-
-}  // namespace
 
 std::string rfc3339(UnixMs time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
@@ -44,6 +45,16 @@ std::string rfc3339(UnixMs time) {
                       static_cast<int>(clock.seconds().count()),
                       static_cast<int>(clock.subseconds().count()));
   return text.data();
+}
+
+Result<void> check_in_place(const platform::Directory& root) {
+  struct stat opened{};
+  struct stat named{};
+  if (::fstat(root.descriptor(), &opened) != 0 || ::stat(root.path().c_str(), &named) != 0 ||
+      opened.st_dev != named.st_dev || opened.st_ino != named.st_ino) {
+    return vault_unavailable("busy", "vault busy: its directory was replaced meanwhile; try again");
+  }
+  return {};
 }
 
 Result<void> check_header(const platform::Directory& root) {
@@ -64,7 +75,7 @@ Result<void> check_header(const platform::Directory& root) {
 }
 
 Result<void> keep_header(const platform::Directory& root, const VaultRow& vault) {
-  const auto wanted = header_of(vault);
+  const auto wanted = header_text(vault);
   TRY_ASSIGN(const auto text, root.read(kHeaderName, kMaxHeaderBytes));
   if (text == wanted) return {};
   return root.replace(kHeaderName, wanted);
@@ -74,6 +85,7 @@ void remove_leftovers(const platform::Directory& root) {
   for (const auto& name : root.names()) {
     const auto pid = platform::pid_of_temporary(name);
     if (pid && ::kill(static_cast<pid_t>(*pid), 0) != 0 && errno == ESRCH) root.remove(name);
+    if (name.starts_with(kRestoredName)) root.remove(name);
   }
 }
 

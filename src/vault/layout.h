@@ -27,6 +27,8 @@ inline constexpr std::int64_t kOpenByte = 1;
 inline constexpr std::int64_t kArchiveByte = 3;  // Exclusive while a segment is archived.
 inline constexpr std::int64_t kKeysByte = 2;  // Exclusive while its key files are changed.
 
+// A restore may have put another directory in the place of this one while we waited for a lock.
+Result<void> check_in_place(const platform::Directory& root);
 // Refuses headers of other formats; one that is missing or damaged is fine.
 Result<void> check_header(const platform::Directory& root);
 // Writes it if it is missing or differs.

@@ -1,0 +1,172 @@
+#include "vault/backup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "crypto/stream_hash.h"
+#include "crypto/uuid.h"
+#include "store/schema.h"
+#include "vault/layout.h"
+#include "vault/open_vault.h"
+#include "vault/whole_check.h"
+
+namespace aivault::vault {
+namespace {
+
+constexpr std::size_t kPiece = crypto::kStreamChunk;
+
+UnixMs wall_clock() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+tl::unexpected<Error> unreadable() {
+  return vault_unavailable("not_writable", "vault not writable: the copy cannot be read");
+}
+
+// A file of the vault directory that goes with this object; if the process dies, with the next
+// open of the vault.
+class TemporaryFile {
+ public:
+  static Result<TemporaryFile> make(const platform::Directory& root) {
+    auto name = std::string(kDatabaseName) + ".tmp." + std::to_string(::getpid()) + "." +
+                crypto::random_suffix();
+    TRY(root.create(name));
+    return TemporaryFile(root, std::move(name));
+  }
+  TemporaryFile(TemporaryFile&& other) noexcept
+      : root_(other.root_), name_(std::exchange(other.name_, {})) {}
+  TemporaryFile& operator=(TemporaryFile&&) = delete;
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    if (name_.empty()) return;
+    root_.remove(name_);
+    root_.remove(name_ + "-journal");
+  }
+  std::string path() const { return root_.path() + "/" + name_; }
+  Result<platform::Descriptor> open() const {
+    platform::Descriptor file(
+        ::openat(root_.descriptor(), name_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!file) return unreadable();
+    return file;
+  }
+
+ private:
+  TemporaryFile(const platform::Directory& root, std::string name)
+      : root_(root), name_(std::move(name)) {}
+  const platform::Directory& root_;
+  std::string name_;
+};
+
+// Reads the archive back as it is written, as restore will. That it is asked for the same cost
+// proves that the same key will be made of the passphrase.
+class ReadingBack final : public ArchiveReader::Receiver {
+ public:
+  ReadingBack(const crypto::PassphraseCost& cost, const Secret& key) : cost_(cost), key_(key) {}
+  Result<Secret> key(const ArchiveHeader& header) override {
+    const bool same = header.cost.salt == cost_.salt && header.cost.passes == cost_.passes &&
+                      header.cost.memory_kib == cost_.memory_kib;
+    if (!same)
+      return vault_unavailable("internal", "internal error: the archive is not as written");
+    return key_.clone();
+  }
+  Result<void> begin_database(std::uint64_t) override { return {}; }
+  Result<void> database(std::string_view) override { return {}; }
+
+ private:
+  const crypto::PassphraseCost& cost_;
+  const Secret& key_;
+};
+
+Result<void> copy_database(const TemporaryFile& copy, ArchiveWriter& writer) {
+  TRY_ASSIGN(const auto file, copy.open());
+  struct stat facts{};
+  if (::fstat(file.get(), &facts) != 0) return unreadable();
+  auto left = static_cast<std::uint64_t>(facts.st_size);
+  TRY(writer.begin_database(left));
+  std::vector<char> piece(kPiece);
+  while (left > 0) {
+    const auto got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0 || static_cast<std::uint64_t>(got) > left) return unreadable();
+    left -= static_cast<std::uint64_t>(got);
+    TRY(writer.database({piece.data(), static_cast<std::size_t>(got)}));
+  }
+  return {};
+}
+
+audit::Event event_of(const BackupRequest& request, const Whole& whole) {
+  auto event = request.who;
+  event.kind = "vault.backup";
+  event.note = std::to_string(whole.secrets) + " secrets, counter " +
+               std::to_string(whole.checked.state.counter) + ", version " +
+               request.program_version +
+               (request.key == ArchivedKey::included ? ", with the key" : ", without the key");
+  return event;
+}
+
+}  // namespace
+
+Result<BackupDone> Vault::backup(const BackupRequest&, const ArchiveWriter::Sink&) {
+  return vault_unavailable("vault_locked", "vault locked");
+}
+
+Result<BackupDone> OpenVault::backup(const BackupRequest& request,
+                                     const ArchiveWriter::Sink& sink) {
+  if (crypto::is_blank(request.passphrase)) {
+    return invalid_request("record_invalid", "the passphrase must not be empty");
+  }
+  TRY_ASSIGN(auto lease, Lease::from(*this));
+  std::shared_ptr<const Keyring> keys;
+  {
+    TRY_ASSIGN(const auto view, core_->enter(lease.database()));
+    keys = view.keys;
+  }
+  TRY_ASSIGN(const auto copy, TemporaryFile::make(core_->root()));
+  TRY(lease.database().copy_into(copy.path(), request.goes_on));
+  Whole whole;
+  {
+    TRY_ASSIGN(auto database, store::Database::open(copy.path()));
+    TRY_ASSIGN(whole, check_whole(database, core_->root(), KeyInput{core_->sources()}, keys));
+  }
+  const auto passphrase_key = crypto::key_from_passphrase(request.passphrase, request.cost);
+  if (!passphrase_key) {
+    return vault_unavailable("internal", "there is no memory to make a key of the passphrase");
+  }
+  // Recorded before a byte leaves: who breaks off at the last one has the archive all the same.
+  TRY(change([&](Change& change) -> Result<void> {
+    change.record(event_of(request, whole));
+    return {};
+  }));
+  const auto& vault = whole.checked.vault;
+  const ArchiveHeader header{vault.vault_id, wall_clock(), request.cost};
+  ReadingBack receiver(request.cost, *passphrase_key);
+  ArchiveReader reading_back(receiver);
+  crypto::StreamSha256 digest;
+  const auto send = [&](std::string_view bytes) -> Result<void> {
+    digest.add(bytes);
+    TRY(reading_back.feed(bytes));
+    return sink(bytes);
+  };
+  TRY_ASSIGN(auto writer, ArchiveWriter::begin(send, header, *passphrase_key));
+  const ArchiveManifest manifest{vault.vault_id,
+                                 request.program_version,
+                                 store::kSchemaVersion,
+                                 whole.checked.state.counter,
+                                 whole.secrets};
+  const auto* kek = request.key == ArchivedKey::included ? &keys->master().kek() : nullptr;
+  TRY(writer.describe(manifest, header_text(vault), kek));
+  TRY(copy_database(copy, writer));
+  TRY(writer.finish());
+  TRY(reading_back.finish());
+  return BackupDone{
+      header.created_at, whole.secrets, static_cast<std::int64_t>(whole.archived_files.size())};
+}
+
+}  // namespace aivault::vault

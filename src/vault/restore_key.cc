@@ -1,0 +1,84 @@
+#include "vault/restore_key.h"
+
+#include "base/encoding.h"
+#include "platform/key_file_changes.h"
+
+namespace aivault::vault {
+namespace {
+
+using Kind = KeyProvider::Kind;
+
+tl::unexpected<Error> unavailable(const std::string& path, const std::string& what) {
+  return vault_unavailable("key_unavailable",
+                           "vault provider misconfigured: file '" + path + "': " + what +
+                               "; or choose another place with --provider file --file-path");
+}
+
+const Secret& passphrase_of_vault(const RestoreRequest& request) {
+  if (request.provider && request.provider->passphrase) return *request.provider->passphrase;
+  return request.vault_passphrase != nullptr ? *request.vault_passphrase : request.passphrase;
+}
+
+}  // namespace
+
+Result<KeyPlan> plan_key(const RestoreRequest& request,
+                         const KeyProvider& archived,
+                         const platform::Directory& root,
+                         const MasterKeys& present) {
+  KeyPlan plan{archived, nullptr};
+  if (request.provider) {
+    TRY_ASSIGN(plan.provider,
+               KeyProvider::of(*request.provider, root, request.options.location.default_key_file));
+  }
+  // A file takes any key; a passphrase vault goes on with the passphrase that it had.
+  if (plan.provider.kind == Kind::file) return plan;
+  if (plan.provider.kind == Kind::passphrase && !request.provider) return plan;
+  const auto& passphrase = passphrase_of_vault(request);
+  auto key = load_key(plan.provider, root, KeyInput{request.options.keys, &passphrase});
+  if (!key) {
+    auto error = std::move(key).error();
+    error.message += "; or put the key into a file with --provider file";
+    return fail(std::move(error));
+  }
+  auto master = std::make_shared<const MasterKeys>(present.vault_id(), *key);
+  if (!crypto::equal(master->kek_id(), present.kek_id())) plan.master = std::move(master);
+  return plan;
+}
+
+Result<void> KeyPlacement::prepare(const MasterKeys& keys) {
+  if (provider_.kind != Kind::file) return {};
+  TRY_ASSIGN(const auto staged, read_key_file(file_.staged(), file_.owner));
+  if (staged && !(*staged == keys.kek())) {
+    return unavailable(file_.staged(), "it holds a key that another vault may need; move it aside");
+  }
+  TRY_ASSIGN(const auto existing, read_key_file(file_.path, file_.owner));
+  if (existing && *existing == keys.kek()) return {};
+  if (!existing) {
+    auto made = stage_key(file_.path, file_.owner, keys.kek());
+    if (!made) return unavailable(file_.path, made.error().message);
+    (void)note_key_user(file_, keys.vault_id(), root_, KeyUse::made);
+    return made;
+  }
+  TRY_ASSIGN(const auto users, key_users(file_, keys.vault_id(), root_));
+  if (users.other) {
+    return unavailable(file_.path, "it holds the key of the vault at '" + *users.other + "'");
+  }
+  // The old key is kept under its new name before anything replaces it.
+  TRY(stage_key(file_.path + suffix_, file_.owner, *existing));
+  if (!staged) TRY(stage_key(file_.staged(), file_.owner, keys.kek()));
+  (void)note_key_user(file_, keys.vault_id(), root_, KeyUse::made);
+  replaces_ = true;
+  return {};
+}
+
+void KeyPlacement::finish(std::vector<std::string>& notices) {
+  if (!replaces_) return;
+  notices.push_back("The key file held another key; that one is in '" + file_.path + suffix_ +
+                    "' now");
+  if (auto moved = platform::move_key_file(file_.staged(), file_.path); !moved) {
+    notices.push_back("The key of the vault is in '" + file_.staged() +
+                      "': " + moved.error().message);
+  }
+}
+
+}  // namespace aivault::vault
