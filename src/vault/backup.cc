@@ -166,7 +166,7 @@ Result<BackupDone> OpenVault::backup(const BackupRequest& request,
   TRY(writer.finish());
   TRY(reading_back.finish());
   return BackupDone{
-      header.created_at, whole.secrets, static_cast<std::int64_t>(whole.archived_files.size())};
+      digest.finish_hex(), whole.secrets, static_cast<std::int64_t>(whole.archived_files.size())};
 }
 
 }  // namespace aivault::vault
