@@ -41,6 +41,8 @@ Result<Answer> unlock_vault(Desk& desk, const Request& request);
 Result<Answer> lock_vault(Desk& desk, const Request& request);
 Result<Answer> import_directory(Desk& desk, const Request& request);
 
+Result<Answer> rotate_master(Desk& desk, const Request& request);
+Result<Answer> recover_vault(Desk& desk, const Request& request);
 Result<Answer> list_audit(Desk& desk, const Request& request);
 Result<Answer> verify_audit(Desk& desk, const Request& request);
 

@@ -63,6 +63,8 @@ constexpr auto kTable = std::to_array<Operation>({
      kBody,
      kNone,
      backup_vault,
+    {"POST", "/aivault/vault/rotate-master", operators, kBody, kNone, rotate_master, Lane::slow},
+    {"POST", "/aivault/vault/recover", private_child, kBody, kNone, recover_vault, Lane::slow},
      Lane::slow,
      Stream::download},
     {"POST",

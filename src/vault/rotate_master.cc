@@ -86,9 +86,8 @@ Result<void> check_sources(const KeyProvider& after, const NewMaster& wanted) {
   return {};
 }
 
-// A key given as text is 32 bytes by now; the rest of the rules of key text hold for it too.
-Result<Secret> given_key(Secret key) {
-  if (auto checked = crypto::parse_key(crypto::key_text(key))) return std::move(*checked);
+Result<Secret> given_key(const Secret& text) {
+  if (auto key = crypto::parse_key(text)) return std::move(*key);
   return invalid("a key is 32 bytes as base64 or 64 hex digits, and not all bytes are equal");
 }
 
@@ -347,7 +346,7 @@ Result<RotationPlan> plan_rotation(const VaultRow& present,
   TRY(check_sources(plan.after, wanted));
   std::optional<Secret> given;
   if (wanted.key) {
-    TRY_ASSIGN(given, given_key(std::move(*wanted.key)));
+    TRY_ASSIGN(given, given_key(*wanted.key));
   }
   switch (plan.after.kind) {
     case Kind::file: TRY(choose_file_key(plan, std::move(given), root)); break;

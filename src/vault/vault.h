@@ -186,6 +186,13 @@ class Vault {
   // anything is re-keyed.
   static Result<Status> init(const Options& options, const ProviderChoice& choice);
 
+  // For a vault that is `damaged` because rows were put back, removed or altered: keeps the rows
+  // that verify under its key. The explicit acceptance of what is lost; needs the vault for itself.
+  static Result<Recovery> recover(const Options& options,
+                                  const Secret* passphrase,
+                                  Acceptance acceptance,
+                                  audit::Event who);
+
   virtual ~Vault() = default;
 
   // Forgets the keys at once: what begins afterwards is vault_locked for whoever still holds this
