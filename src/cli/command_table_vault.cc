@@ -57,7 +57,8 @@ std::vector<Command> vault_commands() {
        .about =
            "Makes the vault with exactly the provider named. A vault that exists is left as it\n"
            "is, and the command fails; one that never held anything gets the new provider.\n"
-           "The providers env, systemd-creds and keyring need their key to be there already.",
+           "The providers env and systemd-creds need their key to be there already; keyring and\n"
+           "macos-keychain are known by name only and refused here.",
        .irreversible =
            "Who loses the passphrase or the key has lost every secret in the vault: there\n"
            "is no other way in. Keep a backup.",

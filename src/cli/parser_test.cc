@@ -80,7 +80,7 @@ TEST(Parse, RefusesWhatTheCommandLineDoesNotKnow) {
       {"help", "secrets", "--json"},
       {"help", "secrets", "create", "more"},
       {"help", "secrets", "bogus"},
-      {"unlock"},
+      {"unlock", "--for", "soon"},
       {"mcp"},
   };
   for (const auto& words : wrong) {
@@ -190,7 +190,8 @@ TEST(Parse, ShowsHelpOnEveryLevel) {
 TEST(Help, NamesTheChoicesOfAnArgument) {
   EXPECT_NE(command_help(*find_command("", "completion")).find("SHELL  One of bash, zsh, fish"),
             std::string::npos);
-  EXPECT_NE(command_help(*find_command("", "init")).find("supports file only"), std::string::npos);
+  EXPECT_NE(command_help(*find_command("", "init")).find("passphrase, systemd-creds"),
+            std::string::npos);
 }
 
 TEST(Parse, ShowsTheVersionOnEveryLevel) {
