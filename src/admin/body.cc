@@ -154,7 +154,9 @@ Result<std::optional<Secret>> Body::secret(std::string_view key) const {
   const Value* given = value(key);
   if (given == nullptr) return std::optional<Secret>();
   if (!given->is(Kind::string)) return must_be(key, "a string");
-  if (given->text().empty()) return must_be(key, "not empty");
+  if (given->text().empty()) {
+    return invalid_request("record_invalid", "'" + std::string(key) + "' must not be empty");
+  }
   if (given->text().size() > kMaxSecret) return must_be(key, "at most 1 MiB");
   return std::optional(Secret::copy_of(std::string_view(given->text())));
 }

@@ -8,6 +8,7 @@ namespace aivault::crypto {
 namespace {
 
 constexpr const char* kContext = "aivault2";
+constexpr std::size_t kLeftOnStack = 2048;  // The hash leaves its output, which is the key.
 static_assert(crypto_kdf_KEYBYTES == kKeyBytes);
 
 }  // namespace
@@ -26,6 +27,7 @@ Secret derive(const Secret& kek, Subkey which) {
                              static_cast<std::uint64_t>(which),
                              kContext,
                              reinterpret_cast<const unsigned char*>(kek.bytes(Reveal{}).data()));
+  sodium_stackzero(kLeftOnStack);
   return key;
 }
 

@@ -16,6 +16,7 @@ constexpr std::int64_t kMaxPasses = 32;
 constexpr std::int64_t kMinMemoryKib = 65'536;
 constexpr std::int64_t kMaxMemoryKib = 4'194'304;
 constexpr std::size_t kKib = 1024;
+constexpr std::size_t kLeftOnStack = 8192;  // The hash leaves its last block, which is the key.
 static_assert(crypto_pwhash_SALTBYTES == kSaltBytes);
 
 constexpr std::int64_t kMaxOldPasses = 10'000;
@@ -42,6 +43,7 @@ std::optional<Secret> derive_key(const Secret& passphrase, const PassphraseCost&
                                    static_cast<unsigned long long>(cost.passes),
                                    static_cast<std::size_t>(cost.memory_kib) * kKib,
                                    crypto_pwhash_ALG_ARGON2ID13);
+  sodium_stackzero(kLeftOnStack);
   if (failed != 0) return std::nullopt;
   return key;
 }
