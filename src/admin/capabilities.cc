@@ -140,6 +140,19 @@ Result<void> switch_own(vault::Vault& vault,
   });
 }
 
+// Those that cannot be read go, too: what they are bound to goes.
+Result<std::size_t> remove_bindings(vault::Change& change, const std::string& capability) {
+  std::vector<vault::Problem> damaged;
+  TRY_ASSIGN(const auto bindings, change.bindings(damaged));
+  std::vector<std::string> ids;
+  for (const auto& binding : bindings) ids.push_back(binding.id());
+  for (auto& problem : damaged) ids.push_back(std::move(problem.id));
+  std::erase_if(
+      ids, [&](const std::string& id) { return vault::capability_of_binding(id) != capability; });
+  for (const auto& id : ids) TRY(change.remove_binding(id));
+  return ids.size();
+}
+
 Result<Answer> switch_capability(Desk& desk, const Request& request, bool enabled) {
   TRY(Body::open(request, {}));
   auto id = id_of(request);
@@ -258,7 +271,10 @@ Result<Answer> delete_capability(Desk& desk, const Request& request) {
   TRY(vault->change([&](vault::Change& change) -> Result<void> {
     TRY_ASSIGN(removed, change.remove_capability(id));
     TRY_ASSIGN(removed_policy, change.remove_policy(id));
-    change.record(event_of(request, "capability.delete", id));
+    TRY_ASSIGN(const auto unbound, remove_bindings(change, id));
+    auto event = event_of(request, "capability.delete", id);
+    if (unbound > 0) event.note = "with " + std::to_string(unbound) + " bindings";
+    change.record(std::move(event));
     return {};
   }));
   return changed(ad_hoc(answer(removed, removed_policy)));

@@ -17,6 +17,8 @@ Result<Answer> create_secret(Desk& desk, const Request& request);
 Result<Answer> update_secret(Desk& desk, const Request& request);
 Result<Answer> rotate_secret(Desk& desk, const Request& request);
 Result<Answer> delete_secret(Desk& desk, const Request& request);
+Result<Answer> attach_group(Desk& desk, const Request& request);
+Result<Answer> detach_group(Desk& desk, const Request& request);
 Result<Answer> import_secrets(Desk& desk, const Request& request);
 
 Result<Answer> list_credentials(Desk& desk, const Request& request);
@@ -33,16 +35,20 @@ Result<Answer> delete_capability(Desk& desk, const Request& request);
 Result<Answer> enable_capability(Desk& desk, const Request& request);
 Result<Answer> disable_capability(Desk& desk, const Request& request);
 
+Result<Answer> list_bindings(Desk& desk, const Request& request);
+Result<Answer> bind_capability(Desk& desk, const Request& request);
+Result<Answer> unbind_capability(Desk& desk, const Request& request);
+
 Result<Answer> vault_status(Desk& desk, const Request& request);
 Result<Answer> init_vault(Desk& desk, const Request& request);
+Result<Answer> rotate_master(Desk& desk, const Request& request);
+Result<Answer> recover_vault(Desk& desk, const Request& request);
 Result<Answer> backup_vault(Desk& desk, const Request& request);
 Result<Answer> restore_vault(Desk& desk, const Request& request);
 Result<Answer> unlock_vault(Desk& desk, const Request& request);
 Result<Answer> lock_vault(Desk& desk, const Request& request);
 Result<Answer> import_directory(Desk& desk, const Request& request);
 
-Result<Answer> rotate_master(Desk& desk, const Request& request);
-Result<Answer> recover_vault(Desk& desk, const Request& request);
 Result<Answer> list_audit(Desk& desk, const Request& request);
 Result<Answer> verify_audit(Desk& desk, const Request& request);
 

@@ -14,7 +14,10 @@ constexpr std::size_t kImport = std::size_t{16} << 20U;
 constexpr std::array<std::string_view, 0> kNone = {};
 constexpr std::array<std::string_view, 5> kSecretKeys = {
     "limit", "cursor", "scope", "workspaceId", "groupId"};
-constexpr std::array<std::string_view, 11> kAuditKeys = {"limit",
+constexpr std::array<std::string_view, 5> kBindingKeys = {
+    "capability", "scope", "workspaceId", "groupId", "consumer"};
+constexpr std::array<std::string_view, 12> kAuditKeys = {"limit",
+                                                         "follow",
                                                          "cursor",
                                                          "beforeTsMs",
                                                          "afterTsMs",
@@ -38,6 +41,8 @@ constexpr auto kTable = std::to_array<Operation>({
     {"PATCH", "/aivault/secrets/{id}", operators, kBody, kNone, update_secret},
     {"DELETE", "/aivault/secrets/{id}", operators, kNoBody, kNone, delete_secret},
     {"POST", "/aivault/secrets/{id}/rotate", operators, kBody, kNone, rotate_secret},
+    {"POST", "/aivault/secrets/{id}/attach", operators, kBody, kNone, attach_group},
+    {"POST", "/aivault/secrets/{id}/detach", operators, kBody, kNone, detach_group},
     {"POST", "/aivault/secrets/import", operators, kImport, kNone, import_secrets, Lane::slow},
 
     {"GET", "/aivault/credentials", operators, kNoBody, kNone, list_credentials},
@@ -52,8 +57,14 @@ constexpr auto kTable = std::to_array<Operation>({
     {"POST", "/aivault/capabilities/{id}/enable", operators, kBody, kNone, enable_capability},
     {"POST", "/aivault/capabilities/{id}/disable", operators, kBody, kNone, disable_capability},
 
+    {"GET", "/aivault/bindings", operators, kNoBody, kBindingKeys, list_bindings},
+    {"PUT", "/aivault/bindings", operators, kBody, kNone, bind_capability},
+    {"POST", "/aivault/bindings/unbind", operators, kBody, kNone, unbind_capability},
+
     {"GET", "/aivault/vault", operators, kNoBody, kNone, vault_status},
     {"GET", "/aivault/status", operators, kNoBody, kNone, status},
+    {"POST", "/aivault/vault/rotate-master", operators, kBody, kNone, rotate_master, Lane::slow},
+    {"POST", "/aivault/vault/recover", private_child, kBody, kNone, recover_vault, Lane::slow},
     {"POST", "/aivault/vault/init", private_child, kBody, kNone, init_vault},
     {"POST", "/aivault/vault/unlock", operators, kBody, kNone, unlock_vault, Lane::patient},
     {"POST", "/aivault/vault/lock", operators, kBody, kNone, lock_vault},
@@ -63,8 +74,6 @@ constexpr auto kTable = std::to_array<Operation>({
      kBody,
      kNone,
      backup_vault,
-    {"POST", "/aivault/vault/rotate-master", operators, kBody, kNone, rotate_master, Lane::slow},
-    {"POST", "/aivault/vault/recover", private_child, kBody, kNone, recover_vault, Lane::slow},
      Lane::slow,
      Stream::download},
     {"POST",
@@ -75,17 +84,11 @@ constexpr auto kTable = std::to_array<Operation>({
      restore_vault,
      Lane::slow,
      Stream::upload},
-    {"POST",
-     "/aivault/vault/import",
-     private_child,
-     kBody,
-     kNone,
-     import_directory,
-     Lane::slow},
-    {"GET", "/aivault/doctor", operators, kNoBody, kNone, doctor},
+    {"POST", "/aivault/vault/import", private_child, kBody, kNone, import_directory, Lane::slow},
+    {"GET", "/aivault/doctor", operators, kNoBody, kNone, doctor, Lane::slow},
 
-    {"GET", "/aivault/audit", operators, kNoBody, kAuditKeys, list_audit},
-    {"GET", "/aivault/audit/verify", operators, kNoBody, kVerifyKeys, verify_audit},
+    {"GET", "/aivault/audit", operators, kNoBody, kAuditKeys, list_audit, Lane::slow},
+    {"GET", "/aivault/audit/verify", operators, kNoBody, kVerifyKeys, verify_audit, Lane::slow},
 });
 
 }  // namespace

@@ -46,6 +46,8 @@ class Broker::Impl {
     std::shared_ptr<const catalog::Snapshot> snapshot;  // Owns what is pointed to.
     const registry::Capability* capability;
     const catalog::Credential* credential;
+    SecretId secret;      // The credential's own, or the one bound to the capability.
+    std::string binding;  // Which binding; empty: none.
     vault::Context context;
     policy::Approved approved;
     Reach reach;  // Of approved.
@@ -80,8 +82,21 @@ class Broker::Impl {
   Result<const registry::Capability*> find_capability(const catalog::Snapshot& snapshot,
                                                       const Call& call,
                                                       audit::Event& event) const;
+  // The secret that the chosen credential sends in this call, and by which binding.
+  struct Source {
+    SecretId secret;
+    std::string binding;
+  };
+  Result<Source> find_source(vault::Vault& vault,
+                             const catalog::Snapshot& snapshot,
+                             const catalog::Credential& credential,
+                             const CredentialWish& wish,
+                             audit::Event& event);
   // Again, for a call that has waited since `version` of its secret was opened.
-  Result<void> check_unchanged(vault::Vault& vault, const Decision& decision, std::int64_t version);
+  Result<void> check_unchanged(vault::Vault& vault,
+                               const Call& call,
+                               const Decision& decision,
+                               std::int64_t version);
   Result<void> check_room(const RunningCalls::Ticket& ticket) const;
   Result<std::shared_ptr<const catalog::Snapshot>> current_snapshot(vault::Vault& vault);
   std::vector<const catalog::Credential*> candidates(const catalog::Snapshot& snapshot,

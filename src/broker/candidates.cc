@@ -1,6 +1,7 @@
 #include "broker/candidates.h"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "catalog/derived.h"
@@ -85,15 +86,12 @@ bool takes_part(const Credential& credential, const CredentialWish& wish) {
 // Reads, in one look, the records of secrets that are not known yet. One refused row takes its own
 // credential out of service and no other; it is asked for again by the next call.
 Result<void> learn(vault::Vault& vault,
-                   std::span<const Credential* const> candidates,
-                   const CredentialWish& wish,
+                   const std::vector<SecretId>& wanted,
                    KnownSecrets& known,
                    std::map<SecretId, Error>& refused) {
   std::vector<SecretId> missing;
-  for (const auto* credential : candidates) {
-    if (!takes_part(*credential, wish) || known.contains(*credential->secret_id)) continue;
-    missing.push_back(*credential->secret_id);
-  }
+  std::ranges::copy_if(
+      wanted, std::back_inserter(missing), [&](const SecretId& id) { return !known.contains(id); });
   if (missing.empty()) return {};
   return vault.read([&](vault::Reader& reader) -> Result<void> {
     for (const auto& id : missing) {
@@ -110,6 +108,23 @@ Result<void> learn(vault::Vault& vault,
   });
 }
 
+// Why a secret that this credential may open cannot serve it, if so.
+std::optional<Error> defect_of(const vault::SecretRecord& secret,
+                               const Credential& credential,
+                               UnixMs now) {
+  using enum ErrorCode;
+  if (secret.revoked_at) return Error{vault_unavailable, "secret_missing", "secret revoked", 0};
+  if (secret.expires_at && *secret.expires_at <= now) {
+    return Error{vault_unavailable, "secret_expired", "secret expired", 0};
+  }
+  if (catalog::pin_allows(secret.pinned_provider, credential.provider)) return std::nullopt;
+  return Error{policy_violation,
+               "secret_pinned",
+               "credential '" + credential.id + "' provider '" + credential.provider +
+                   "' cannot use secret pinned to provider '" + *secret.pinned_provider + "'",
+               0};
+}
+
 void judge_secret(const vault::SecretRecord& secret,
                   const Credential& credential,
                   const CredentialWish& wish,
@@ -119,19 +134,7 @@ void judge_secret(const vault::SecretRecord& secret,
       vault::may_open(secret.scope, secret.attached, wish.context, opener_of(credential));
   candidate.secret_accessible = allowed.has_value();
   if (!allowed || candidate.defect) return;
-  using enum ErrorCode;
-  if (secret.revoked_at) {
-    candidate.defect = Error{vault_unavailable, "secret_missing", "secret revoked", 0};
-  } else if (secret.expires_at && *secret.expires_at <= wish.now) {
-    candidate.defect = Error{vault_unavailable, "secret_expired", "secret expired", 0};
-  } else if (!catalog::pin_allows(secret.pinned_provider, credential.provider)) {
-    candidate.defect =
-        Error{policy_violation,
-              "secret_pinned",
-              "credential '" + credential.id + "' provider '" + credential.provider +
-                  "' cannot use secret pinned to provider '" + *secret.pinned_provider + "'",
-              0};
-  }
+  candidate.defect = defect_of(secret, credential, wish.now);
 }
 
 Candidate candidate_of(const Credential& credential, const CredentialWish& wish) {
@@ -164,8 +167,12 @@ Result<const Credential*> find_credential(vault::Vault& vault,
                                           KnownSecrets& known,
                                           std::span<const Credential* const> candidates,
                                           const CredentialWish& wish) {
+  std::vector<SecretId> wanted;
+  for (const auto* credential : candidates) {
+    if (takes_part(*credential, wish)) wanted.push_back(*credential->secret_id);
+  }
   std::map<SecretId, Error> refused;
-  TRY(learn(vault, candidates, wish, known, refused));
+  TRY(learn(vault, wanted, known, refused));
   std::vector<Candidate> judged;
   judged.reserve(candidates.size());
   for (const auto* credential : candidates) {
@@ -187,6 +194,22 @@ Result<const Credential*> find_credential(vault::Vault& vault,
   }
   TRY_ASSIGN(const auto chosen, policy::choose(judged, wish.named, wish.capability.provider));
   return candidates[chosen];
+}
+
+Result<void> check_bound_secret(vault::Vault& vault,
+                                KnownSecrets& known,
+                                const Credential& credential,
+                                const SecretId& bound,
+                                const CredentialWish& wish) {
+  std::map<SecretId, Error> refused;
+  TRY(learn(vault, {bound}, known, refused));
+  const auto found = known.find(bound);
+  if (found == known.end()) return fail(refused.at(bound));
+  if (!found->second) return vault_unavailable("secret_missing", "secret not found");
+  const auto& secret = *found->second;
+  TRY(vault::may_open(secret.scope, secret.attached, wish.context, opener_of(credential)));
+  if (auto defect = defect_of(secret, credential, wish.now)) return fail(*std::move(defect));
+  return {};
 }
 
 }  // namespace aivault::broker

@@ -27,6 +27,7 @@ struct CredentialWish {
   const registry::Capability& capability;
   const std::optional<std::string>& named;  // By the caller.
   const vault::Context& context;
+  const std::string& consumer;  // The OS user who calls.
   UnixMs now;
 };
 
@@ -37,5 +38,13 @@ Result<const catalog::Credential*> find_credential(
     KnownSecrets& known,
     std::span<const catalog::Credential* const> candidates,
     const CredentialWish& wish);
+
+// May this credential send that secret instead of its own? The same table, pins and time limits;
+// a refusal never falls back to the credential's own secret.
+Result<void> check_bound_secret(vault::Vault& vault,
+                                KnownSecrets& known,
+                                const catalog::Credential& credential,
+                                const SecretId& bound,
+                                const CredentialWish& wish);
 
 }  // namespace aivault::broker

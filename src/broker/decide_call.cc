@@ -116,7 +116,7 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   event.workspace_id = context.workspace;
   event.group_id = context.group;
 
-  const CredentialWish wish{*capability, envelope.credential, context, now()};
+  const CredentialWish wish{*capability, envelope.credential, context, call.caller.user, now()};
   if (envelope.credential) event.credential = *envelope.credential;
   const auto offered = candidates(*snapshot, capability->provider, envelope.credential);
   auto chosen = find_credential(vault, derived_.secrets, offered, wish);
@@ -131,8 +131,7 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   }
   TRY_ASSIGN(const auto* credential, std::move(chosen));
   event.credential = credential->id;
-  if (!credential->secret_id) return vault_unavailable("secret_missing", "secret not found");
-  event.secret_id = credential->secret_id->str();
+  TRY_ASSIGN(auto source, find_source(vault, *snapshot, *credential, wish, event));
 
   TRY_ASSIGN(auto body, make_body(std::move(envelope.body), call.announced));
   auto limits = credential->policy;
@@ -145,13 +144,33 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   return Decision{std::move(snapshot),
                   capability,
                   credential,
+                  std::move(source.secret),
+                  std::move(source.binding),
                   std::move(context),
                   std::move(approved),
                   std::move(reach),
                   std::move(body)};
 }
 
+Result<Broker::Impl::Source> Broker::Impl::find_source(vault::Vault& vault,
+                                                       const Snapshot& snapshot,
+                                                       const Credential& credential,
+                                                       const CredentialWish& wish,
+                                                       audit::Event& event) {
+  if (!credential.secret_id) return vault_unavailable("secret_missing", "secret not found");
+  event.secret_id = credential.secret_id->str();
+  const auto* binding = snapshot.bindings().find(wish.capability.id, wish.context, wish.consumer);
+  if (binding == nullptr) return Source{*credential.secret_id, ""};
+  Source source{binding->secret_id, binding->id()};
+  event.secret_id = source.secret.str();
+  event.consumer = wish.consumer;
+  event.note = "binding " + source.binding;
+  TRY(check_bound_secret(vault, derived_.secrets, credential, source.secret, wish));
+  return source;
+}
+
 Result<void> Broker::Impl::check_unchanged(vault::Vault& vault,
+                                           const Call& call,
                                            const Decision& decision,
                                            std::int64_t version) {
   TRY_ASSIGN(const auto snapshot, current_snapshot(vault));
@@ -161,12 +180,13 @@ Result<void> Broker::Impl::check_unchanged(vault::Vault& vault,
   TRY(check_enabled(*snapshot, capability.id));
   TRY(check_overlaps(*snapshot, capability, decision.reach));
   const std::optional<std::string> same(decision.credential->id);
-  const CredentialWish wish{capability, same, decision.context, now()};
+  const CredentialWish wish{capability, same, decision.context, call.caller.user, now()};
   const auto offered = candidates(*snapshot, capability.provider, same);
   TRY_ASSIGN(const auto* credential, find_credential(vault, derived_.secrets, offered, wish));
-  const auto& secret = credential->secret_id;
-  const bool is_same = secret && secret == decision.credential->secret_id &&
-                       derived_.secrets.at(*secret)->value_version == version;
+  audit::Event unused;
+  TRY_ASSIGN(const auto source, find_source(vault, *snapshot, *credential, wish, unused));
+  const bool is_same = source.secret == decision.secret &&
+                       derived_.secrets.at(source.secret)->value_version == version;
   if (is_same) return {};
   return vault_unavailable("secret_missing", "the secret was replaced while the call waited");
 }

@@ -28,6 +28,13 @@ Error internal_error() {
   return Error{ErrorCode::vault_unavailable, "internal", "internal error", 0};
 }
 
+// The credential is fine; what is bound to the capability does not fit its auth.
+void explain_misfit(const std::string& binding, Error& error) {
+  if (!binding.empty() && error.reason == "secret_malformed") {
+    error.message = "secret of binding '" + binding + "': " + error.message;
+  }
+}
+
 }  // namespace
 
 asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::invoke(Call call) {
@@ -111,13 +118,14 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
     const bool has_body = decision.body.source != nullptr;
     return EndRecord::Bytes{has_body ? decision.body.source->taken() : 0, 0};
   };
-  auto secret = vault->open_secret(*credential.secret_id, decision.context, opener_of(credential));
+  auto secret = vault->open_secret(decision.secret, decision.context, opener_of(credential));
   if (!secret) {
     record.error(secret.error(), {});
     co_return fail(std::move(secret).error());
   }
   auto forms = scrub_forms(credential, *secret);
   if (!forms) {
+    explain_misfit(decision.binding, forms.error());
     record.error(forms.error(), {});
     co_return fail(std::move(forms).error());
   }
@@ -129,19 +137,20 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
       {std::string(protocol::kUrl), policy::redacted_url(planned, credential.policy.auth)});
   auto request = auth::sign(std::move(planned), credential.policy.auth, secret->value);
   if (!request) {
+    explain_misfit(decision.binding, request.error());
     record.error(request.error(), {});
     co_return fail(std::move(request).error());
   }
   upstream::Destination destination;
   const auto version = secret->record.value_version;
-  destination.pool_key = credential.id + ' ' + credential.secret_id->str() + ' ' +
+  destination.pool_key = credential.id + ' ' + decision.secret.str() + ' ' +
                          std::to_string(version) + ' ' + std::to_string(call.caller.uid);
   destination.extra_ca_pem = credential.tls_ca_pem;
   secret->value = Secret();  // The request holds the only copy from here on.
 
   // What was withdrawn while the call waited for its turn or a connection stays here.
-  auto may_go = [this, &vault, &decision, version] {
-    return check_unchanged(*vault, decision, version);
+  auto may_go = [this, &vault, &call, &decision, version] {
+    return check_unchanged(*vault, call, decision, version);
   };
   auto exchange = co_await client_.send(*std::move(request),
                                         std::move(destination),

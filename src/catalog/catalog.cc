@@ -101,12 +101,28 @@ void refuse_all(std::vector<vault::Problem>& damaged, Parts& parts) {
   }
 }
 
+// A binding that cannot be read refuses its capability: the credential's own secret is not what
+// the operator wants there.
+Result<void> read_bindings(vault::Reader& reader, Parts& parts) {
+  std::vector<vault::Problem> damaged;
+  TRY_ASSIGN(auto rows, reader.bindings(damaged));
+  for (auto& row : rows) parts.bindings.add(std::move(row));
+  for (auto& problem : damaged) {
+    auto capability = vault::capability_of_binding(problem.id);
+    const auto* known = registry::find_capability(capability);
+    parts.refused.push_back(known != nullptr ? std::string(known->id) : std::move(capability));
+    parts.problems.push_back(std::move(problem));
+  }
+  return {};
+}
+
 Result<void> read_capabilities(vault::Reader& reader, Parts& parts) {
   std::vector<vault::Problem> damaged;
   TRY_ASSIGN(const auto rows, reader.capabilities(damaged));
   for (const auto& row : rows) read_capability(row, parts);
   TRY(reader.policies(damaged));
   refuse_all(damaged, parts);
+  TRY(read_bindings(reader, parts));
   std::ranges::sort(parts.capabilities, {}, [](const auto& own) {
     return std::string_view(own->definition().id);
   });

@@ -1,6 +1,6 @@
-// Snapshot: credentials, own capabilities and disables of one moment, immutable, holding no secret
-// value. A call is decided on one snapshot; a change of the vault builds another.
-// Thread: any; constant after construction.
+// Snapshot: credentials, own capabilities, disables and bindings of one moment, immutable, holding
+// no secret value. A call is decided on one snapshot; a change of the vault builds another. Thread:
+// any; constant after construction.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "catalog/bindings.h"
 #include "catalog/credential.h"
 #include "catalog/own_capability.h"
 #include "registry/definition.h"
@@ -24,8 +25,9 @@ class Snapshot {
     std::vector<Credential> credentials;                       // Sorted by id.
     std::vector<std::unique_ptr<OwnCapability>> capabilities;  // Sorted by id.
     std::vector<std::string> disabled;                         // Capability ids, sorted.
-    std::vector<vault::Problem> problems;                      // Damaged or malformed rows.
-    std::vector<std::string> refused;  // Capabilities with a damaged restricting row.
+    Bindings bindings;
+    std::vector<vault::Problem> problems;  // Damaged or malformed rows.
+    std::vector<std::string> refused;      // Capabilities with a damaged restricting row.
   };
   explicit Snapshot(Parts parts);
 
@@ -40,6 +42,7 @@ class Snapshot {
   const std::vector<std::string>& disabled() const { return parts_.disabled; }
   bool is_refused(std::string_view capability) const;
   const std::vector<std::string>& refused() const { return parts_.refused; }
+  const Bindings& bindings() const { return parts_.bindings; }
   const std::vector<vault::Problem>& problems() const { return parts_.problems; }
   // Has the provider an enabled credential (then its registry capabilities are ready)?
   bool is_ready(std::string_view provider) const;

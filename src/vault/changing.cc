@@ -324,7 +324,7 @@ Result<void> Changing::put(const BindingRow& row) {
   TRY(live_secret(row.secret_id));
   const bool is_new = !draft_.rev_of(Table::bindings, row.id());
   if (is_new && draft_.memory().revisions->count(Table::bindings) >= kMaxBindings) {
-    return invalid_request("record_invalid", "a vault holds at most 100000 bindings");
+    return invalid_request("record_invalid", "a vault holds at most 10000 bindings");
   }
   return put_checked(to_row(row), Table::bindings);
 }
