@@ -1,5 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "admin/desk_fixture.h"
 #include "json/write.h"
 
@@ -112,6 +118,70 @@ TEST_F(Credentials, AreCheckedInTheDocumentedOrder) {
     EXPECT_NE(sentence.find(marker), std::string::npos) << fields << "\n" << sentence;
   }
   EXPECT_EQ(snapshot()->credentials().size(), 2U);
+}
+
+// One fault of a creation: the keys it sets (or removes), and what it is refused with.
+struct Fault {
+  std::vector<std::pair<std::string, std::string>> keys;  // Raw JSON; "" removes the key.
+  std::string marker;
+};
+
+TEST_F(Credentials, NameTheFirstOfAnyTwoFaults) {
+  const auto good = make_secret("MY_KEY", "a-long-enough-value");
+  const auto pinned = make_secret("OPENAI_API_KEY", "sk-0123456789abcdef");
+  const auto scoped =
+      make_secret("W1", "a-long-enough-value", R"(,"scope":"workspace","workspaceId":"w1")");
+  make_custom("taken", good);
+  const auto ref_to = [](const std::string& id) { return "\"vault:secret:" + id + "\""; };
+  const std::map<std::string, std::string> base = {{"id", R"("new")"},
+                                                   {"provider", R"("acme")"},
+                                                   {"auth", R"({"header":{}})"},
+                                                   {"hosts", R"(["api.acme.test"])"},
+                                                   {"secretRef", ref_to(good)}};
+  const std::vector<Fault> faults = {
+      {{{"id", R"(" ")"}}, "credential id is required"},
+      {{{"id", R"("taken")"}}, "credential 'taken' already exists"},
+      {{{"id", R"("openai")"}}, "credential 'openai' already exists"},
+      {{{"provider", ""}}, "credential provider is required"},
+      {{{"groupId", R"("g")"}, {"workspaceId", ""}},
+       "--workspace-id is required when --group-id is provided"},
+      {{{"maxPolicyMode", R"("write")"}}, "only supported for postgres"},
+      {{{"params", "[]"}}, "'params' must be an object of strings"},
+      {{{"defaultHeaders", "{}"}}, "'defaultHeaders'"},
+      {{{"auth", ""}}, "--auth is required when provider is not in built-in registry"},
+      {{{"hosts", "[]"}}, "at least one --host is required"},
+      {{{"hosts", R"(["*.acme.test"])"}}, "wildcard hosts are invalid"},
+      {{{"auth", R"({"pigeon":{}})"}}, "unknown auth.type 'pigeon'"},
+      {{{"params", R"({"sub":"x"})"}}, "--param is only supported for registry providers"},
+      {{{"secretRef", R"("nonsense")"}}, "invalid secret_ref"},
+      {{{"secretRef", ref_to(kNobody)}}, "secret does not exist"},
+      {{{"secretRef", ref_to(pinned)}}, "secret is pinned to provider 'openai'"},
+      {{{"secretRef", ref_to(scoped)}, {"workspaceId", R"("w2")"}}, "secret not accessible"},
+  };
+  const auto meet = [](const Fault& one, const Fault& other) {
+    return std::ranges::any_of(one.keys, [&](const auto& key) {
+      return std::ranges::any_of(other.keys,
+                                 [&](const auto& also) { return also.first == key.first; });
+    });
+  };
+  std::size_t pairs = 0;
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    for (std::size_t j = i; j < faults.size(); ++j) {
+      if (i != j && meet(faults[i], faults[j])) continue;
+      auto keys = base;
+      for (const auto& [key, value] : faults[j].keys) keys[key] = value;
+      for (const auto& [key, value] : faults[i].keys) keys[key] = value;
+      std::string fields;
+      for (const auto& [key, value] : keys) {
+        if (value.empty()) continue;
+        fields += (fields.empty() ? "" : ",") + json::quoted(key) + ":" + value;
+      }
+      const auto sentence = refused(fields);
+      EXPECT_NE(sentence.find(faults[i].marker), std::string::npos) << fields << "\n" << sentence;
+      ++pairs;
+    }
+  }
+  EXPECT_GT(pairs, 100U);
 }
 
 TEST_F(Credentials, OfRegistryProvidersTakeOnlyHostAndSecretFromTheOperator) {
