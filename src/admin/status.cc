@@ -20,6 +20,13 @@ void add_vault_problem(const Error& error, Value& problems) {
   add_problems({{"vault", "vault.db", error.message}}, problems);
 }
 
+Value mirror_path(const std::string& path) { return path.empty() ? Value() : Value(path); }
+
+void add_mirror_problem(const vault::MirrorState& mirror, Value& problems) {
+  if (mirror.problem.empty()) return;
+  add_problems({{"audit", "mirror", mirror.problem}}, problems);
+}
+
 Value daemon_section(const DaemonFacts& facts, std::optional<UnixMs> unlocked_until) {
   if (facts.private_child) return {};
   const auto until = unlocked_until ? std::optional(to_int(*unlocked_until)) : std::nullopt;
@@ -88,6 +95,7 @@ Result<Answer> status(Desk& desk, const Request&) {
   const auto vault = desk.slot.get_or_create();
   if (vault) {
     state = (*vault)->status();
+    add_mirror_problem((*vault)->mirror_state(), problems);
     const auto found = find_attention(desk, **vault, Look::first);
     if (found) {
       add_problems(found->records, problems);
@@ -112,7 +120,7 @@ Result<Answer> status(Desk& desk, const Request&) {
   return ad_hoc(Value::object(
       {{"audit",
         Value::object({{"enabled", options.call_records == vault::CallRecords::written},
-                       {"mirrorPath", nullptr}})},
+                       {"mirrorPath", mirror_path(options.audit_mirror)}})},
        {"daemon", daemon_section(desk.facts, desk.slot.unlocked_until())},
        {"paths", paths_section(options.location.root)},
        {"problems", std::move(problems)},

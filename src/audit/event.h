@@ -57,6 +57,7 @@ struct Filter {
   std::int64_t below_seq = 0;  // 0: newest; else only records with a smaller seq (paging).
   std::int64_t above_seq = 0;  // Only records with a greater seq.
   bool oldest_first = false;
+  bool sealed_only = false;  // Without what waits for the chain.
 };
 
 // Every condition but `limit`.

@@ -86,17 +86,14 @@ Result<void> check_combination(const Arguments& arguments) {
   return {};
 }
 
-// Who asks for an audit that survives more gets it, or no daemon.
-Result<void> check_audit(const platform::Environment& environment) {
-  constexpr std::string_view kUnavailable = " is not available in this version";
+Result<void> read_audit(Settings& settings, const platform::Environment& environment) {
   const auto durability = environment.text("AIVAULT_AUDIT_DURABILITY").value_or("batched");
   if (durability == "strict") {
-    return start_error("AIVAULT_AUDIT_DURABILITY 'strict'" + std::string(kUnavailable));
+    settings.vault.durability = vault::Durability::strict;
+  } else if (durability != "batched") {
+    return invalid("AIVAULT_AUDIT_DURABILITY", durability);
   }
-  if (durability != "batched") return invalid("AIVAULT_AUDIT_DURABILITY", durability);
-  if (environment.text("AIVAULT_AUDIT_MIRROR")) {
-    return start_error("AIVAULT_AUDIT_MIRROR" + std::string(kUnavailable));
-  }
+  settings.vault.audit_mirror = environment.path("AIVAULT_AUDIT_MIRROR").value_or("");
   return {};
 }
 
@@ -106,7 +103,7 @@ Result<Settings> make_settings(const Arguments& arguments,
                                const platform::Environment& environment) {
   Settings settings;
   TRY(check_combination(arguments));
-  TRY(check_audit(environment));
+  TRY(read_audit(settings, environment));
   TRY_ASSIGN(settings.development, read_development(environment));
   TRY_ASSIGN(settings.places, platform::find_places(environment));
   settings.once = arguments.once;

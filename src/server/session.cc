@@ -312,6 +312,10 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
     }
     case Own::health: break;
     case Own::none:
+      if (is_audit_follow(*route.operation, query)) {
+        co_await answer_audit_follow(turn, *route.operation, query);
+        break;
+      }
       co_await answer_operation(turn, *route.operation, std::move(route.ids), query);
       break;
   }

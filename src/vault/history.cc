@@ -117,7 +117,9 @@ Result<Records> query_history(RowReader& rows, const audit::Filter& filter) {
     return records;
   }
   TRY_ASSIGN(const auto state, store::load_state(database));
-  TRY_ASSIGN(records, query_pending(database, state.audit_seq, filter));
+  if (!filter.sealed_only) {
+    TRY_ASSIGN(records, query_pending(database, state.audit_seq, filter));
+  }
   TRY(append_stored(database, filter, archived, records));
   append_archived(root, segments, filter, records);
   return records;

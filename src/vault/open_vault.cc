@@ -88,6 +88,7 @@ Result<std::unique_ptr<Vault>> OpenVault::open_with(const Options& options,
   TRY_ASSIGN(auto lock, open_lock_file(root));
   TRY(finish_import(root, lock));
   TRY(wait_for(lock, kOpenByte, platform::RangeLock::Hold::shared));
+  TRY(check_in_place(root));
   remove_leftovers(root);
   TRY_ASSIGN(auto core, Core::open(std::move(root), std::move(lock), input));
   TRY_ASSIGN(auto database, core->connect());
@@ -192,6 +193,12 @@ void OpenVault::record(audit::Event event, Recorded done) {
     return;
   }
   writer_.record(std::move(event), std::move(done));
+}
+
+Result<std::int64_t> OpenVault::audit_head() {
+  TRY_ASSIGN(auto lease, Lease::from(*this));
+  TRY_ASSIGN(const auto state, store::load_state(lease.database()));
+  return state.audit_seq;
 }
 
 Result<audit::Verification> OpenVault::verify_audit(const std::optional<audit::Head>& head) {

@@ -48,6 +48,7 @@ class OpenVault final : public Vault {
   Result<BackupDone> backup(const BackupRequest& request,
                             const std::function<Result<void>(std::string_view)>& sink) override;
   Result<MasterRotated> rotate_master(NewMaster wanted, audit::Event who) override;
+  Result<std::int64_t> audit_head() override;
   MirrorState mirror_state() override { return keeper_.state(); }
   void reopen_mirror() override { keeper_.reopen_mirror(); }
   Result<audit::Verification> verify_audit(const std::optional<audit::Head>& head) override;

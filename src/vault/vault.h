@@ -235,6 +235,8 @@ class Vault {
 
   virtual Result<MasterRotated> rotate_master(NewMaster wanted, audit::Event who) = 0;
 
+  // The number of the newest record, by whatever process. Cheap.
+  virtual Result<std::int64_t> audit_head() = 0;
   virtual MirrorState mirror_state() { return {}; }
   virtual void reopen_mirror() {}  // It was moved away.
 
