@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/text.h"
 #include "json/parse.h"
@@ -119,7 +120,13 @@ class Archived : public ::testing::Test {
     vault_ = open_small(place_);
     record(*vault_, 60);
     ASSERT_TRUE(eventually([&] { return archives(place_).size() >= 3; }));
-    ASSERT_TRUE(eventually([&] { return verify(*vault_).archived >= 30; }));
+    // Until the keeper has nothing left to do, so that no row comes during a test.
+    std::int64_t head = 0;
+    ASSERT_TRUE(eventually([&] {
+      const auto found = verify(*vault_);
+      std::this_thread::sleep_for(100ms);
+      return found.archived >= 30 && found.head_seq == std::exchange(head, found.head_seq);
+    }));
   }
   VaultPlace place_;
   std::unique_ptr<Vault> vault_;
@@ -250,14 +257,20 @@ TEST(Segments, LoseNothingWhileManyProcessesAndThreadsRecord) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(failed, 0);
-  ASSERT_TRUE(eventually([&] { return verify(*first).archived > 200; }));
+  // A transaction seals one segment at most, and many records share one.
+  int more = 0;
+  ASSERT_TRUE(eventually([&] {
+    record(*first, 1);
+    ++more;
+    return verify(*first).archived > 200;
+  }));
   const auto found = verify(*second);
   EXPECT_TRUE(found.ok) << found.first_bad_seq.value_or(0);
   EXPECT_GE(found.events, 321);
   audit::Filter calls;
   calls.kinds = {"capability.invoke"};
   calls.limit = 1000;
-  EXPECT_EQ(seqs(*first, calls).size(), 320U);
+  EXPECT_EQ(std::ssize(seqs(*first, calls)), 320 + more);
 }
 
 TEST(Pending, WaitsForTheKeysAndIsChainedInOrder) {
