@@ -31,7 +31,9 @@ const Statements& statements_of(Table table) {
        "SELECT * FROM secrets ORDER BY id",
        "INSERT INTO secrets VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE "
        "SET "
-       "name = excluded.name, system_managed = excluded.system_managed, "
+       "name = excluded.name, scope = excluded.scope, workspace_id = excluded.workspace_id, "
+       "group_id = excluded.group_id, created_at_ms = excluded.created_at_ms, "
+       "system_managed = excluded.system_managed, "
        "pinned_provider = excluded.pinned_provider, value_version = excluded.value_version, "
        "dek_nonce = excluded.dek_nonce, dek_ct = excluded.dek_ct, "
        "updated_at_ms = excluded.updated_at_ms, value_changed_at_ms = "

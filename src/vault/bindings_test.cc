@@ -228,7 +228,7 @@ TEST_F(Imports, KeepWhatTheOtherVaultKnew) {
   EXPECT_EQ(found->attached, (std::vector<Attachment>{{"w2", "a"}, {"w2", "g"}}));
   const auto opened = vault->open_secret(kept.id, {"w1", ""}, Opener::other);
   ASSERT_TRUE(opened) << opened.error().message;
-  EXPECT_EQ(reveal(opened->value), "old value");
+  EXPECT_EQ(opened->value.text(Reveal{}), "old value");
 }
 
 TEST_F(Imports, KeepARevokedSecretWithoutValueAndNames) {
@@ -245,6 +245,35 @@ TEST_F(Imports, KeepARevokedSecretWithoutValueAndNames) {
   auto again = named("OLD_KEY");
   again.scope = kWorkspace;
   EXPECT_TRUE(create(*vault, again, "free"));
+}
+
+TEST_F(Imports, ReplaceASecretOfTheSameIdAltogetherWhenAsked) {
+  ASSERT_TRUE(import(kept_record()));
+  const auto replace = [&](const SecretRecord& kept, std::string_view value) {
+    return change(*vault, [&](Change& c) {
+      c.record(event_of("vault.import"));
+      return c.import_secret(kept, Secret::copy_of(value), Change::SameId::replaced);
+    });
+  };
+  auto kept = kept_record();
+  kept.scope = {};
+  kept.created_at = from_int(1);
+  kept.attached.clear();
+  ASSERT_TRUE(replace(kept, "another value"));
+  reopen();
+  const auto opened = vault->open_secret(kept.id, {}, Opener::other);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(opened->value.text(Reveal{}), "another value");
+  EXPECT_EQ(opened->record.created_at, from_int(1));
+  EXPECT_TRUE(opened->record.attached.empty());
+
+  ASSERT_TRUE(put({"acme/items", {}, "", kept.id, {}}));
+  kept.revoked_at = from_int(400);
+  ASSERT_TRUE(replace(kept, ""));
+  reopen();
+  EXPECT_EQ(vault->open_secret(kept.id, {}, Opener::other).error().reason, "secret_missing");
+  EXPECT_TRUE(all().empty());
+  EXPECT_EQ(vault->examine().back().state, Vault::Check::State::ok);
 }
 
 TEST_F(Imports, RefuseWhatIsTakenOrMalformed) {

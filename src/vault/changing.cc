@@ -92,6 +92,10 @@ Result<void> Changing::store_value(const SecretId& id, const crypto::Sealed& val
       .run();
 }
 
+Result<void> Changing::remove_value(const SecretId& id) {
+  return Statement(database_, "DELETE FROM secret_values WHERE secret_id = ?1", id.str()).run();
+}
+
 // Rows that refer to the secret need it to be there, and its seal covers its names.
 Result<void> Changing::store_secret(const StoredSecret& secret) {
   const auto row = to_row(secret);
@@ -154,7 +158,10 @@ Result<SecretRecord> Changing::import_secret(const SecretRecord& kept,
   if (record.revoked_at) {
     record.aliases.clear();
     record.attached.clear();
+    TRY(remove_bindings_to(record.id));
+    TRY(remove_value(record.id));
     TRY(store_secret(secret));
+    TRY(store_groups(record));
     return record;
   }
   TRY_ASSIGN(record.aliases, check_aliases(kept.aliases, Maker::people));
@@ -280,7 +287,7 @@ Result<SecretRecord> Changing::revoke_secret(const SecretId& id) {
   record.aliases.clear();
   record.attached.clear();
   found->dek.reset();
-  TRY(Statement(database_, "DELETE FROM secret_values WHERE secret_id = ?1", id.str()).run());
+  TRY(remove_value(id));
   TRY(store_groups(record));
   TRY(store_secret(*found));
   destroyed_ = true;

@@ -63,6 +63,7 @@ class Changing final : public Reading<Change> {
   Result<void> store_groups(const SecretRecord& secret);
   Result<void> remove_bindings_to(const SecretId& id);
   Result<void> store_value(const SecretId& id, const crypto::Sealed& value);
+  Result<void> remove_value(const SecretId& id);
   Result<void> store_secret(const StoredSecret& secret);
 
   store::Database& database_;
