@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -219,7 +220,10 @@ Result<Descriptor> Directory::open_or_create(const std::string& name) const {
     auto made = create(name);
     if (made || !has(name)) return made;  // Else another process made it meanwhile.
   }
-  return open_existing(name, O_RDWR);
+  // On a read-only file system it can still be read, and locked with others.
+  struct statvfs facts{};
+  const bool frozen = ::fstatvfs(descriptor_.get(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0;
+  return open_existing(name, frozen ? O_RDONLY : O_RDWR);
 }
 
 Result<std::optional<std::string>> Directory::read(const std::string& name,
@@ -281,6 +285,11 @@ std::vector<std::string> Directory::names() const {
     names.emplace_back(entry->d_name);
   }
   return names;
+}
+
+bool is_on_network(const std::string& path) {
+  const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return directory && is_network(directory.get());
 }
 
 std::optional<std::int64_t> pid_of_temporary(std::string_view name) {

@@ -66,6 +66,9 @@ class Directory {
   bool tightened_;
 };
 
+// Is that directory on NFS, SMB or AFS? What cannot be looked at is not.
+bool is_on_network(const std::string& path);
+
 // "<name>.tmp.<pid>.<random>": the pid of such a name, else nullopt.
 std::optional<std::int64_t> pid_of_temporary(std::string_view name);
 

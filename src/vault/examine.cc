@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <optional>
 
@@ -9,6 +10,7 @@
 #include "json/parse.h"
 #include "json/write.h"
 #include "platform/key_file.h"
+#include "vault/examine_audit.h"
 #include "vault/key_provider.h"
 #include "vault/layout.h"
 #include "vault/open_vault.h"
@@ -152,7 +154,7 @@ Check failure(std::string id, const Error& error, const std::vector<Check>& earl
 
 Check check_records(const std::vector<Problem>& failed) {
   if (failed.empty()) {
-    return {"database", State::ok, "quick_check and all record seals agree", ""};
+    return {"row-seals", State::ok, "all record seals agree", ""};
   }
   auto detail =
       std::to_string(failed.size()) + (failed.size() == 1 ? " damaged record" : " damaged records");
@@ -162,16 +164,30 @@ Check check_records(const std::vector<Problem>& failed) {
   if (failed.size() > kMaxNamed) {
     detail += "; and " + std::to_string(failed.size() - kMaxNamed) + " more";
   }
-  return {"database",
+  return {"row-seals",
           State::fail,
           std::move(detail),
           "delete them with their own delete commands, or " + std::string(kPutVaultBack)};
+}
+
+void examine_rows(store::Database& database, const View& view, std::vector<Check>& checks) {
+  const auto findings = database.quick_check();
+  if (!findings) {
+    checks.push_back(failure("database", findings.error(), checks));
+  } else if (!findings->empty()) {
+    checks.push_back({"database", State::fail, findings->front(), std::string(kPutVaultBack)});
+  } else {
+    checks.push_back({"database", State::ok, "quick_check agrees", ""});
+  }
+  const auto failed = verify_all_rows(database, view);
+  checks.push_back(failed ? check_records(*failed) : failure("row-seals", failed.error(), checks));
 }
 
 }  // namespace
 
 std::vector<Check> OpenVault::examine() {
   auto checks = std::vector<Check>{check_directory(root()), check_files(root())};
+  std::ranges::move(examine_disk(root()), std::back_inserter(checks));
   auto lease = Lease::from(*this);
   if (!lease) {
     checks.push_back(failure("database", lease.error(), checks));
@@ -199,16 +215,13 @@ std::vector<Check> OpenVault::examine() {
     }
     checks.push_back(failure("kek-check", checked.error(), checks));
   }
-  const auto findings = database.quick_check();
-  const auto failed = verify_all_rows(database, *view);
-  if (!findings || !findings->empty()) {
-    const auto what = findings ? findings->front() : findings.error().message;
-    checks.push_back({"database", State::fail, what, std::string(kPutVaultBack)});
-  } else if (!failed) {
-    checks.push_back(failure("database", failed.error(), checks));
-  } else {
-    checks.push_back(check_records(*failed));
-  }
+  examine_rows(database, *view, checks);
+  checks.push_back(examine_clock(
+      from_int(view->last_ts_ms),
+      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now())));
+  const AuditFacts facts{
+      verify_audit(std::nullopt), writer_.is_writable(), keeper_.state(), call_records_};
+  std::ranges::move(examine_audit(facts), std::back_inserter(checks));
   return checks;
 }
 
@@ -221,17 +234,23 @@ std::vector<Check> Vault::examine_closed(const Options& options) {
              "the first command that needs one makes it"}};
   }
   std::vector<Check> checks{check_directory(location.root), check_files(location.root)};
+  std::ranges::move(examine_disk(location.root), std::back_inserter(checks));
   auto opened = open(options);
   if (opened) {
     auto all = (*opened)->examine();
-    std::move(all.begin() + 2, all.end(), std::back_inserter(checks));
+    std::move(all.begin() + std::ssize(checks), all.end(), std::back_inserter(checks));
     return checks;
   }
   const auto& error = opened.error();
   if (const auto key = key_place_of_header(location.root)) {
     checks.push_back(check_key_file(key->path, key->owner));
   }
-  checks.push_back(failure(concerns_key(error) ? "kek-check" : "database", error, checks));
+  auto check = failure(concerns_key(error) ? "kek-check" : "database", error, checks);
+  if (error.reason == "vault_locked") {
+    check.id = "kek-check";
+    check.state = State::warn;
+  }
+  checks.push_back(std::move(check));
   return checks;
 }
 

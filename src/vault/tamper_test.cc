@@ -298,14 +298,20 @@ TEST(Tamper, DeletingARefusedRowVouchesForNoOther) {
       << deleted.error().message;
 }
 
+Vault::Check seals_check(Vault& vault) {
+  for (auto& check : vault.examine()) {
+    if (check.id == "row-seals") return std::move(check);
+  }
+  ADD_FAILURE() << "no check of the seals";
+  return {};
+}
+
 TEST(Tamper, DoctorNamesDamagedAndMissingRows) {
   const Filled filled;
   const auto vault = filled.place.open();
   execute(filled.place, "DELETE FROM secrets WHERE name = 'target'");
   execute(filled.place, "UPDATE policies SET updated_at_ms = 5");
-  const auto checks = vault->examine();
-  const auto& database = checks.back();
-  EXPECT_EQ(database.id, "database");
+  const auto database = seals_check(*vault);
   EXPECT_EQ(database.state, Vault::Check::State::fail);
   EXPECT_NE(database.detail.find("2 damaged records"), std::string::npos) << database.detail;
   EXPECT_NE(database.detail.find("secrets/" + filled.target.str()), std::string::npos);
@@ -317,7 +323,7 @@ TEST(Tamper, DoctorNamesTwentyOfMany) {
   const auto vault = place.open();
   for (int i = 0; i < 23; ++i) ASSERT_TRUE(create(*vault, named("S" + std::to_string(i)), "x"));
   execute(place, "UPDATE secrets SET created_at_ms = 1");
-  const auto detail = vault->examine().back().detail;
+  const auto detail = seals_check(*vault).detail;
   EXPECT_TRUE(detail.starts_with("23 damaged records; row integrity check failed: secrets/"))
       << detail;
   EXPECT_TRUE(detail.ends_with("; and 3 more")) << detail;

@@ -1,0 +1,104 @@
+"""A vault on a disk that is full, and on one that is read-only. Needs root: it mounts file systems."""
+
+import os
+import subprocess
+import time
+import unittest
+
+from lib.scenario import Scenario, main
+
+
+def mount(*arguments):
+    subprocess.run(["mount", *arguments], check=True)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "mounts file systems")
+class DiskFull(Scenario):
+    def small_vault(self, size):
+        vault = self.vault()
+        vault.root.mkdir(mode=0o700)
+        mount("-t", "tmpfs", "-o", f"size={size},mode=0700", "aivault-test", str(vault.root))
+        self.addCleanup(subprocess.run, ["umount", "-l", str(vault.root)], check=False)
+        return vault
+
+    def fill(self, vault):
+        filler = vault.root / "filler"
+        with open(filler, "ab", buffering=0) as file:
+            for size in (65536, 4096, 512):
+                try:
+                    while True:
+                        file.write(b"x" * size)
+                except OSError:
+                    pass
+        return filler
+
+    def call(self, vault):
+        return vault.run("invoke", "acme/call", "--method", "GET", "--path", "/v1")
+
+    def until(self, condition, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if condition():
+                return
+            time.sleep(0.2)
+        self.fail("it did not happen in time")
+
+    def test_fails_closed_and_works_again(self):
+        upstream = self.upstream()
+        vault = self.small_vault("16m")
+        secret = vault.add_api(upstream, self.ca, "sk-live-0123456789abcdef")
+        spare = vault.add_secret("SPARE", "sk-live-spare-0123456789")
+        vault.start_daemon()
+        self.assertEqual(self.call(vault).code, 0)
+        self.assertTrue((vault.root / "reserve").stat().st_blocks * 512 >= 1 << 20)
+        filler = self.fill(vault)
+        refused = 0
+        for _ in range(2000):  # Until the log's own room is used up.
+            outcome = self.call(vault)
+            if outcome.code != 0:
+                refused += 1
+                break
+        before = len(upstream.requests)
+        for _ in range(5):
+            outcome = self.call(vault)
+            self.assertNotEqual(outcome.code, 0)
+            self.assertIn("audit log unavailable", outcome.errors)
+            refused += 1
+        self.assertEqual(len(upstream.requests), before)
+        self.assertFalse(vault.ok("status", "-v").json()["status"]["writable"])
+        vault.fails("vault not writable", "secrets", "create", "--name", "MORE", "--value-file", "-",
+                    stdin="sk-live-more-0123456789")
+        vault.ok("secrets", "delete", "--id", spare["secretId"])
+        self.assertNotEqual(self.call(vault).code, 0)
+        filler.unlink()
+        self.until(lambda: self.call(vault).code == 0)
+        self.assertTrue(vault.ok("status", "-v").json()["status"]["writable"])
+        gaps = vault.ok("audit", "--kind", "audit.gap").json()
+        self.assertEqual(len(gaps), 1)
+        self.assertGreaterEqual(gaps[0]["count"], refused)
+        self.assertTrue(vault.ok("audit", "verify").json()["ok"])
+        self.assertTrue((vault.root / "reserve").exists())
+        self.assertTrue(secret["secretId"])
+
+    def test_read_only(self):
+        upstream = self.upstream()
+        vault = self.small_vault("16m")
+        vault.add_api(upstream, self.ca, "sk-live-0123456789abcdef")
+        run = vault.base / "run"
+        run.mkdir(mode=0o700)
+        vault.stop_daemon()
+        mount("-o", "remount,ro", str(vault.root))
+        elsewhere = {"AIVAULTD_SOCKET": str(run / "d.sock")}
+        vault.start_daemon(env=elsewhere)
+        shown = vault.ok("status", "-v", env=elsewhere).json()
+        self.assertFalse(shown["status"]["writable"])
+        self.assertEqual(len(vault.ok("secrets", "list", "-v", env=elsewhere).json()), 1)
+        outcome = vault.run("invoke", "acme/call", "--method", "GET", "--path", "/v1", env=elsewhere)
+        self.assertIn("audit log unavailable", outcome.errors)
+        self.assertEqual(len(upstream.requests), 0)
+        vault.fails("vault not writable", "secrets", "create", "--name", "MORE", "--value-file", "-",
+                    stdin="sk-live-more-0123456789", env=elsewhere)
+
+
+if __name__ == "__main__":
+    main()
