@@ -61,11 +61,6 @@ Result<Archive> open_archive(const std::string& path) {
   return archive;
 }
 
-bool vault_exists(const std::string& root) {
-  return access((root + "/vault.db").c_str(), F_OK) == 0 ||
-         access((root + "/vault.json").c_str(), F_OK) == 0;
-}
-
 // A daemon that serves this vault would work on with what is being replaced.
 Result<void> ask_daemon_to_leave(Session& session, const Routes& routes) {
   if (session.environment().flag("AIVAULTD_DISABLE")) return {};

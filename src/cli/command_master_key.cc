@@ -24,10 +24,6 @@ bool is_passphrase_vault(const Value& status) {
   return text_in(status, "providerType") == "passphrase";
 }
 
-Result<int> show_status(Session& session, Client& client) {
-  return print_result(session, client.get("/aivault/vault"), json::Order::as_built);
-}
-
 struct NewKey {
   std::string_view key;  // "newKey"; empty: none was given.
   Secret value;
@@ -95,11 +91,18 @@ Result<int> run_unlock(Session& session, const Arguments& arguments) {
                             .what = "passphrase",
                             .prompt = "Passphrase of the vault"};
   TRY_ASSIGN(const auto routes, find_routes(session.environment()));
-  // Another provider has nothing to unlock, and needs no daemon for saying so.
+  // Another provider has nothing to unlock, and no vault either: no daemon is started for that.
   const auto header = read_vault_header(routes.places.vault_root);
-  if (header && header->provider != "passphrase") {
+  const bool may_be_locked =
+      header ? header->provider == "passphrase" : vault_exists(routes.places.vault_root);
+  if (!may_be_locked) {
     TRY_ASSIGN(auto client, Client::for_operator(session));
-    return show_status(session, client);
+    TRY_ASSIGN(const auto status, client.get("/aivault/vault"));
+    if (!is_true_in(status, "enabled")) return vault_unavailable("", "vault not enabled");
+    if (!is_passphrase_vault(status)) {
+      session.print_json(status);
+      return kSuccess;
+    }
   }
   TRY_ASSIGN(auto client, Client::of_lasting_daemon(session));
   TRY_ASSIGN(const auto status, client.get("/aivault/vault"));

@@ -7,6 +7,7 @@
 
 #include "cli/argument_memory.h"
 #include "cli/exit_status.h"
+#include "cli/help.h"
 #include "cli/parser.h"
 #include "cli/reach.h"
 #include "cli/secret_input.h"
@@ -36,9 +37,8 @@ int run_command(Session& session, const Arguments& arguments) {
     const auto name = "--" + std::string(flag.name);
     const std::string hint(flag.safe_form);
     if (session.environment().flag("AIVAULT_STRICT_ARGV")) {
-      return usage_error(session,
-                         name + " is refused (AIVAULT_STRICT_ARGV); " + hint,
-                         "aivault " + std::string(command.words));
+      return usage_error(
+          session, name + " is refused (AIVAULT_STRICT_ARGV); " + hint, command_usage(command));
     }
     session.warning(name + " is visible to other users of this machine; " + hint);
   }

@@ -46,4 +46,9 @@ std::optional<VaultHeader> read_vault_header(const std::string& directory) {
   return header;
 }
 
+bool vault_exists(const std::string& directory) {
+  return access((directory + "/vault.db").c_str(), F_OK) == 0 ||
+         access((directory + "/vault.json").c_str(), F_OK) == 0;
+}
+
 }  // namespace aivault::cli

@@ -13,5 +13,6 @@ struct VaultHeader {
 };
 // Of the vault in that directory, in the present format or in format 1.
 std::optional<VaultHeader> read_vault_header(const std::string& directory);
+bool vault_exists(const std::string& directory);
 
 }  // namespace aivault::cli

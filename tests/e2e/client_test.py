@@ -192,7 +192,16 @@ class Client(Scenario):
 
     # unlock, and prompts
 
+    def passphrase_header(self):
+        self.vault.root.mkdir(exist_ok=True)
+        (self.vault.root / "vault.json").write_text('{"provider":{"type":"passphrase","kdf":{}}}')
+
+    def test_unlock_starts_nothing_without_a_vault(self):
+        self.vault.fails("vault not enabled", "unlock", "--passphrase-file", "-", stdin=STRONG)
+        self.assertFalse(self.vault.socket.exists())
+
     def test_unlock_hands_the_passphrase_over(self):
+        self.passphrase_header()
         def answer(request, connection):
             result = STATUS if request.method == "GET" else {"notices": [], "result": {**STATUS, "locked": False}}
             send_json(connection, result)
@@ -202,6 +211,7 @@ class Client(Scenario):
         self.assertEqual({"passphrase": 'p"\\ß', "forMs": 28_800_000}, daemon.requests[1].json())
 
     def test_unlock_needs_a_daemon_that_stays(self):
+        self.passphrase_header()
         for variable, value in (("AIVAULTD_DISABLE", "1"), ("AIVAULTD_AUTOSTART", "0")):
             self.vault.fails("unlock needs a running aivaultd", "unlock", "--passphrase-file", "-", stdin=STRONG,
                              env={variable: value})

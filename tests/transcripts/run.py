@@ -3,7 +3,9 @@
 
 A transcript holds commands ("$ aivault ..."), what they print, and "[exit N]" where N is not 0.
 "< text" lines right after a command are its standard input; what goes to stderr is shown as
-"! line". Values that change are written as <uuid>, <hex64>, <ms>, <pid>, <port> and <dir>.
+"! line". NAME=VALUE before the program is its environment; <secret> is the id last printed, <old>
+the directory of a format 1 vault; "$ cp A B" copies a file, "$ spoil A" changes one byte of it.
+Values that change are written as <uuid>, <hex64>, <ms>, <pid>, <port> and <dir>.
 With --update the file is rewritten with what the programs print now; read the diff."""
 
 import argparse
@@ -12,6 +14,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -23,6 +26,7 @@ CHANGING = [
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hex64>"),
     (re.compile(r"\b1[6-9]\d{11}\b"), "<ms>"),
     (re.compile(r'("(?:user|exe)": )"[^"]*"'), r'\1"<it>"'),
+    (re.compile(r'("bytes": )\d+'), r"\1<bytes>"),
     (re.compile(r"localhost:\d+"), "localhost:<port>"),
     (re.compile(r"(\bpid\b\D{1,4})\d+"), r"\g<1><pid>"),
     (re.compile(r"\b[a-z2-7]{26}\b"), "<request>"),
@@ -37,6 +41,26 @@ class Session:
         self.vault = module.Vault()
         self.secret = ""
 
+    def old(self):
+        from lib.old_vault import OldVault
+        root = self.vault.base / "old"
+        if not root.exists():
+            vault = OldVault(root)
+            vault.with_file()
+            vault.add("OLD_ACME", "acme-0123456789abcdef")
+            vault.add("TAKEN", "acme-0123456789abcdef")
+        return root
+
+    def change_file(self, action, path, target=None):
+        path = self.vault.base / path
+        if action == "cp":
+            shutil.copyfile(path, self.vault.base / target)
+        else:
+            content = bytearray(path.read_bytes())
+            content[len(content) // 2] ^= 1
+            path.write_bytes(content)
+        return []
+
     def normal(self, text):
         text = text.replace(str(self.vault.base), "<dir>")
         text = re.sub(r"uid\": \d+|uid \d+", lambda m: m.group(0).split(" ")[0] + " <uid>", text)
@@ -45,8 +69,16 @@ class Session:
         return text
 
     def run(self, line, stdin):
+        if "<old>" in line:
+            line = line.replace("<old>", str(self.old()))
         words = shlex.split(line.replace("<secret>", self.secret))
-        outcome = self.vault.run(*words[1:], stdin=stdin)
+        environment = {}
+        while re.match(r"[A-Z_]+=", words[0]):
+            name, value = words.pop(0).split("=", 1)
+            environment[name] = value
+        if words[0] in ("cp", "spoil"):
+            return self.change_file(*words)
+        outcome = self.vault.run(*words[1:], stdin=stdin, env=environment)
         found = re.search(r'"secretId": "([^"]+)"', outcome.text)
         if found:
             self.secret = found.group(1)
