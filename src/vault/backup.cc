@@ -127,6 +127,7 @@ Result<BackupDone> OpenVault::backup(const BackupRequest& request,
   {
     TRY_ASSIGN(const auto view, core_->enter(lease.database()));
     keys = view.keys;
+    TRY(store::check_schema(lease.database()));  // Nothing else is ever copied.
   }
   TRY_ASSIGN(const auto copy, TemporaryFile::make(core_->root()));
   TRY(lease.database().copy_into(copy.path(), request.goes_on));
