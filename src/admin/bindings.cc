@@ -17,17 +17,21 @@ tl::unexpected<Error> invalid(std::string sentence) {
   return invalid_request("record_invalid", std::move(sentence));
 }
 
-Value scope_shape(const vault::Scope& scope) {
+std::string_view kind_of(const vault::Scope& scope) {
   using Kind = vault::Scope::Kind;
   switch (scope.kind) {
     case Kind::global: break;
-    case Kind::workspace:
-      return Value::object({{"type", "workspace"}, {"workspace_id", scope.workspace}});
-    case Kind::group:
-      return Value::object(
-          {{"type", "group"}, {"workspace_id", scope.workspace}, {"group_id", scope.group}});
+    case Kind::workspace: return "workspace";
+    case Kind::group: return "group";
   }
-  return Value::object({{"type", "global"}});
+  return "global";
+}
+
+Value scope_shape(const vault::Scope& scope) {
+  auto shape = Value::object({{"type", std::string(kind_of(scope))}});
+  if (!scope.workspace.empty()) shape.set("workspace_id", scope.workspace);
+  if (!scope.group.empty()) shape.set("group_id", scope.group);
+  return shape;
 }
 
 // Binding, keys in documented order.
@@ -67,10 +71,10 @@ struct BindingFilter {
     const auto is = [](const std::optional<std::string>& wanted, const std::string& text) {
       return !wanted || *wanted == text;
     };
-    const auto kind = scope_shape(binding.scope).find("type")->text();
     return (capability.empty() || capability == binding.capability) &&
-           is(scope, std::string(kind)) && is(workspace, binding.scope.workspace) &&
-           is(group, binding.scope.group) && is(consumer, binding.consumer);
+           is(scope, std::string(kind_of(binding.scope))) &&
+           is(workspace, binding.scope.workspace) && is(group, binding.scope.group) &&
+           is(consumer, binding.consumer);
   }
 };
 

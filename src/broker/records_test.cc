@@ -38,6 +38,7 @@ class RecordingVault final : public vault::Vault {
     return vault_unavailable("secret_missing", "secret not found");
   }
   void flush() override {}
+  Result<std::int64_t> audit_head() override { return 0; }
   Result<vault::MasterRotated> rotate_master(vault::NewMaster, audit::Event) override {
     return vault::MasterRotated();
   }

@@ -273,7 +273,9 @@ TEST_F(Imports, ReplaceASecretOfTheSameIdAltogetherWhenAsked) {
   reopen();
   EXPECT_EQ(vault->open_secret(kept.id, {}, Opener::other).error().reason, "secret_missing");
   EXPECT_TRUE(all().empty());
-  EXPECT_EQ(vault->examine().back().state, Vault::Check::State::ok);
+  for (const auto& check : vault->examine()) {
+    if (check.id == "row-seals") EXPECT_EQ(check.state, Vault::Check::State::ok) << check.detail;
+  }
 }
 
 TEST_F(Imports, RefuseWhatIsTakenOrMalformed) {
