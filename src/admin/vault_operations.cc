@@ -145,7 +145,8 @@ Result<Answer> init_vault(Desk& desk, const Request& request) {
 Result<Answer> doctor(Desk& desk, const Request&) {
   const auto vault = desk.slot.get();
   auto checks = vault ? (*vault)->examine() : vault::Vault::examine_closed(desk.slot.options());
-  if (!vault && vault.error().reason != "not_initialised") {
+  if (!vault && vault.error().reason != "not_initialised" &&
+      vault.error().reason != "vault_locked") {
     add_failure_to_open(vault.error(), checks);
   }
   if (vault) add_attention(desk, **vault, checks);

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 
 #include "admin/desk_fixture.h"
@@ -121,12 +122,25 @@ TEST_F(VaultOperations, GiveAnUntouchedVaultANewKey) {
   EXPECT_EQ(ok("GET", "/aivault/vault"), made);
 }
 
-TEST_F(VaultOperations, RefuseProvidersOfOtherVersionsAndPlaces) {
+TEST_F(VaultOperations, RefuseWhatAProviderCannotDo) {
   const std::vector<std::pair<const char*, const char*>> rows = {
-      {R"({"provider":"env"})", "key provider 'env' is not supported by this version"},
-      {R"({"provider":"passphrase","passphrase":"x"})", "it supports: file"},
-      {R"({"provider":"systemd-creds"})", "not supported by this version"},
-      {R"({"provider":"keyring"})", "not supported by this version"},
+      {R"({"provider":"env","envVar":"AIVAULT_NO_SUCH_KEY"})",
+       "environment variable 'AIVAULT_NO_SUCH_KEY': it is not set"},
+      {R"({"provider":"env","envVar":"A B"})", "names a variable that cannot be"},
+      {R"({"provider":"env","envVar":""})", "--env-var must not be empty"},
+      {R"({"provider":"passphrase"})", "--passphrase is required for --provider passphrase"},
+      {R"({"provider":"passphrase","passphrase":""})", "'passphrase' must not be empty"},
+      {R"({"provider":"passphrase","passphrase":" \t"})", "must not be empty or only white space"},
+      {R"({"provider":"passphrase","passphrase":7})", "'passphrase' must be a string"},
+      {R"({"passphrase":"long enough"})", "--passphrase does not belong to --provider file"},
+      {R"({"provider":"systemd-creds"})", "start the daemon's unit"},
+      {R"({"provider":"systemd-creds","filePath":"/k"})",
+       "--file-path does not belong to --provider systemd-creds"},
+      {R"({"provider":"keyring"})", "keys in the kernel keyring are not supported"},
+      {R"({"provider":"file","credentialName":"k"})",
+       "--credential-name does not belong to --provider file"},
+      {R"({"provider":"file","keychainService":"k"})",
+       "--keychain-service does not belong to --provider file"},
       {R"({"provider":"macos-keychain"})", "macos-keychain is only available on macOS"},
       {R"({"provider":"tpm"})", "unknown key provider 'tpm'"},
       {R"({"provider":"file","envVar":"K"})", "--env-var does not belong to --provider file"},
@@ -138,6 +152,56 @@ TEST_F(VaultOperations, RefuseProvidersOfOtherVersionsAndPlaces) {
     EXPECT_NE(sentence.find(marker), std::string::npos) << body << "\n" << sentence;
   }
   EXPECT_FALSE(exists());
+}
+
+TEST_F(VaultOperations, LockAndUnlockAVaultWithAPassphrase) {
+  const auto made =
+      ok("POST", "/aivault/vault/init", R"({"provider":"passphrase","passphrase":"too short"})");
+  EXPECT_TRUE(made.starts_with(R"({"enabled":true,"providerType":"passphrase","locked":true)"))
+      << made;
+  ASSERT_EQ(notices().size(), 1U);
+  EXPECT_NE(notices().front().find("fewer than 12 characters"), std::string::npos);
+
+  const auto status = ok("GET", "/aivault/status");
+  EXPECT_NE(status.find(R"("locked":true)"), std::string::npos) << status;
+  EXPECT_NE(status.find(R"("problems":[])"), std::string::npos) << status;
+  EXPECT_EQ(ok("GET", "/aivault/vault"), made);
+  EXPECT_EQ(refusal("POST", "/aivault/secrets", R"({"name":"A","value":"x"})"), "vault locked");
+  EXPECT_EQ(refusal("GET", "/aivault/audit/verify"), "vault locked");
+  for (const auto* list :
+       {"/aivault/secrets", "/aivault/credentials", "/aivault/capabilities", "/aivault/audit"}) {
+    const auto text = ok("GET", list);
+    EXPECT_NE(text.find("records are unverified while the vault is locked"), std::string::npos)
+        << list << text;
+  }
+  const auto doctor = ok("GET", "/aivault/doctor");
+  EXPECT_NE(doctor.find("aivault unlock"), std::string::npos) << doctor;
+  EXPECT_NE(doctor.find(R"("ok":true)"), std::string::npos) << doctor;
+
+  EXPECT_NE(refusal("POST", "/aivault/vault/unlock", R"({"passphrase":"wrong one"})")
+                .find("wrong passphrase (decrypt failed)"),
+            std::string::npos);
+  const auto open =
+      ok("POST", "/aivault/vault/unlock", R"({"passphrase":"too short","forMs":3600000})");
+  EXPECT_NE(open.find(R"("locked":false)"), std::string::npos) << open;
+  EXPECT_NE(ok("GET", "/aivault/status").find(R"("unlockedUntilMs":T)"), std::string::npos);
+  make_secret("A", "a-long-enough-value");
+  EXPECT_EQ(ok("GET", "/aivault/secrets").find("warnings"), std::string::npos);
+
+  const auto locked = ok("POST", "/aivault/vault/lock", "{}");
+  EXPECT_NE(locked.find(R"("locked":true)"), std::string::npos) << locked;
+  EXPECT_NE(ok("GET", "/aivault/secrets").find(R"("name":"A")"), std::string::npos);
+  EXPECT_EQ(refusal("POST", "/aivault/secrets", R"({"name":"B","value":"x"})"), "vault locked");
+  actor_.is_operator = false;
+  EXPECT_EQ(refusal("GET", "/aivault/capabilities"), "vault locked");
+}
+
+TEST_F(VaultOperations, SayWhichVariableHoldsTheKey) {
+  EXPECT_NE(ok("GET", "/aivault/whoami").find(R"("keyVariable":null)"), std::string::npos);
+  ok("GET", "/aivault/status");
+  std::ofstream(slot_.options().location.root + "/vault.json")
+      << R"({"version":2,"provider":{"type":"env","envVar":"MY_KEY"}})";
+  EXPECT_NE(ok("GET", "/aivault/whoami").find(R"("keyVariable":"MY_KEY")"), std::string::npos);
 }
 
 TEST_F(VaultOperations, ExamineTheVault) {

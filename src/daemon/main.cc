@@ -134,10 +134,10 @@ int run(int count, char** words) {
   }
   ignore(SIGPIPE);
   ignore(SIGXFSZ);  // A file that may not grow is a full disk, not our end.
-  ignore(SIGHUP);   // A closed terminal ends no daemon.
-  platform::clean_environment();
+  ignore(SIGHUP);   // A closed terminal ends no daemon; the event loop hears of it later.
   const auto keys = std::make_shared<platform::KeyVariables>();
   keys->take("AIVAULT_KEY");
+  platform::clean_environment();
   const auto environment = platform::Environment::of_process();
   const std::vector<std::string_view> list(words + (count > 0 ? 1 : 0), words + count);
   const auto parsed = parse_arguments(list);

@@ -115,9 +115,18 @@ std::optional<json::Value> header_of(const platform::Directory& root) {
 
 // What the header says, which is good enough to look for a key that cannot be loaded.
 struct KeyPlace {
-  std::string path;
+  KeyProvider::Kind kind = KeyProvider::Kind::file;
+  std::string source;
+  std::string path;  // Of a key file.
   unsigned owner = 0;
 };
+KeyPlace place_of(const KeyProvider& provider, const platform::Directory& root) {
+  const bool is_file = provider.kind == KeyProvider::Kind::file;
+  return {provider.kind,
+          provider.source(root),
+          is_file ? provider.absolute_path(root) : "",
+          root.owner()};
+}
 std::optional<KeyPlace> key_place_of_header(const std::string& root) {
   const auto directory = platform::Directory::open(root);
   if (!directory) return std::nullopt;
@@ -125,8 +134,8 @@ std::optional<KeyPlace> key_place_of_header(const std::string& root) {
   const auto* entry = header ? header->find("provider") : nullptr;
   if (entry == nullptr) return std::nullopt;
   const auto provider = KeyProvider::parse(json::compact(*entry));
-  if (!provider || provider->kind != KeyProvider::Kind::file) return std::nullopt;
-  return KeyPlace{provider->absolute_path(*directory), directory->owner()};
+  if (!provider) return std::nullopt;
+  return place_of(*provider, *directory);
 }
 
 bool concerns_key(const Error& error) {
@@ -137,7 +146,8 @@ bool concerns_key(const Error& error) {
 std::string hint_for(const Error& error, const std::vector<Check>& earlier) {
   const auto& reason = error.reason;
   for (const auto& check : earlier) {
-    const bool same = concerns_key(error) ? check.id == "key-file-mode" : reason == "unsafe_path";
+    const bool of_key = check.id == "key-file-mode" || check.id == "key-provider";
+    const bool same = concerns_key(error) ? of_key : reason == "unsafe_path";
     if (same && check.state == State::fail) return check.hint;
   }
   if (concerns_key(error)) return "put the vault's own key file back";
@@ -150,6 +160,36 @@ std::string hint_for(const Error& error, const std::vector<Check>& earlier) {
 
 Check failure(std::string id, const Error& error, const std::vector<Check>& earlier) {
   return {std::move(id), State::fail, error.message, hint_for(error, earlier)};
+}
+
+std::string hint_for_key(KeyProvider::Kind kind) {
+  switch (kind) {
+    case KeyProvider::Kind::file: return std::string(kPutKeyBack);
+    case KeyProvider::Kind::env: return "set the variable, then start the daemon again";
+    case KeyProvider::Kind::passphrase: return "run `aivault unlock`";
+    case KeyProvider::Kind::systemd_creds: return "start the daemon as its unit";
+    case KeyProvider::Kind::keyring:
+    case KeyProvider::Kind::macos_keychain: break;
+  }
+  return "put back a vault whose key is elsewhere: this one cannot be had here";
+}
+
+// key-file-mode of a key file, and key-provider: can the key be had at all? Whether it is the right
+// one is the affair of kek-check.
+void check_key(const KeyPlace& place, const Error* error, std::vector<Check>& checks) {
+  const bool is_file = place.kind == KeyProvider::Kind::file;
+  if (is_file) checks.push_back(check_key_file(place.path, place.owner));
+  if (error != nullptr && error->reason == "vault_locked") {
+    checks.push_back({"key-provider",
+                      State::warn,
+                      place.source + ": it was not entered",
+                      hint_for_key(KeyProvider::Kind::passphrase)});
+  } else if (error != nullptr && error->reason == "key_unavailable") {
+    auto hint = is_file ? hint_for(*error, checks) : hint_for_key(place.kind);
+    checks.push_back({"key-provider", State::fail, error->message, std::move(hint)});
+  } else {
+    checks.push_back({"key-provider", State::ok, place.source, ""});
+  }
 }
 
 Check check_records(const std::vector<Problem>& failed) {
@@ -204,15 +244,11 @@ std::vector<Check> OpenVault::examine() {
   const auto checked =
       check_in_full(database, core_->root(), {core_->sources()}, entered ? view->keys : nullptr);
   if (checked) {
-    if (checked->provider.kind == KeyProvider::Kind::file) {
-      checks.push_back(
-          check_key_file(checked->provider.absolute_path(core_->root()), core_->root().owner()));
-    }
+    check_key(place_of(checked->provider, core_->root()), nullptr, checks);
     checks.push_back({"kek-check", State::ok, "the key opens the vault", ""});
   } else {
-    if (const auto place = key_place_of_header(root()); concerns_key(checked.error()) && place) {
-      checks.push_back(check_key_file(place->path, place->owner));
-    }
+    const auto place = key_place_of_header(root());
+    if (place) check_key(*place, &checked.error(), checks);
     checks.push_back(failure("kek-check", checked.error(), checks));
   }
   examine_rows(database, *view, checks);
@@ -242,9 +278,7 @@ std::vector<Check> Vault::examine_closed(const Options& options) {
     return checks;
   }
   const auto& error = opened.error();
-  if (const auto key = key_place_of_header(location.root)) {
-    checks.push_back(check_key_file(key->path, key->owner));
-  }
+  if (const auto key = key_place_of_header(location.root)) check_key(*key, &error, checks);
   auto check = failure(concerns_key(error) ? "kek-check" : "database", error, checks);
   if (error.reason == "vault_locked") {
     check.id = "kek-check";

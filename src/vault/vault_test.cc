@@ -594,7 +594,7 @@ TEST(Init, LeavesTheKeyFileThatAnotherVaultMayHaveAdopted) {
   EXPECT_TRUE(open_globally(**reopened, id));
   const auto records = read(*place.open(), [](Reader& r) { return r.audit({}); });
   ASSERT_TRUE(records);
-  EXPECT_TRUE(records->front().event.note.ends_with("; left in place: file '" + place.key_file() + "'"))
+  EXPECT_TRUE(records->front().event.note.ends_with("; left in place: '" + place.key_file() + "'"))
       << records->front().event.note;
 }
 
@@ -746,9 +746,8 @@ std::vector<std::string> hints_of(const VaultPlace& place) {
 TEST(Examine, HintsAtWhatHelps) {
   using Texts = std::vector<std::string>;
   const VaultPlace place;
-  EXPECT_TRUE(Vault::examine_closed(place.options())
-                  .front()
-                  .detail.starts_with("vault not enabled"));
+  EXPECT_TRUE(
+      Vault::examine_closed(place.options()).front().detail.starts_with("vault not enabled"));
   place.open();
   const auto root = place.root();
   ::chmod(root.c_str(), 0777);
@@ -758,10 +757,13 @@ TEST(Examine, HintsAtWhatHelps) {
   const auto key = place.key_file();
   ::chmod(key.c_str(), 0644);
   EXPECT_EQ(hints_of(place),
-            (Texts{"key-file-mode: chmod 600 " + key, "kek-check: chmod 600 " + key}));
+            (Texts{"key-file-mode: chmod 600 " + key,
+                   "key-provider: chmod 600 " + key,
+                   "kek-check: chmod 600 " + key}));
   std::filesystem::remove(key);
   const std::string back = "put the key file back; without it the vault cannot be opened";
-  EXPECT_EQ(hints_of(place), (Texts{"key-file-mode: " + back, "kek-check: " + back}));
+  EXPECT_EQ(hints_of(place),
+            (Texts{"key-file-mode: " + back, "key-provider: " + back, "kek-check: " + back}));
   std::ofstream(key) << std::string(64, '1');
   ::chmod(key.c_str(), 0600);
   EXPECT_EQ(hints_of(place), (Texts{"kek-check: put the vault's own key file back"}));
