@@ -26,6 +26,7 @@
 #include "vault/reserve.h"
 #include "vault/segments.h"
 #include "vault/vault.h"
+#include "vault/wal_care.h"
 
 namespace aivault::vault {
 
@@ -60,6 +61,8 @@ class Writer {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr std::size_t kMaxQueue = 10'000;  // Records that wait.
+  static constexpr std::chrono::seconds kProbeEvery{10};
   struct Job {
     std::function<Result<void>()> run;
     Result<void> outcome;
@@ -92,8 +95,6 @@ class Writer {
   Result<bool> chain_some_pending();
   Result<std::optional<audit::Event>> switch_note(std::span<const Entry> batch);
   void close_orphans();
-  void write_usage();
-  void sync_wal();
   void housekeeping(Clock::time_point now);
   std::optional<audit::Event> clock_note(UnixMs now);
 
@@ -118,8 +119,8 @@ class Writer {
   Sealer sealer_;
   CommitSignal commits_;
   bool clock_noted_ = false, switch_known_ = false;
-  bool wal_dirty_ = false, wal_to_truncate_ = false;
-  Clock::time_point sync_at_, usage_at_, truncate_at_, probe_at_;
+  WalCare wal_;
+  Clock::time_point usage_at_, probe_at_;
 
   std::thread thread_;  // Last: it uses all of the above.
 };
