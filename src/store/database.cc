@@ -14,6 +14,7 @@ namespace aivault::store {
 namespace {
 
 constexpr int kBusyTimeoutMs = 10'000;
+constexpr int kStepsBetweenLooks = 1000;
 constexpr int kMaxColumns = 64;
 constexpr int kMaxValueBytes = 64 << 20;
 
@@ -24,6 +25,8 @@ Error explain(int code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return {ErrorCode::vault_unavailable, "busy", "vault busy: another process uses it", 1};
+    case SQLITE_INTERRUPT:
+      return {ErrorCode::vault_unavailable, "busy", "vault busy: broken off", 0};
     case SQLITE_CANTOPEN:
       if (code == SQLITE_CANTOPEN_SYMLINK) {
         return {ErrorCode::vault_unavailable, "unsafe_path", "unsafe file: a symbolic link", 0};
@@ -217,7 +220,7 @@ Result<void> Database::copy_into(const std::string& path, const std::function<bo
                            kStepsBetweenAsks,
                            ask,
                            const_cast<std::function<bool()>*>(&goes_on));  // NOLINT: C interface.
-  sqlite3_limit(handle_, SQLITE_LIMIT_ATTACHED, 1);  // The copy.
+  sqlite3_limit(handle_, SQLITE_LIMIT_ATTACHED, 1);                        // The copy.
   // While it copies, SQLite takes its own json_valid instead of ours. It only parses the schema:
   // no check is evaluated, and there are neither triggers nor views.
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1, static_cast<int*>(nullptr));
@@ -233,6 +236,15 @@ bool Database::has_moved() {
   int moved = 1;
   sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
   return moved != 0;
+}
+
+void Database::work_while(std::function<bool()> goes_on) {
+  goes_on_ = std::make_unique<std::function<bool()>>(std::move(goes_on));
+  sqlite3_progress_handler(
+      handle_,
+      kStepsBetweenLooks,
+      [](void* goes_on) { return (*static_cast<std::function<bool()>*>(goes_on))() ? 0 : 1; },
+      goes_on_.get());
 }
 
 Result<std::vector<std::string>> Database::quick_check() {

@@ -81,14 +81,15 @@ Result<void> append_stored(store::Database& database,
 std::int64_t check_archive(const std::string& root,
                            const Segment& segment,
                            const std::string& vault_id,
-                           audit::ChainCheck& check) {
+                           audit::ChainCheck& check,
+                           const std::function<bool()>& goes_on) {
   if (segment.first != check.next()) check.note_bad(std::min(segment.first, check.next()));
   const bool was_bad = check.has_bad();
   std::int64_t rows = 0;
   const auto file = read_segment(root, segment.file, [&](const audit::StoredRow& stored) {
     ++rows;
     check.take(stored.row, stored.hash);
-    return true;
+    return !goes_on || goes_on();
   });
   if (!file) {
     check.skip(segment.file, segment.last, segment.last_hash);
@@ -127,7 +128,8 @@ Result<Records> query_history(RowReader& rows, const audit::Filter& filter) {
 
 Result<audit::Verification> verify_history(RowReader& rows,
                                            const audit::Chain& chain,
-                                           const std::optional<audit::Head>& given) {
+                                           const std::optional<audit::Head>& given,
+                                           const std::function<bool()>& goes_on) {
   auto& database = rows.database();
   audit::ChainCheck check(chain, given);
   std::vector<Problem> damaged;
@@ -140,7 +142,9 @@ Result<audit::Verification> verify_history(RowReader& rows,
   std::int64_t archived = 0;
   for (const auto& segment : segments) {
     if (!segment.archived) continue;
-    archived += check_archive(root_of(database), segment, std::string(chain.vault_id), check);
+    archived +=
+        check_archive(root_of(database), segment, std::string(chain.vault_id), check, goes_on);
+    if (goes_on && !goes_on()) return vault_unavailable("busy", "vault busy: broken off");
   }
   TRY(audit::check_rows(database, archived_up_to(segments), check));
   return check.finish(archived);

@@ -17,8 +17,10 @@ namespace aivault::vault {
 // read is passed over: to notice that is what verification is for.
 Result<std::vector<audit::Record>> query_history(RowReader& rows, const audit::Filter& filter);
 
+// Ends with busy once `goes_on`, if there is one, says no.
 Result<audit::Verification> verify_history(RowReader& rows,
                                            const audit::Chain& chain,
-                                           const std::optional<audit::Head>& given);
+                                           const std::optional<audit::Head>& given,
+                                           const std::function<bool()>& goes_on = nullptr);
 
 }  // namespace aivault::vault

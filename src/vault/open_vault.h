@@ -52,6 +52,7 @@ class OpenVault final : public Vault {
   MirrorState mirror_state() override { return keeper_.state(); }
   void reopen_mirror() override { keeper_.reopen_mirror(); }
   Result<audit::Verification> verify_audit(const std::optional<audit::Head>& head) override;
+  Result<std::vector<Problem>> check_everything(const std::function<bool()>& goes_on) override;
   std::vector<Check> examine() override;
 
  private:

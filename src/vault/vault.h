@@ -42,7 +42,7 @@ struct Status {
 
 // What rotate-master is asked for: at most one of `key` and `passphrase`.
 struct NewMaster {
-  std::optional<Secret> key;  // As a key file holds it. Absent: generated, for `file` only.
+  std::optional<Secret> key;         // As a key file holds it. Absent: generated, for `file` only.
   std::optional<Secret> passphrase;  // Makes the vault one of the provider `passphrase`.
   std::optional<ProviderChoice> provider;  // Absent: as it is. Its passphrase is not looked at.
   std::string default_key_file;            // For a vault that had no key file; absolute.
@@ -242,8 +242,14 @@ class Vault {
 
   virtual Result<audit::Verification> verify_audit(const std::optional<audit::Head>& head) = 0;
 
-  // Checks of `doctor` that concern the vault: vault-directory, vault-files, key-file-mode,
-  // kek-check, database (quick_check and the full MAC pass).
+  // What a daemon does once a day beside its work: all pages, all rows and the whole audit are
+  // looked at as they lie on the disk. What fails is returned, and from then on among problems()
+  // and recorded once (vault.integrity_failed). Ends with busy soon after `goes_on` says no.
+  virtual Result<std::vector<Problem>> check_everything(const std::function<bool()>& goes_on);
+
+  // Checks of `doctor` that concern the vault: vault-directory, vault-files, filesystem,
+  // disk-space, key-provider, key-file-mode, kek-check, database (quick_check), row-seals (the
+  // full MAC pass), clock, audit-*.
   struct Check {
     std::string id;
     enum class State : std::uint8_t { ok, warn, fail } state = State::ok;
