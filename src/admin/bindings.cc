@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <tuple>
 
 #include "admin/body.h"
 #include "admin/handlers.h"
 #include "admin/shapes.h"
+#include "base/encoding.h"
 #include "base/text.h"
 #include "catalog/derived.h"
 
@@ -63,6 +63,21 @@ Result<BindingRow> key_in(const Body& body) {
   return key;
 }
 
+// By capability, scope, consumer: the order of the list, and where a page of it ends.
+std::string place_of(const BindingRow& binding) {
+  const auto& scope = binding.scope;
+  const std::string_view parts[] = {binding.capability,
+                                    scope.kind == vault::Scope::Kind::global      ? "0"
+                                    : scope.kind == vault::Scope::Kind::workspace ? "1"
+                                                                                  : "2",
+                                    scope.workspace,
+                                    scope.group,
+                                    binding.consumer};
+  std::string place;
+  for (const auto part : parts) (place += part) += '\0';
+  return place;
+}
+
 struct BindingFilter {
   std::string capability;
   std::optional<std::string> scope, workspace, group, consumer;
@@ -113,17 +128,32 @@ Result<void> check_pin(const vault::SecretRecord& secret, const registry::Capabi
 Result<Answer> list_bindings(Desk& desk, const Request& request) {
   TRY_ASSIGN(const auto open, open_vault(desk));
   TRY_ASSIGN(const auto filter, filter_in(request, *open.snapshot));
+  const Query query(request);
+  TRY_ASSIGN(const auto limit, query.limit());
+  std::optional<std::string> after;
+  if (const auto cursor = query.text("cursor")) {
+    after = from_hex(*cursor);
+    if (!after) return invalid("'cursor' is not one of ours");
+  }
   std::vector<vault::Problem> damaged;
   TRY_ASSIGN(auto bindings, vault::read(*open.vault, [&](vault::Reader& reader) {
                return reader.bindings(damaged);
              }));
-  std::erase_if(bindings, [&](const BindingRow& binding) { return !filter.takes(binding); });
-  std::ranges::sort(bindings, {}, [](const BindingRow& binding) {
-    return std::tie(binding.capability, binding.scope, binding.consumer);
+  std::erase_if(bindings, [&](const BindingRow& binding) {
+    return !filter.takes(binding) || (after && place_of(binding) <= *after);
   });
+  std::ranges::sort(bindings, {}, place_of);
+  Value next;
+  if (bindings.size() > limit) {
+    bindings.resize(limit);
+    if (!bindings.empty()) {
+      const auto last = place_of(bindings.back());
+      next = hex(bytes_of(last));
+    }
+  }
   Value items = Value::array();
   for (const auto& binding : bindings) items.push(to_json(binding));
-  return shape(list_of(std::move(items), Value(), damaged));
+  return shape(list_of(std::move(items), std::move(next), damaged));
 }
 
 Result<Answer> bind_capability(Desk& desk, const Request& request) {

@@ -115,6 +115,11 @@ TEST_F(Bindings, ReplaceTheirOwnKeyOnlyAndAreSorted) {
   EXPECT_EQ(listed("?workspaceId=w1&groupId=g1"), "acme/a group\nacme/items group\n");
   EXPECT_EQ(listed("?consumer=zed"), "acme/items global zed\n");
   EXPECT_EQ(listed("?workspaceId=other"), "");
+  const auto page = ask("GET", "/aivault/bindings?limit=4");
+  ASSERT_TRUE(page);
+  const auto cursor = std::string(page->result.find("next")->text());
+  EXPECT_EQ(listed("?limit=4") + listed("?limit=4&cursor=" + cursor), all);
+  EXPECT_EQ(listed("?cursor=xyz"), "'cursor' is not one of ours");
   EXPECT_EQ(listed("?scope=here"), "'scope' must be global, workspace or group");
 }
 

@@ -14,8 +14,8 @@ constexpr std::size_t kImport = std::size_t{16} << 20U;
 constexpr std::array<std::string_view, 0> kNone = {};
 constexpr std::array<std::string_view, 5> kSecretKeys = {
     "limit", "cursor", "scope", "workspaceId", "groupId"};
-constexpr std::array<std::string_view, 5> kBindingKeys = {
-    "capability", "scope", "workspaceId", "groupId", "consumer"};
+constexpr std::array<std::string_view, 7> kBindingKeys = {
+    "limit", "cursor", "capability", "scope", "workspaceId", "groupId", "consumer"};
 constexpr std::array<std::string_view, 12> kAuditKeys = {"limit",
                                                          "follow",
                                                          "cursor",
