@@ -270,7 +270,7 @@ TEST(Operations, AreUniqueAndOnlyKnowledgeIsForAnybody) {
     EXPECT_EQ(operation.max_body == 0, operation.method == "GET" || operation.method == "DELETE")
         << operation.path;
   }
-  EXPECT_EQ(seen.size(), 25U);
+  EXPECT_EQ(seen.size(), 38U);
 }
 
 TEST(TrustAnchors, AreCertificatesOnly) {

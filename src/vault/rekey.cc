@@ -23,6 +23,7 @@ Result<void> rekey_unused(const Options& options, const ProviderChoice& choice) 
   TRY_ASSIGN(auto database, (*core)->connect());
   const std::lock_guard writing((*core)->writing());
   TRY_ASSIGN(const auto present, present_row(**core, database));
+  TRY(check_never_used(**core, database));  // Before anything is asked of a key.
   TRY_ASSIGN(const auto plan, plan_for_unused(present, choice, options, (*core)->root()));
   if (plan.after.json() == plan.before.json()) return {};  // It is what was asked for.
   audit::Event who;

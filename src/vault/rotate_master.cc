@@ -164,7 +164,7 @@ class Rotation {
                  std::nullopt};
     const bool same_key = crypto::equal(next.master->kek_id(), vault_.kek_id);
     if (plan_.of_unused) {
-      TRY(check_never_used());
+      TRY(check_never_used(core_, database_));
     } else if (same_key) {
       return invalid("the new key is the one that the vault has");
     }
@@ -193,19 +193,6 @@ class Rotation {
     vault_ = std::move(rewritten.vault);
     keys_ = rewritten.keys;
     return core_.adopt(std::move(checked));
-  }
-
-  Result<void> check_never_used() {
-    using store::Table;
-    const auto& revisions = *core_.memory().revisions;
-    bool used = false;
-    for (const auto table : store::kTables) {
-      if (table == Table::vault || table == Table::vault_keys || table == Table::settings) continue;
-      used = used || revisions.count(table) > 0;
-    }
-    TRY_ASSIGN(const bool history, audit::has_history(database_));
-    if (!used && !history) return {};
-    return invalid_request("exists", "vault already initialized at '" + root_.path() + "'");
   }
 
   Result<void> prepare_old_file(bool same_key) {
@@ -381,6 +368,19 @@ Result<RotationPlan> plan_for_unused(const VaultRow& present,
   TRY_ASSIGN(auto made, adopt_or_make_key(plan.after, root, KeyInput{options.keys, passphrase}));
   plan.key = std::move(made.key);
   return plan;
+}
+
+Result<void> check_never_used(Core& core, store::Database& database) {
+  using store::Table;
+  const auto& revisions = *core.memory().revisions;
+  bool used = false;
+  for (const auto table : store::kTables) {
+    if (table == Table::vault || table == Table::vault_keys || table == Table::settings) continue;
+    used = used || revisions.count(table) > 0;
+  }
+  TRY_ASSIGN(const bool history, audit::has_history(database));
+  if (!used && !history) return {};
+  return invalid_request("exists", "vault already initialized at '" + core.root().path() + "'");
 }
 
 Result<std::vector<std::string>> rotate(const RotationPlan& plan,

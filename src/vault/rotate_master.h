@@ -52,6 +52,10 @@ Result<std::vector<std::string>> rotate(const RotationPlan& plan,
 // The verified row of the vault, of this moment; on the writer's thread, alone.
 Result<VaultRow> present_row(Core& core, store::Database& database);
 
+// exists (`vault already initialized at '<root>'`) if it ever held anything. For the holder of
+// writing().
+Result<void> check_never_used(Core& core, store::Database& database);
+
 // At open, on the writer's thread, alone: what a rotation that was cut short has left.
 Result<void> finish_rotation(Core& core, store::Database& database);
 

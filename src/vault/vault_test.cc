@@ -577,6 +577,14 @@ TEST(Init, RekeysAVaultThatNeverHeldAnything) {
   ASSERT_TRUE(record) << message_of(record);
   EXPECT_EQ(running->status().kek_id, moved->kek_id);
   EXPECT_TRUE(running->verify_audit(std::nullopt)->ok);
+  // It is in use now, and stays as it is: whatever is asked for, and if it is what it has.
+  const auto same = Vault::init(place.options(), in_file(place.base() + "/other/k.key"));
+  ASSERT_FALSE(same);
+  EXPECT_EQ(same.error().reason, "exists");
+  ProviderChoice unset;
+  unset.kind = ProviderChoice::Kind::env;
+  unset.env_var = "AIVAULT_NO_SUCH_KEY";
+  EXPECT_EQ(Vault::init(place.options(), unset).error().reason, "exists");
   const auto again = Vault::init(place.options(), {});
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().reason, "exists");
