@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 
@@ -27,8 +28,8 @@ Lifecycle::Lifecycle(boost::asio::io_context& loop,
     : loop_(loop),
       log_(log),
       claim_(claim),
-      options_(options),
-      signals_(loop, SIGTERM, SIGINT),
+      options_(std::move(options)),
+      signals_(loop, SIGTERM, SIGINT, SIGHUP),
       idle_(loop),
       pause_(loop) {}
 
@@ -60,6 +61,10 @@ void Lifecycle::watch_signals() {
 }
 
 void Lifecycle::on_signal(int number) {
+  if (number == SIGHUP) {
+    if (options_.on_hangup) options_.on_hangup();
+    return;
+  }
   if (phase_ == Phase::serving) {
     drain(number == SIGTERM ? "SIGTERM" : "SIGINT");
   } else if (phase_ == Phase::draining) {

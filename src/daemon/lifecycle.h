@@ -30,6 +30,7 @@ class Lifecycle {
     std::chrono::milliseconds drain_timeout = std::chrono::seconds(10);
     bool supervised = false;  // A service manager starts us again after a restart request.
     std::function<bool()> is_needed = nullptr;  // Asked before it ends for want of work.
+    std::function<void()> on_hangup = nullptr;  // SIGHUP, which ends nothing; must not block.
   };
   // `claim`: the socket path that is ours; nullptr for a private child.
   Lifecycle(boost::asio::io_context& loop, platform::Log& log, Claim* claim, Options options);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -14,6 +15,7 @@
 #include "admin/desk.h"
 #include "broker/broker.h"
 #include "catalog/catalog.h"
+#include "daemon/daily_check.h"
 #include "daemon/greeting.h"
 #include "daemon/lifecycle.h"
 #include "daemon/report.h"
@@ -76,7 +78,9 @@ admin::DaemonFacts daemon_facts(const Settings& settings, bool autostarted) {
   return facts;
 }
 
-Lifecycle::Options lifecycle_options(const Settings& settings, vault::Slot& slot) {
+Lifecycle::Options lifecycle_options(const Settings& settings,
+                                     vault::Slot& slot,
+                                     platform::Log& log) {
   Lifecycle::Options options;
   if (settings.once) options.kind = Lifecycle::Kind::once;
   if (settings.private_child) options.kind = Lifecycle::Kind::private_child;
@@ -84,6 +88,10 @@ Lifecycle::Options lifecycle_options(const Settings& settings, vault::Slot& slot
   options.supervised = settings.supervised;
   // Nobody else has the passphrase that was entered here.
   options.is_needed = [&slot] { return slot.is_unlocked(); };
+  options.on_hangup = [&slot, &log] {
+    if (const auto vault = slot.peek()) vault->reopen_mirror();
+    log.info("daemon.hangup", {{"effect", "the audit mirror is opened anew"}});
+  };
   return options;
 }
 
@@ -140,7 +148,7 @@ Result<int> serve(const Settings& settings,
                         broker_options(settings.development, max_descriptors));
   Claim* claim = sockets.claim ? &*sockets.claim : nullptr;
   slot.on_lock([&] { asio::post(loop, [&broker] { broker.forget_secrets(); }); });
-  Lifecycle lifecycle(loop, log, claim, lifecycle_options(settings, slot));
+  Lifecycle lifecycle(loop, log, claim, lifecycle_options(settings, slot, log));
   auto hooks = lifecycle.hooks();
   hooks.on_connections = [&, inner = std::move(hooks.on_connections)](std::size_t open) {
     greeting.greet_if_open(operators.get_executor());
@@ -159,6 +167,8 @@ Result<int> serve(const Settings& settings,
   } else {
     server.serve(std::move(sockets.connected));
   }
+  std::optional<DailyCheck> daily_check;
+  if (!settings.private_child) daily_check.emplace(slot, log);
   log.info("daemon.ready",
            {{"version", AIVAULT_VERSION},
             {"pid", std::to_string(::getpid())},
@@ -167,6 +177,7 @@ Result<int> serve(const Settings& settings,
   loop.run();
 
   slot.stop();
+  if (daily_check) daily_check->stop();
   for (auto* pool : {&operators, &slow_operations, &patient_operations}) pool->stop();
   for (auto* pool : {&operators, &slow_operations, &patient_operations}) pool->join();
   greeting.take_leave(lifecycle.reason());
