@@ -2,6 +2,7 @@
 
 #include "admin/body.h"
 #include "admin/handlers.h"
+#include "admin/records.h"
 #include "admin/shapes.h"
 #include "base/encoding.h"
 #include "base/text.h"
@@ -126,8 +127,9 @@ Result<void> check_pin(const vault::SecretRecord& secret, const registry::Capabi
 }  // namespace
 
 Result<Answer> list_bindings(Desk& desk, const Request& request) {
-  TRY_ASSIGN(const auto open, open_vault(desk));
-  TRY_ASSIGN(const auto filter, filter_in(request, *open.snapshot));
+  TRY_ASSIGN(auto records, Records::open(desk));
+  TRY_ASSIGN(const auto snapshot, records.snapshot());
+  TRY_ASSIGN(const auto filter, filter_in(request, *snapshot));
   const Query query(request);
   TRY_ASSIGN(const auto limit, query.limit());
   std::optional<std::string> after;
@@ -135,10 +137,9 @@ Result<Answer> list_bindings(Desk& desk, const Request& request) {
     after = from_hex(*cursor);
     if (!after) return invalid("'cursor' is not one of ours");
   }
-  std::vector<vault::Problem> damaged;
-  TRY_ASSIGN(auto bindings, vault::read(*open.vault, [&](vault::Reader& reader) {
-               return reader.bindings(damaged);
-             }));
+  auto damaged = records.warnings();
+  TRY_ASSIGN(auto bindings,
+             records.read([&](vault::Reader& reader) { return reader.bindings(damaged); }));
   std::erase_if(bindings, [&](const BindingRow& binding) {
     return !filter.takes(binding) || (after && place_of(binding) <= *after);
   });

@@ -168,8 +168,11 @@ TEST_F(VaultOperations, LockAndUnlockAVaultWithAPassphrase) {
   EXPECT_EQ(ok("GET", "/aivault/vault"), made);
   EXPECT_EQ(refusal("POST", "/aivault/secrets", R"({"name":"A","value":"x"})"), "vault locked");
   EXPECT_EQ(refusal("GET", "/aivault/audit/verify"), "vault locked");
-  for (const auto* list :
-       {"/aivault/secrets", "/aivault/credentials", "/aivault/capabilities", "/aivault/audit"}) {
+  for (const auto* list : {"/aivault/bindings",
+                           "/aivault/secrets",
+                           "/aivault/credentials",
+                           "/aivault/capabilities",
+                           "/aivault/audit"}) {
     const auto text = ok("GET", list);
     EXPECT_NE(text.find("records are unverified while the vault is locked"), std::string::npos)
         << list << text;
