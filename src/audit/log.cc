@@ -205,8 +205,11 @@ void ChainCheck::skip(std::string what, std::int64_t last, const crypto::Hash& h
 
 Verification ChainCheck::finish(std::int64_t archived) {
   // The tail may have been cut, or rows appended by somebody without the key.
-  if (next_ - 1 != chain_.head_seq) note_bad(std::min(next_, chain_.head_seq + 1));
-  if (!crypto::equal(crypto::view(previous_), crypto::view(chain_.head_hash))) note_bad(next_ - 1);
+  if (next_ - 1 != chain_.head_seq) {
+    note_bad(std::min(next_, chain_.head_seq + 1));
+  } else if (!crypto::equal(crypto::view(previous_), crypto::view(chain_.head_hash))) {
+    note_bad(next_ - 1);
+  }
   if (!given_found_) note_bad(given_->seq);
   result_.archived = archived;
   result_.head_seq = chain_.head_seq;

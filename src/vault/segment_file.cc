@@ -15,6 +15,7 @@
 namespace aivault::vault {
 namespace {
 
+constexpr std::string_view kAside = "segment.tmp.";
 constexpr mode_t kFinalMode = 0400;
 constexpr std::size_t kBuffer = std::size_t{256} << 10U;
 constexpr std::size_t kMaxLine = std::size_t{16} << 20U;
@@ -65,7 +66,11 @@ SegmentWriter::~SegmentWriter() {
 Result<SegmentWriter> SegmentWriter::begin(const platform::Directory& root,
                                            const audit::ArchiveHead& head) {
   TRY_ASSIGN(auto directory, make_directory(root));
-  auto aside = "segment.tmp." + std::to_string(::getpid()) + "." + crypto::random_uuid();
+  // What a writer that was killed has left; there is one at a time.
+  for (const auto& name : directory.names()) {
+    if (name.starts_with(kAside)) directory.remove(name);
+  }
+  auto aside = std::string(kAside) + std::to_string(::getpid()) + "." + crypto::random_uuid();
   platform::Descriptor file(::openat(directory.descriptor(),
                                      aside.c_str(),
                                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,

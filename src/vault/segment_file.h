@@ -20,6 +20,7 @@ inline constexpr const char* kArchiveDirectory = "audit";
 // Writes one file. Without finish() nothing stays.
 class SegmentWriter {
  public:
+  // Removes what a killed one has left: the caller sees to it that there is one at a time.
   static Result<SegmentWriter> begin(const platform::Directory& root,
                                      const audit::ArchiveHead& head);
   SegmentWriter(SegmentWriter&&) noexcept = default;
