@@ -158,6 +158,7 @@ Result<Report> import_vault(vault::Vault& target,
                             const audit::Event& who) {
   Report report;
   auto done = target.change([&](vault::Change& change) -> Result<void> {
+    report = {};  // On a full disk the work is done again once there is room.
     Run run{change, source, choice, who, report};
     TRY(run_all(run, header, key));
     if (choice.keeping == Keeping::everything) return {};
