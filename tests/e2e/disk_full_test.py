@@ -80,6 +80,23 @@ class DiskFull(Scenario):
         self.assertTrue((vault.root / "reserve").exists())
         self.assertTrue(secret["secretId"])
 
+    def test_locks_on_a_full_disk(self):
+        vault = self.small_vault("16m")
+        passphrase = "correct horse battery staple"
+        vault.ok("init", "--provider", "passphrase", "--passphrase", passphrase)
+        vault.start_daemon()
+        vault.ok("unlock", "--passphrase", passphrase)
+        vault.add_secret("SOME", "sk-live-some-0123456789")
+        self.fill(vault)
+        # Until the log's own room and the reserve are used up: not even the record of the lock fits.
+        self.until(lambda: vault.run("secrets", "create", "--name", os.urandom(8).hex(), "--value-file", "-",
+                                     stdin="x" * 65536).code != 0)
+        self.fill(vault)
+        vault.ok("lock")
+        self.assertTrue(vault.ok("status", "-v").json()["status"]["locked"])
+        vault.fails("vault locked", "secrets", "create", "--name", "MORE", "--value-file", "-",
+                    stdin="sk-live-more-0123456789")
+
     def test_read_only(self):
         upstream = self.upstream()
         vault = self.small_vault("16m")

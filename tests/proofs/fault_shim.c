@@ -2,10 +2,11 @@
  * change files, and at the N-th one ends the process as a kill at that instruction would, or lets the
  * call fail. Only calls on regular files and directories count: sockets, pipes and events do not.
  *
- * SHIM_STATE  a file of one page, shared: what was counted, and the name of the call that was hit
+ * SHIM_STATE  a file of one page, shared: what was counted, the name of the call that was hit, and how
+ *             many of the calls were fsync or fdatasync
  * SHIM_AT     N, from 1; 0: only count
  * SHIM_FAULT  KILL, or the number of an errno
- * SHIM_STAYS  1: every later call fails too (a disk stays full), else only the N-th
+ * SHIM_STAYS  1: every later call fails too (a disk stays full), else only the N-th, or that many
  * SHIM_OPENS  1: count calls that open files too (for EMFILE), else only those that create them */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -26,6 +27,7 @@
 struct state {
   atomic_long count;
   char hit[64];
+  atomic_long syncs;
 };
 static struct state* state;
 static long at, stays, opens;
@@ -49,7 +51,8 @@ __attribute__((constructor)) static void begin(void) {
 static int hits(const char* name) {
   if (state == NULL) return 0;
   const long number = atomic_fetch_add(&state->count, 1) + 1;
-  if (at == 0 || (number != at && !(stays && number > at))) return 0;
+  if (strcmp(name, "fsync") == 0 || strcmp(name, "fdatasync") == 0) atomic_fetch_add(&state->syncs, 1);
+  if (at == 0 || number < at || (stays != 1 && number > at && number >= at + stays)) return 0;
   if (number == at) strncpy(state->hit, name, sizeof state->hit - 1);
   if (fault == 0) {
     syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);

@@ -32,7 +32,7 @@ class Connected(HttpSocket):
 
 
 class Fault:
-    """`kind`: "KILL" or the name of an errno; `at`: 0 only counts."""
+    """`kind`: "KILL" or the name of an errno; `at`: 0 only counts; `stays`: True, or how many calls."""
 
     def __init__(self, kind="KILL", at=0, stays=False):
         self.kind, self.at, self.stays = kind, at, stays
@@ -104,6 +104,10 @@ class Child:
     @property
     def hit(self):
         return os.pread(self.page.fileno(), 64, 8).split(b"\0")[0].decode()
+
+    @property
+    def syncs(self):
+        return struct.unpack("<q", os.pread(self.page.fileno(), 8, 72))[0]
 
     def said(self):
         self.errors.seek(0)
