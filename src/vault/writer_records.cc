@@ -60,6 +60,7 @@ Result<std::optional<audit::Event>> Writer::switch_note(std::span<const Entry> b
 // Without keys there is no chain to append to, and no call may begin.
 Result<void> Writer::keep_for_unlock(std::span<Entry> batch) {
   std::vector<audit::Event> events;
+  events.reserve(waiting_ends_.size() + batch.size());
   for (const auto& entry : waiting_ends_) events.push_back(entry.event);
   for (auto& entry : batch) {
     if (entry.event.outcome != "started") {
