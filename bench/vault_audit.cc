@@ -8,12 +8,17 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "vault/vault.h"
 
 namespace {
 
-using namespace aivault;
+using aivault::fail;
+using aivault::Result;
+using aivault::Secret;
+namespace audit = aivault::audit;
+namespace vault = aivault::vault;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kRotations = 1000;
@@ -23,7 +28,7 @@ constexpr std::int64_t kStrictRows = 2000;
 void need(const Result<void>& done) {
   if (done) return;
   static_cast<void>(std::fprintf(stderr, "vault_audit: %s\n", done.error().message.c_str()));
-  std::exit(1);
+  std::_Exit(1);
 }
 template <typename T>
 T need(Result<T> done) {
@@ -73,6 +78,7 @@ double batched(vault::Vault& vault, std::int64_t rows) {
 double strict(vault::Vault& vault, int callers) {
   const auto begin = Clock::now();
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(callers));
   for (int i = 0; i < callers; ++i) {
     threads.emplace_back([&] {
       for (std::int64_t row = 0; row < kStrictRows / callers; ++row) {
