@@ -64,6 +64,8 @@ class FaultProof(Proof):
         elif facts != self.before:
             # A vault that had to be made first may be there, empty; nothing else may have changed.
             made = self.before is None and facts in ({}, self.after)
+            if self.before is not None:
+                made = self.story.steps(self.before, self.after, facts)
             assert made, f"{where}: refused with {message!r}, and is {facts}"
         self.check(place, where, acknowledged)
 

@@ -47,7 +47,9 @@ class Story:
     is_new: bool = False                # there is no vault before
     # Of contents: what must be one way or the other, whole. None stands for: no vault.
     facts: Callable = values
-    passphrase: bytes = None            # of the vault after the act, if it has one
+    passphrase: str = None              # of the vault after the act, if it has one
+    # Other states that a refused or interrupted act may leave: (before, after, found) -> bool
+    steps: Callable = lambda before, after, found: False
     environment: dict = field(default_factory=dict)
 
 
@@ -63,6 +65,25 @@ def with_versions(contents):
     return {name: (value, version) for (scope, name), (value, version, _) in contents.secrets.items()}
 
 
+def with_key_of(kind):
+    """Whether the vault has had this event; the keys themselves are random."""
+    return lambda contents: (values(contents), kind in contents.kinds())
+
+
+def one_after_another(before, after, found):
+    """Names in byte order, each a change of its own."""
+    new = sorted(set(after) - set(before) | {name for name in before if after[name] != before[name]})
+    return any(found == {**before, **{name: after[name] for name in new[:count]}} for count in range(len(new)))
+
+
+def rotate_master(**body):
+    return requests(("POST", "/aivault/vault/rotate-master", body))
+
+
+IMPORTED = [{"name": "ALPHA", "value": "alpha-from-file"}, {"name": "DELTA", "value": LONG},
+            {"name": "STRIPE_SECRET_KEY", "value": "sk_live_from_file"}]
+PASSPHRASE = "correct horse battery staple"
+
 STORIES = [
     Story("init", requests(("POST", "/aivault/vault/init", {"provider": "file"})), is_new=True),
     Story("first-create", requests(create("FIRST", "first-value")), is_new=True),
@@ -72,4 +93,12 @@ STORIES = [
     Story("rotate", on_secret("BETA", "POST", "/rotate", {"value": "beta-value-2"}), SOME, facts=with_versions),
     Story("rename", on_secret("ALPHA", "PATCH", "", {"name": "OMEGA", "aliases": ["o1", "o2"]}), SOME),
     Story("delete", on_secret("OPENAI_API_KEY", "DELETE", ""), SOME, facts=with_rows("credentials")),
+    Story("import-entries", requests(("POST", "/aivault/secrets/import",
+                                      {"scope": "global", "entries": IMPORTED})), SOME,
+          steps=one_after_another),
+    Story("rotate-master", rotate_master(), SOME, facts=with_key_of("vault.rotate_master_key")),
+    Story("rotate-to-passphrase", rotate_master(provider="passphrase", newPassphrase=PASSPHRASE), SOME,
+          facts=with_key_of("vault.rotate_master_key"), passphrase=PASSPHRASE),
+    Story("backup", requests(("POST", "/aivault/vault/backup", {"passphrase": PASSPHRASE})), SOME,
+          facts=with_key_of("vault.backup")),
 ]
