@@ -46,7 +46,7 @@ Result<NewFile> NewFile::create(std::string path, Existing existing) {
   if (made.file_) return made;
   made.file_ = platform::Descriptor(
       open(made.aside_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!made.file_) return failed("create", made.aside_);
+  if (!made.file_) return failed("create", made.path_);
   made.has_name_ = true;
   return made;
 }

@@ -53,11 +53,14 @@ class FaultProof(Proof):
             if status is None or status >= 300:
                 assert message.strip(), f"{where}: refused without a word"
             assert "internal error" not in message, f"{where}: {message}"
-            self.check_fault(place, where, status is not None and status < 300, message)
+            # A commit is in the log before it is synced. Where the sync fails and nothing can be written
+            # from then on, not even to take it back, the next start may find it (docs/vault.md).
+            unknown = stays and hit in ("fsync", "fdatasync")
+            self.check_fault(place, where, status is not None and status < 300, message, unknown)
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
-    def check_fault(self, place, where, acknowledged, message):
+    def check_fault(self, place, where, acknowledged, message, unknown):
         facts = self.facts_of(place / "v")
         if acknowledged:
             assert facts == self.after, f"{where}: acknowledged, and is {facts}"
@@ -66,7 +69,8 @@ class FaultProof(Proof):
             made = self.before is None and facts in ({}, self.after)
             if self.before is not None:
                 made = self.story.steps(self.before, self.after, facts)
-            assert made, f"{where}: refused with {message!r}, and is {facts}"
+            made = made or (unknown and facts == self.after)
+            assert made, f"{where}: refused with {message[:300]!r}, and is {facts}"
         self.check(place, where, acknowledged)
 
 
@@ -103,7 +107,7 @@ def main():
                     failures.append(f"{type(error).__name__}: {error}")
             print(f"{story.name}: {len(runs)} faults", flush=True)
     for failure in failures[:20]:
-        print("FAILED", failure, file=sys.stderr)
+        print("FAILED", failure[:1000], file=sys.stderr)
     print(f"{tried} faults, {len(failures)} failures")
     return 1 if failures or not tried else 0
 

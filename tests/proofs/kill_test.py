@@ -159,7 +159,7 @@ def main():
             points += tried
             print(f"{story.name}: {proof.calls} calls, {tried} kills", flush=True)
     for failure in failures[:20]:
-        print("FAILED", failure, file=sys.stderr)
+        print("FAILED", failure[:1000], file=sys.stderr)
     print(f"{points} kills, {len(failures)} failures")
     return 1 if failures or not points else 0
 
