@@ -110,8 +110,9 @@ struct Judged {
 
 Result<Judged> judge(const OldCredential& old,
                      const registry::Provider* provider,
-                     const std::optional<vault::SecretRecord>& secret) {
-  if (!secret) return invalid("its secret is not in this vault");
+                     const Referred& referred) {
+  const auto& secret = referred.secret;
+  if (!secret) return invalid(referred.why_not);
   const auto& pin = secret->pinned_provider;
   if (provider != nullptr ? !catalog::pin_allows(pin, old.provider) : pin.has_value()) {
     return policy_violation("secret_pinned", "its secret is pinned to provider '" + *pin + "'");
@@ -137,23 +138,32 @@ Result<Facts> switched_off(const OldCredential& old, const Error& why) {
 }
 
 // Fills in facts, or what is kept instead of them.
-Result<Facts> facts_of(Run& run,
-                       const OldCredential& old,
-                       const std::optional<vault::SecretRecord>& secret) {
-  auto judged = judge(old, registry::find_provider(old.provider), secret);
+Result<Facts> facts_of(Run& run, const OldCredential& old, const Referred& referred) {
+  auto judged = judge(old, registry::find_provider(old.provider), referred);
   if (!judged) {
     run.report.notices.push_back("Credential " + quote_for_message(old.id, 128) +
                                  " is imported switched off: " + judged.error().message);
     return switched_off(old, judged.error());
   }
-  TRY_ASSIGN(const auto value, run.change.open_internally(secret->id));
+  TRY_ASSIGN(const auto value, run.change.open_internally(referred.secret->id));
   if (auto fits = auth::check_material(judged->spec, value); !fits) {
-    judged->facts.misfit = Facts::Misfit{secret->value_version, fits.error().message};
+    judged->facts.misfit = Facts::Misfit{referred.secret->value_version, fits.error().message};
   }
   return std::move(judged->facts);
 }
 
-// The registry makes this one; what the operator bound to it is kept.
+// Are all secrets that it is made of those of the old vault?
+Result<bool> is_made_of_theirs(Run& run,
+                               const registry::AuthKind& kind,
+                               const vault::Scope& scope) {
+  for (const auto& claim : kind.secrets) {
+    TRY_ASSIGN(const auto member, run.change.secret_by_name(scope, claim.name));
+    if (!member || !run.theirs.contains(member->id)) return false;
+  }
+  return true;
+}
+
+// The registry makes this one; what was bound to it goes with its secrets.
 Result<void> bind_hosts(Run& run,
                         const registry::Provider& provider,
                         const OldCredential& old,
@@ -168,6 +178,11 @@ Result<void> bind_hosts(Run& run,
     return std::ranges::find(defaults.hosts, host) != defaults.hosts.end();
   });
   if (all_default || !facts.hosts.empty()) return {};
+  TRY_ASSIGN(const bool theirs, is_made_of_theirs(run, kind, scope));
+  if (!theirs) {
+    run.report.add_skipped("credential", row->id, "its secret was here before and keeps its hosts");
+    return {};
+  }
   facts.hosts = hosts;
   row->body = catalog::to_body(facts);
   row->updated_at = run.change.now();
@@ -194,12 +209,12 @@ Result<void> take_credential(Run& run, const OldCredential& old) {
     run.report.add_skipped("credential", row.id, "exists");
     return {};
   }
-  row.secret_id = parse_reference(old.secret_ref);
-  std::optional<vault::SecretRecord> secret;
-  if (row.secret_id) {
-    TRY_ASSIGN(secret, referred_secret(run.change, old.secret_ref));
+  Referred referred;
+  if (parse_reference(old.secret_ref)) {
+    TRY_ASSIGN(referred, referred_secret(run, old.secret_ref));
   }
-  TRY_ASSIGN(const auto facts, facts_of(run, old, secret));
+  TRY_ASSIGN(const auto facts, facts_of(run, old, referred));
+  if (referred.secret) row.secret_id = referred.secret->id;
   row.enabled = !facts.imported;
   row.body = catalog::to_body(facts);
   row.created_at = row.updated_at = run.change.now();

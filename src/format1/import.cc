@@ -1,5 +1,7 @@
 #include "format1/import.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -12,7 +14,6 @@
 namespace aivault::format1 {
 namespace {
 
-constexpr std::size_t kMaxNotices = 100;
 constexpr std::int64_t kRecordsLookedAt = 1000;
 constexpr std::string_view kRehearsal = "rehearsal";
 constexpr std::string_view kReference = "vault:secret:";
@@ -84,8 +85,19 @@ void note_ignored(Run& run) {
   }
 }
 
+// What became callable comes before everything else that there is to say.
+Result<void> arrange_notices(Run& run) {
+  TRY_ASSIGN(auto notices, run.callable.sentences(run.change));
+  auto& others = run.report.notices;
+  cut(others);
+  std::ranges::move(others, std::back_inserter(notices));
+  others = std::move(notices);
+  return {};
+}
+
 Result<void> run_all(Run& run, const Header& header, const Secret& key) {
   const auto mark = mark_of(header);
+  TRY(run.callable.look(run.change));
   TRY(import_history(run, mark));
   TRY(import_secrets(run, key));
   TRY(import_broker(run));
@@ -93,17 +105,11 @@ Result<void> run_all(Run& run, const Header& header, const Secret& key) {
   TRY(catalog::remember_registry(run.change));
   note_changed_ids(run);
   note_ignored(run);
+  TRY(arrange_notices(run));
   auto event = catalog::event_of(run.who, "vault.import");
   event.note = summary_of(run.report, mark);
   run.change.record(std::move(event));
   return {};
-}
-
-void bound_notices(Report& report) {
-  if (report.notices.size() <= kMaxNotices) return;
-  const auto more = report.notices.size() - kMaxNotices;
-  report.notices.resize(kMaxNotices);
-  report.notices.push_back("and " + std::to_string(more) + " more of such notices");
 }
 
 }  // namespace
@@ -141,13 +147,18 @@ std::optional<SecretId> parse_reference(std::string_view reference) {
   return SecretId(std::move(id));
 }
 
-Result<std::optional<vault::SecretRecord>> referred_secret(vault::Reader& reader,
-                                                           std::string_view reference) {
+Result<Referred> referred_secret(Run& run, std::string_view reference) {
   const auto id = parse_reference(reference);
   if (!id) return invalid_request("record_invalid", "invalid secret_ref");
-  TRY_ASSIGN(auto secret, reader.secret(*id));
-  if (secret && secret->revoked_at) secret.reset();
-  return secret;
+  Referred referred;
+  TRY_ASSIGN(auto secret, run.change.secret(*id));
+  if (!secret || secret->revoked_at) return referred;
+  if (run.theirs.contains(*id)) {
+    referred.secret = std::move(secret);
+  } else {
+    referred.why_not = "its secret was here before and is not one of the old vault";
+  }
+  return referred;
 }
 
 Result<Report> import_vault(vault::Vault& target,
@@ -168,7 +179,6 @@ Result<Report> import_vault(vault::Vault& target,
   const bool rehearsed =
       choice.keeping == Keeping::nothing && !done && done.error().reason == kRehearsal;
   if (!done && !rehearsed) return fail(std::move(done).error());
-  bound_notices(report);
   return report;
 }
 

@@ -2,11 +2,14 @@
 // Thread: the vault's writer thread.
 #pragma once
 
-#include <map>
+#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "audit/event.h"
 #include "base/ids.h"
+#include "format1/callable.h"
 #include "format1/import.h"
 #include "format1/place.h"
 #include "vault/vault.h"
@@ -20,6 +23,10 @@ struct Run {
   const audit::Event& who;
   Report& report;
   ScopeIds ids = {};
+  // Secrets of the old vault: taken now, or here already under the same id with the same value.
+  // Nothing of the directory may use any other: whoever wrote it need not know their values.
+  std::set<SecretId> theirs = {};
+  Callable callable = {};
 };
 
 // Is this about one entry, so that the others can go on? Else the whole import fails.
@@ -34,9 +41,12 @@ Result<void> import_broker(Run& run);
 // `capabilities.json`.
 Result<void> import_bindings(Run& run);
 
-// The secret that "vault:secret:<id>" names, if it is here and live.
-Result<std::optional<vault::SecretRecord>> referred_secret(vault::Reader& reader,
-                                                           std::string_view reference);
+// The secret that "vault:secret:<id>" names, if it is live and one of Run::theirs.
+struct Referred {
+  std::optional<vault::SecretRecord> secret;
+  std::string why_not = "its secret is not in this vault";
+};
+Result<Referred> referred_secret(Run& run, std::string_view reference);
 std::optional<SecretId> parse_reference(std::string_view reference);
 
 }  // namespace aivault::format1

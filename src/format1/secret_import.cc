@@ -133,12 +133,13 @@ class SecretImport {
     TRY_ASSIGN(const bool free, make_room(kept));
     if (!free) {
       run_.report.add_skipped("secret", planned.id, "exists");
-      return {};
+      return know_again(kept.id, value);
     }
     const auto same_id =
         run_.choice.taken == Taken::replaced ? Change::SameId::replaced : Change::SameId::refused;
     TRY_ASSIGN(const auto stored, run_.change.import_secret(kept, value, same_id));
     ++run_.report.secrets;
+    run_.theirs.insert(stored.id);
     const auto renamed = trim(record.name) != stored.name;
     if (renamed) {
       run_.report.notices.push_back("Secret " + stored.id.str() + " is named " + stored.name +
@@ -148,6 +149,15 @@ class SecretImport {
     if (const auto* claim = registry::claim_of(stored.name)) {
       claimed_.push_back({claim, stored.scope});
     }
+    return {};
+  }
+
+  // Who knows the value has had the secret before; who knows the id alone has not.
+  Result<void> know_again(const SecretId& id, const Secret& value) {
+    TRY_ASSIGN(const auto there, run_.change.secret(id));
+    if (!there || there->revoked_at || there->system_managed) return {};
+    TRY_ASSIGN(const auto present, run_.change.open_internally(id));
+    if (present == value) run_.theirs.insert(id);
     return {};
   }
 
