@@ -18,8 +18,8 @@ constexpr std::int64_t kMaxMemoryKib = 4'194'304;
 constexpr std::size_t kKib = 1024;
 constexpr std::size_t kLeftOnStack = 8192;  // The hash leaves its last block, which is the key.
 static_assert(crypto_pwhash_SALTBYTES == kSaltBytes);
+static_assert(kMaxOldWork == kMaxPasses * kMaxMemoryKib);
 
-constexpr std::int64_t kMaxOldPasses = 10'000;
 constexpr std::int64_t kMinOldMemoryKib = 8;
 
 const unsigned char* bytes(std::string_view text) {
@@ -29,7 +29,7 @@ const unsigned char* bytes(std::string_view text) {
 bool is_acceptable_old(const PassphraseCost& cost) {
   return cost.salt.size() == kSaltBytes && cost.passes >= 1 && cost.passes <= kMaxOldPasses &&
          cost.memory_kib >= kMinOldMemoryKib && cost.memory_kib <= kMaxMemoryKib &&
-         cost.passes * cost.memory_kib <= kMaxPasses * kMaxMemoryKib;
+         cost.passes * cost.memory_kib <= kMaxOldWork;
 }
 
 std::optional<Secret> derive_key(const Secret& passphrase, const PassphraseCost& cost) {

@@ -29,6 +29,8 @@ bool is_acceptable(const PassphraseCost& cost);
 // before any memory is taken.
 std::optional<Secret> key_from_passphrase(const Secret& passphrase, const PassphraseCost& cost);
 
+inline constexpr std::int64_t kMaxOldPasses = 10'000;
+inline constexpr std::int64_t kMaxOldWork = std::int64_t{32} * 4'194'304;  // Passes times KiB.
 // At a cost that another program once chose: 16 bytes of salt, 1 to 10,000 passes, 8 KiB to 4 GiB,
 // and no more work than 32 passes over 4 GiB.
 std::optional<Secret> key_from_old_passphrase(const Secret& passphrase, const PassphraseCost& cost);

@@ -42,7 +42,13 @@ Result<KeyEntry> parse_passphrase(const Value& entry) {
   if (key.memory_kib < kMinMemoryKib || key.memory_kib > kMaxMemoryKib) {
     return invalid("'mCostKib' must be 8 to 4194304");
   }
-  if (key.passes < 1) return malformed("tCost");
+  if (key.passes < 1 || key.passes > crypto::kMaxOldPasses) {
+    return invalid("'tCost' must be 1 to " + std::to_string(crypto::kMaxOldPasses));
+  }
+  if (key.passes * key.memory_kib > crypto::kMaxOldWork) {
+    return invalid("'tCost' times 'mCostKib' must not be more than " +
+                   std::to_string(crypto::kMaxOldWork));
+  }
   TRY_ASSIGN(const auto* check, needed_object(entry, "check"));
   TRY_ASSIGN(const auto hash, needed_text(*check, "sha256Hex"));
   key.check_sha256 = to_lower(hash);

@@ -59,7 +59,9 @@ TEST(OldHeader, RefusesWhatItCannotTrust) {
       {kdf(salt + R"("mCostKib":64,"tCost":1,"pCost":2)"), "'pCost' other than 1"},
       {kdf(salt + R"("mCostKib":7,"tCost":1,"pCost":1)"), "'mCostKib' must be"},
       {kdf(salt + R"("mCostKib":4194305,"tCost":1,"pCost":1)"), "'mCostKib' must be"},
-      {kdf(salt + R"("mCostKib":64,"tCost":0,"pCost":1)"), "malformed 'tCost'"},
+      {kdf(salt + R"("mCostKib":64,"tCost":0,"pCost":1)"), "'tCost' must be 1 to 10000"},
+      {kdf(salt + R"("mCostKib":64,"tCost":4294967295,"pCost":1)"), "'tCost' must be 1 to 10000"},
+      {kdf(salt + R"("mCostKib":4194304,"tCost":33,"pCost":1)"), "'tCost' times 'mCostKib' must"},
       {kdf(salt + R"("mCostKib":64,"tCost":1,"pCost":1)"), "malformed 'sha256Hex'"},
   };
   for (const auto& [text, error] : cases) {
