@@ -20,6 +20,7 @@ constexpr std::string_view kMagic("AIVBAK\0\1", 8);  // Ends with the version of
 constexpr std::size_t kVersionAt = 7;
 static_assert(kArchivePrefix == kMagic.size() + 4);
 constexpr std::size_t kPartHead = 1 + 8;
+constexpr std::int64_t kMaxTime = 253'402'300'799'999;  // The last millisecond of the year 9999.
 constexpr std::uint64_t kMaxDatabase = std::uint64_t{1} << 44U;  // What SQLite can hold, roughly.
 
 // The parts of the plaintext, in this order.
@@ -220,6 +221,7 @@ Result<void> ArchiveReader::read_header() {
   auto nonce = bytes_at(*parsed, "nonceB64", 24);
   auto key = bytes_at(*parsed, "keyB64", crypto::kKeyBytes + 16);
   if (!id || !created || !cost || !nonce || !key) return damaged("header");
+  if (*created < 0 || *created > kMaxTime) return damaged("its time is out of bounds");
   if (!crypto::is_acceptable(*cost)) return damaged("the cost of its passphrase is out of bounds");
   header = {*id, from_int(*created), *std::move(cost)};
   TRY_ASSIGN(const auto passphrase_key, receiver_.key(header));

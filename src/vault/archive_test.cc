@@ -261,6 +261,21 @@ TEST_F(Archive, RefusesACostThatIsOutOfBoundsBeforeAKeyIsMade) {
   }
 }
 
+TEST_F(Archive, RefusesATimeThatIsOutOfBoundsBeforeAKeyIsMade) {
+  const auto archive = write(pattern(512), &kek_);
+  const std::string_view written = "1700000000000";
+  for (const std::string_view time : {"-1", "253402300800000", "9007199254740991"}) {
+    auto changed = archive;
+    changed.replace(changed.find(written), written.size(), time);
+    const auto size = 256U * static_cast<unsigned char>(archive[9]) +
+                      static_cast<unsigned char>(archive[8]) + time.size() - written.size();
+    changed[8] = static_cast<char>(size % 256U);
+    changed[9] = static_cast<char>(size / 256U);
+    EXPECT_EQ("archive damaged: its time is out of bounds; nothing was changed", read(changed));
+    EXPECT_EQ(0, receiver_->keys_asked);
+  }
+}
+
 TEST_F(Archive, RefusesPartsThatAreNotAsTheyShould) {
   const auto manifest = part(1, kManifestText);
   const auto header = part(2, kVaultHeader);
