@@ -137,6 +137,54 @@ class Import(Scenario):
         for value in old.values.values():
             self.assertNotIn(value, outcome.text + outcome.errors)
 
+    def test_kinds_that_this_version_cannot_serve_are_kept_as_they_were(self):
+        vault, old = self.vault(), self.old()
+        old.with_file()
+        secret = old.add("ACME", "value-of-acme-0001")
+        kinds = {
+            "hmac": {"hmac": {"header_name": "x-sign", "value_template": "{{signature}}"}},
+            "mtls": {"mtls": {"cert_secret": "c"}},
+            "oauth2": {"oauth2": {"grant_type": "client_credentials", "token_endpoint": "https://id.acme.test/t",
+                                  "scopes": ["a", "b"]}},
+            "sigv4": {"aws_sigv4": {"region": "eu-1", "service": "s3"}},
+        }
+        entries = [{"id": name, "provider": "acme", "workspaceId": None, "groupId": None, "auth": auth,
+                    "hosts": ["api.acme.test"], "secretRef": f"vault:secret:{secret}"} for name, auth in kinds.items()]
+        old.write("broker.json", {"version": 1, "credentials": entries})
+        result = self.import_ok(vault, old)["result"]
+        self.assertEqual((4, []), (result["credentials"], result["failed"]))
+        database = vault.database()
+        rows = {name: (enabled, json.loads(body)) for name, enabled, body in
+                database.execute("SELECT id, enabled, body FROM credentials")}
+        database.close()
+        self.assertEqual(set(kinds), set(rows))
+        problems = json.dumps(vault.ok("status", "-v").json()["problems"])
+        for entry in entries:
+            enabled, body = rows[entry["id"]]
+            self.assertEqual((0, entry), (enabled, body["imported"]["record"]))
+            self.assertIn(entry["id"], problems)
+
+    def test_a_full_disk_leaves_nothing_of_an_import(self):
+        if not shutil.which("strace"):
+            self.skipTest("needs strace")
+        vault, old = self.vault(), self.old()
+        old.with_file()
+        old.fill()
+        vault.ok("status")
+        vault.add_secret("MINE", "value-of-mine-00001")
+        secrets = self.names(vault)
+        for number in (1, 4, 12):
+            wrap = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64",
+                    "-e", f"inject=pwrite64:error=ENOSPC:when={number}+"]
+            answer = self.child(vault, {"from": str(old.root)}, wrap=wrap,
+                                env={"ASAN_OPTIONS": "detect_leaks=0:use_sigaltstack=0"})
+            self.assertIsNotNone(answer, number)
+            self.assertNotEqual(200, answer[0], answer)
+            self.assertEqual(secrets, self.names(vault), number)
+            self.assertFalse([event for event in vault.audit() if event.get("imported")], number)
+        self.assertEqual(3, self.import_ok(vault, old)["result"]["secrets"])
+        self.assertTrue(vault.ok("audit", "verify").json()["ok"])
+
     def test_a_directory_that_is_no_old_vault_is_refused(self):
         vault = self.vault()
         vault.ok("status")
