@@ -100,8 +100,8 @@ Result<int> start(const Arguments& arguments,
   if (::chdir("/") != 0) return vault_unavailable("internal", "cannot enter /");
 
   TRY_ASSIGN(auto settings, make_settings(arguments, environment));
-  TRY_ASSIGN(const auto kept, check_owner(settings));
-  TRY(platform::drop_privileges(kept));
+  TRY_ASSIGN(const auto owner, check_owner(settings));
+  TRY(platform::drop_privileges(owner));
   take_keys(settings, environment, std::move(keys));
   const std::size_t max_descriptors = platform::raise_limits();
   const auto state = platform::read_hardening();

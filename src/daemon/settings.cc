@@ -15,6 +15,8 @@
 namespace aivault::daemon {
 namespace {
 
+constexpr gid_t kNoGroup = 65534;  // Of an owner without an entry.
+
 tl::unexpected<Error> start_error(std::string message) {
   return vault_unavailable("internal", std::move(message));
 }
@@ -146,14 +148,17 @@ Result<std::optional<int>> ready_descriptor(const platform::Environment& environ
   return std::optional(descriptor);
 }
 
-Result<platform::Capabilities> check_owner(const Settings& settings) {
+Result<std::optional<platform::Identity>> check_owner(const Settings& settings) {
   struct stat status{};
   if (::geteuid() != 0 || ::stat(settings.places.vault_root.c_str(), &status) != 0 ||
       status.st_uid == 0) {
-    return platform::Capabilities::none;
+    return std::optional<platform::Identity>();
   }
-  if (settings.private_child) return platform::Capabilities::foreign_files;
   const auto owner = platform::user_of(status.st_uid);
+  if (settings.private_child) {
+    const auto group = owner && owner->gid > 0 ? static_cast<gid_t>(owner->gid) : kNoGroup;
+    return std::optional(platform::Identity{status.st_uid, group});
+  }
   return start_error("run aivaultd as '" + (owner ? owner->name : std::to_string(status.st_uid)) +
                      "'");
 }

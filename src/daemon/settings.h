@@ -46,7 +46,9 @@ Result<Settings> make_settings(const Arguments& arguments,
 // AIVAULTD_READY_FD.
 Result<std::optional<int>> ready_descriptor(const platform::Environment& environment);
 
-// Whose vault this is decides what root may keep, and whether it may serve it at all.
-Result<platform::Capabilities> check_owner(const Settings& settings);
+// Whose vault this is decides whether root may serve it at all, and who root's private child is
+// before it opens anything in it: what a user's vault names must not be reached with more rights
+// than that user has.
+Result<std::optional<platform::Identity>> check_owner(const Settings& settings);
 
 }  // namespace aivault::daemon

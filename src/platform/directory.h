@@ -20,7 +20,7 @@ namespace aivault::platform {
 
 class Directory {
  public:
-  // The owner is the effective uid, or we are root. Writable by others: refused. Readable by
+  // The owner is the effective uid. Writable by others: refused. Readable by
   // others: tightened to 0700. On a network file system: refused, locks are not reliable there.
   static Result<Directory> open(const std::string& path);
   // Makes it, and missing ones above it, with mode 0700; opens an existing one. To hold something

@@ -60,7 +60,8 @@ TEST_F(PrivateFiles, MakesNothingForRootWhereAnotherUserRules) {
               "'" + base_ + "' belongs to uid 1; create the vault as that user");
   }
   EXPECT_FALSE(std::filesystem::exists(base_ + "/a"));
-  EXPECT_TRUE(Directory::open(base_));
+  EXPECT_EQ(Directory::open(base_).error().message,
+            "unsafe directory '" + base_ + "': it belongs to uid 1");
 }
 
 TEST_F(PrivateFiles, TightensForRootNothingThatAnotherUserCanPutThere) {

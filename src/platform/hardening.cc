@@ -1,6 +1,7 @@
 #include "platform/hardening.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -110,6 +111,28 @@ bool in_user_namespace() {
   return words != std::vector<std::string>{"0", "0", "4294967295"};
 }
 
+Result<void> change_identity(const Identity& wanted) {
+  if (::setgroups(0, nullptr) != 0 || ::setresgid(wanted.gid, wanted.gid, wanted.gid) != 0 ||
+      ::setresuid(wanted.uid, wanted.uid, wanted.uid) != 0) {
+    return os_error("cannot become uid " + std::to_string(wanted.uid));
+  }
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // Another uid resets it to what the system says.
+  return {};
+}
+
+bool is_for_good(const Identity& wanted) {
+  std::array<uid_t, 3> uids{};
+  std::array<gid_t, 3> gids{};
+  if (::getresuid(&uids[0], &uids[1], &uids[2]) != 0 ||
+      ::getresgid(&gids[0], &gids[1], &gids[2]) != 0 || ::getgroups(0, nullptr) != 0) {
+    return false;
+  }
+  const auto all = [](const auto& ids, auto id) {
+    return std::ranges::count(ids, id) == std::ssize(ids);
+  };
+  return all(uids, wanted.uid) && all(gids, wanted.gid) && ::setuid(0) != 0 && ::setgid(0) != 0;
+}
+
 }  // namespace
 
 bool forbid_inspection() {
@@ -153,21 +176,20 @@ void clean_environment() {
   }
 }
 
-Result<void> drop_privileges(Capabilities keep) {
+Result<void> drop_privileges(const std::optional<Identity>& become) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return os_error("cannot give up new privileges");
   }
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  if (become) TRY(change_identity(*become));
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, 2> kept{};
-  if (keep == Capabilities::foreign_files) {
-    // Only what we have: a container may have taken some of them from its root.
-    std::array<__user_cap_data_struct, 2> present{};
-    if (::syscall(SYS_capget, &header, present.data()) != 0) return os_error("capget");
-    const unsigned wanted = 1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER;
-    kept[0].effective = kept[0].permitted = present[0].permitted & wanted;
+  const std::array<__user_cap_data_struct, 2> nothing{};
+  if (::syscall(SYS_capset, &header, nothing.data()) != 0) {
+    return os_error("cannot drop capabilities");
   }
-  if (::syscall(SYS_capset, &header, kept.data()) != 0) return os_error("cannot drop capabilities");
+  if (become && !is_for_good(*become)) {
+    return vault_unavailable("internal", "the uid of root can be gained again");
+  }
   return {};
 }
 

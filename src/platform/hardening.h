@@ -4,6 +4,8 @@
 // Errors: vault_unavailable internal.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,12 +27,13 @@ Result<void> settle_descriptors(std::optional<int> keep);
 void clean_environment();
 bool is_cleaned_variable(std::string_view name);
 
-enum class Capabilities : std::uint8_t {
-  none,
-  foreign_files,  // CHOWN, DAC_OVERRIDE, FOWNER: root's private child on another user's vault.
+struct Identity {
+  uid_t uid = 0;
+  gid_t gid = 0;
 };
-// Privileges can never be gained again; capabilities of root are dropped.
-Result<void> drop_privileges(Capabilities keep);
+// Privileges can never be gained again; capabilities of root are dropped. With `become`, root is
+// that user from then on, without supplementary groups, and the way back is closed.
+Result<void> drop_privileges(const std::optional<Identity>& become);
 
 // Raises the soft limits of descriptors (to 8,192 at most) and locked memory; returns the limit of
 // descriptors that holds from now on.

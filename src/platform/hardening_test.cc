@@ -92,19 +92,27 @@ TEST(Hardening, OverwritesRemovedVariables) {
 
 TEST(Hardening, GivesUpPrivilegesForGood) {
   EXPECT_TRUE(in_child([] {
-    if (!drop_privileges(Capabilities::none)) return false;
+    if (!drop_privileges(std::nullopt)) return false;
     return read_hardening().no_new_privileges &&
            file_text("/proc/self/status").find("CapEff:\t0000000000000000") != std::string::npos &&
            file_text("/proc/self/status").find("CapPrm:\t0000000000000000") != std::string::npos;
   }));
 }
 
-TEST(Hardening, LeavesRootsPrivateChildWhatForeignFilesNeed) {
+TEST(Hardening, MakesRootAnotherUserForGood) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   EXPECT_TRUE(in_child([] {
-    if (!drop_privileges(Capabilities::foreign_files)) return false;
-    // CAP_CHOWN 0, CAP_DAC_OVERRIDE 1, CAP_FOWNER 3.
-    return file_text("/proc/self/status").find("CapEff:\t000000000000000b") != std::string::npos;
+    if (!drop_privileges(Identity{4711, 4712})) return false;
+    const auto status = file_text("/proc/self/status");
+    for (const auto* line : {"\nUid:\t4711\t4711\t4711\t4711\n",
+                             "\nGid:\t4712\t4712\t4712\t4712\n",
+                             "\nGroups:\t \n",
+                             "\nCapEff:\t0000000000000000\n",
+                             "\nCapPrm:\t0000000000000000\n"}) {
+      if (status.find(line) == std::string::npos) return false;
+    }
+    return ::setuid(0) != 0 && ::seteuid(0) != 0 && ::open("/etc/shadow", O_RDONLY) < 0 &&
+           !read_hardening().dumpable;
   }));
 }
 

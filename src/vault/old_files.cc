@@ -31,16 +31,24 @@ Result<platform::Directory> make_directory(const platform::Directory& root) {
   if (::mkdirat(root.descriptor(), kOldFilesDirectory, 0700) != 0 && errno != EEXIST) {
     return not_writable(root.path() + "/" + kOldFilesDirectory, errno);
   }
-  if (::geteuid() == 0 && root.owner() != 0 &&
-      ::fchownat(root.descriptor(),
-                 kOldFilesDirectory,
-                 root.owner(),
-                 static_cast<gid_t>(-1),
-                 AT_SYMLINK_NOFOLLOW) != 0) {
-    return not_writable(root.path() + "/" + kOldFilesDirectory, errno);
-  }
   TRY(root.sync());
-  return platform::Directory::open(root.path() + "/" + kOldFilesDirectory);
+  const platform::Descriptor own(::openat(
+      root.descriptor(), kOldFilesDirectory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!own) {
+    return vault_unavailable("unsafe_path",
+                             "unsafe directory '" + root.path() + "/" + kOldFilesDirectory +
+                                 "': " + std::system_category().message(errno));
+  }
+  TRY_ASSIGN(auto opened, platform::Directory::open(root.path() + "/" + kOldFilesDirectory));
+  struct stat looked{};
+  struct stat found{};
+  if (::fstat(own.get(), &looked) != 0 || ::fstat(opened.descriptor(), &found) != 0 ||
+      looked.st_dev != found.st_dev || looked.st_ino != found.st_ino) {
+    return vault_unavailable(
+        "unsafe_path",
+        "unsafe directory '" + root.path() + "/" + kOldFilesDirectory + "': it leads elsewhere");
+  }
+  return opened;
 }
 
 }  // namespace
