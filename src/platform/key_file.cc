@@ -28,7 +28,9 @@ Result<std::optional<Descriptor>> open_key_file(const std::string& path, unsigne
   Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!file) {
     if (errno == ENOENT) return std::optional<Descriptor>();
-    if (errno == ELOOP) return unavailable(path, "it is a symbolic link");
+    if (errno == ELOOP) {
+      return unavailable(path, "it is a symbolic link; put the key file itself there");
+    }
     return unavailable(path, reason_of(errno));
   }
   struct stat facts{};
@@ -97,9 +99,16 @@ Result<NewKeyFile> make_key_file(const std::string& path, unsigned owner) {
       ::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return unavailable(path, reason_of(errno));
   if (::geteuid() == 0 && owner != 0 && ::fchown(file.get(), owner, static_cast<gid_t>(-1)) != 0) {
-    return unavailable(path, reason_of(errno));
+    const int error = errno;
+    ::unlink(aside.c_str());
+    return unavailable(path, reason_of(error));
   }
   return NewKeyFile{path, std::move(aside), std::move(file)};
+}
+
+tl::unexpected<Error> NewKeyFile::give_up(int error) {
+  ::unlink(aside.c_str());
+  return unavailable(path, "it cannot be written: " + reason_of(error));
 }
 
 Result<void> NewKeyFile::finish() {
@@ -108,9 +117,7 @@ Result<void> NewKeyFile::finish() {
   if (::fsync(descriptor.get()) != 0 || !directory ||
       ::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0 ||
       ::fsync(directory.get()) != 0) {
-    const int error = errno;
-    ::unlink(aside.c_str());
-    return unavailable(path, reason_of(error));
+    return give_up(errno);
   }
   return {};
 }

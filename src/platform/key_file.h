@@ -33,6 +33,8 @@ struct NewKeyFile {
   std::string path, aside;
   Descriptor descriptor;
   Result<void> finish();  // An error if there is a file of that name by now.
+  // Removes it, because it could not be written: the errno says why.
+  tl::unexpected<Error> give_up(int error);
 };
 Result<NewKeyFile> make_key_file(const std::string& path, unsigned owner);
 

@@ -44,8 +44,8 @@ Result<struct stat> judge(const std::string& path, const Descriptor& file, unsig
   if (::fstat(file.get(), &facts) != 0) return unavailable(path, reason_of(errno));
   if (!S_ISREG(facts.st_mode)) return unavailable(path, "it is not a regular file");
   if (facts.st_nlink != 1) return unavailable(path, "it has more than one name");
-  const bool of_vault = ::geteuid() == 0 && facts.st_uid == owner;
-  if (facts.st_uid != ::geteuid() && !of_vault) {
+  // Root follows the paths of a vault of somebody else: what is not theirs is not changed for them.
+  if (facts.st_uid != owner) {
     return unavailable(path, "it belongs to uid " + std::to_string(facts.st_uid));
   }
   return facts;
@@ -71,17 +71,23 @@ Result<void> move_key_file(const std::string& from, const std::string& to) {
   return sync_parent(to);
 }
 
-Result<void> destroy_key_file(const std::string& path, unsigned owner) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+Result<Destroyed> destroy_key_file(const std::string& path,
+                                   unsigned owner,
+                                   const std::function<bool(int descriptor)>& ours) {
+  constexpr std::array kNeverOurs{EACCES, EPERM, ELOOP, EISDIR, ENOTDIR, ENXIO, ENODEV, ETXTBSY};
+  const Descriptor file(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!file) {
-    if (errno == ENOENT) return {};
+    if (errno == ENOENT) return Destroyed::gone;
+    if (std::ranges::find(kNeverOurs, errno) != kNeverOurs.end()) return Destroyed::left;
     return unavailable(path, reason_of(errno));
   }
-  TRY_ASSIGN(const auto facts, judge(path, file, owner));
-  if (!overwrite(file, facts.st_size) || ::unlink(path.c_str()) != 0) {
+  const auto facts = judge(path, file, owner);
+  if (!facts || !ours(file.get())) return Destroyed::left;
+  if (!overwrite(file, facts->st_size) || ::unlink(path.c_str()) != 0) {
     return unavailable(path, reason_of(errno));
   }
-  return sync_parent(path);
+  TRY(sync_parent(path));
+  return Destroyed::gone;
 }
 
 void destroy_half_made(const std::vector<std::string>& paths, unsigned owner) {
@@ -97,16 +103,14 @@ void destroy_half_made(const std::vector<std::string>& paths, unsigned owner) {
     if (!pid || !ours) continue;
     if (::kill(static_cast<pid_t>(*pid), 0) != 0 && errno == ESRCH) found.push_back(full);
   }
-  for (const auto& path : found) (void)destroy_key_file(path, owner);
+  const auto by_name = [](int) { return true; };
+  for (const auto& path : found) (void)destroy_key_file(path, owner, by_name);
 }
 
 Result<void> append_line(const std::string& path, std::string_view line, unsigned owner) {
-  const Descriptor file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  constexpr int kHow = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+  const Descriptor file(::open(path.c_str(), kHow, 0600));
   if (!file) return unavailable(path, reason_of(errno));
-  if (::geteuid() == 0 && owner != 0 && ::fchown(file.get(), owner, static_cast<gid_t>(-1)) != 0) {
-    return unavailable(path, reason_of(errno));
-  }
   TRY(judge(path, file, owner));
   const auto text = std::string(line) + "\n";  // One write: others may append too.
   if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||

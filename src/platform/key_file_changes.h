@@ -3,6 +3,8 @@
 // Thread: any. Errors: vault_unavailable key_unavailable, naming the file.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,16 +16,20 @@ namespace aivault::platform {
 // Replaces what has that name; the directory is synced.
 Result<void> move_key_file(const std::string& from, const std::string& to);
 
-// Overwritten with zeros, synced, removed, directory synced. Not there is fine. Only a regular
-// file of one name, of the effective uid or (for root) of `owner`; anything else is an error.
+// Overwritten with zeros, synced, removed, directory synced. Not there is gone. Left as it is:
+// anything but a regular file of one name that belongs to `owner` and that `ours` knows by its
+// content, which it reads from the descriptor. An error: it may work another time.
 // A file system that copies on write keeps the old blocks for a while.
-Result<void> destroy_key_file(const std::string& path, unsigned owner);
+enum class Destroyed : std::uint8_t { gone, left };
+Result<Destroyed> destroy_key_file(const std::string& path,
+                                   unsigned owner,
+                                   const std::function<bool(int descriptor)>& ours);
 
 // Destroys what make_key_file() of processes that are gone has left aside of these names, which
 // are in one directory.
 void destroy_half_made(const std::vector<std::string>& paths, unsigned owner);
 
-// One more line of a small text beside a key file; made with mode 0600, synced.
+// One more line of a small text of `owner` beside a key file; made with mode 0600, synced.
 Result<void> append_line(const std::string& path, std::string_view line, unsigned owner);
 // Its lines; not there: none. Only a file that is safe by the rules of destroy_key_file.
 Result<std::vector<std::string>> read_lines(const std::string& path, unsigned owner);

@@ -196,7 +196,7 @@ Result<Made> make_vault(const Options& options,
     return fail(std::move(vault).error());
   }
   if (provider.kind == KeyProvider::Kind::file) {
-    const auto noted = note_key_user(key_file_of(provider, root),
+    const auto noted = note_key_user(key_file_of(provider, root, vault->vault_id),
                                      vault->vault_id,
                                      root.path(),
                                      key.generated ? KeyUse::made : KeyUse::adopted);

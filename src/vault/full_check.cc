@@ -10,8 +10,9 @@ namespace aivault::vault {
 namespace {
 
 tl::unexpected<Error> damaged(const std::string& what) {
-  return vault_unavailable("damaged",
-                           "vault damaged: " + what + "; put back a copy of the vault directory");
+  return vault_unavailable(
+      "damaged",
+      "vault damaged: " + what + "; run `aivault recover`, or `aivault restore` with a backup");
 }
 
 tl::unexpected<Error> integrity(const std::string& row) {
@@ -30,7 +31,7 @@ Result<std::shared_ptr<const MasterKeys>> unlock(const VaultRow& vault,
   TRY_ASSIGN(const auto kek,
              input.key != nullptr ? Result<Secret>(input.key->clone())
              : provider.kind == KeyProvider::Kind::file
-                 ? find_file_key(key_file_of(provider, root), vault.kek_id)
+                 ? find_file_key(key_file_of(provider, root, vault.vault_id), vault.kek_id)
                  : load_key(provider, root, input));
   auto master = std::make_shared<const MasterKeys>(vault.vault_id, kek);
   if (provider.kind == KeyProvider::Kind::passphrase &&

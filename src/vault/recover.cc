@@ -71,7 +71,7 @@ Result<std::shared_ptr<const Keyring>> unlock(store::Database& database,
   TRY_ASSIGN(const auto provider, KeyProvider::parse(vault.provider));
   TRY_ASSIGN(const auto kek,
              provider.kind == KeyProvider::Kind::file
-                 ? find_file_key(key_file_of(provider, root), vault.kek_id)
+                 ? find_file_key(key_file_of(provider, root, vault.vault_id), vault.kek_id)
                  : load_key(provider, root, input));
   const auto master = std::make_shared<const MasterKeys>(vault.vault_id, kek);
   if (!crypto::equal(master->kek_id(), vault.kek_id) || !master->fits(vault.check)) {

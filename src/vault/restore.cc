@@ -199,7 +199,7 @@ Result<Restored> restore_beside(const RestoreRequest& request, std::int64_t at_m
   TRY_ASSIGN(const auto built, Building(request, directory, old).build(keys));
   TRY(directory.rename(kRestoredName, kDatabaseName));
   TRY(keep_header(directory, built.vault));
-  KeyPlacement placement(built.provider, directory, old.path(), at_ms);
+  KeyPlacement placement(built.provider, directory, old.path(), built.vault.vault_id, at_ms);
   TRY(placement.prepare(keys->master()));
 
   const auto aside = old.path() + ".before-restore-" + std::to_string(at_ms);
@@ -208,9 +208,9 @@ Result<Restored> restore_beside(const RestoreRequest& request, std::int64_t at_m
   if (placed == platform::Placed::nothing) return fail(std::move(done).error());
   workshop.keep();  // Whatever has its name now.
   Restored restored{status_of(built), {}};
-  placement.finish(restored.notices);
   const auto& moved_to = placed == platform::Placed::all ? aside : directory.path();
   say_what_is_left(built, old.path(), moved_to, restored.notices);
+  placement.finish(restored.notices);
   return restored;
 }
 
@@ -229,7 +229,7 @@ Result<Restored> restore_here(const RestoreRequest& request, std::int64_t at_ms)
     remove_received(root);
     return fail(std::move(built).error());
   }
-  KeyPlacement placement(built->provider, root, root.path(), at_ms);
+  KeyPlacement placement(built->provider, root, root.path(), built->vault.vault_id, at_ms);
   if (auto prepared = placement.prepare(keys->master()); !prepared) {
     remove_received(root);
     return fail(std::move(prepared).error());
@@ -237,8 +237,8 @@ Result<Restored> restore_here(const RestoreRequest& request, std::int64_t at_ms)
   TRY(root.rename(kRestoredName, kDatabaseName));
   (void)keep_header(root, built->vault);  // A vault works without it.
   Restored restored{status_of(*built), {}};
-  placement.finish(restored.notices);
   say_what_is_left(*built, root.path(), "", restored.notices);
+  placement.finish(restored.notices);
   return restored;
 }
 

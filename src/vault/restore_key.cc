@@ -1,5 +1,7 @@
 #include "vault/restore_key.h"
 
+#include <filesystem>
+
 #include "base/encoding.h"
 #include "platform/key_file_changes.h"
 
@@ -19,6 +21,33 @@ const Secret& passphrase_of_vault(const RestoreRequest& request) {
   return request.vault_passphrase != nullptr ? *request.vault_passphrase : request.passphrase;
 }
 
+// A name of its own below the vault directory, not one of the vault's files.
+bool is_place_inside(const std::string& path) {
+  namespace fs = std::filesystem;
+  const fs::path place(path);
+  if (place.is_absolute() || place.lexically_normal() != place) return false;
+  const auto first = place.begin()->string();
+  return first != ".." && first != "audit" && !first.starts_with("vault.");
+}
+
+Result<void> check_archived_place(const RestoreRequest& request,
+                                  const KeyProvider& archived,
+                                  const platform::Directory& root,
+                                  const MasterKeys& present) {
+  if (is_place_inside(archived.path)) return {};
+  const auto usual = KeyProvider::file(root, request.options.location.default_key_file);
+  if (archived.path == usual.path) return {};
+  const auto file = key_file_of(archived, root, present.vault_id());
+  const auto existing = read_key_file(file.path, file.owner);
+  const auto users = key_users(file, present.vault_id(), root.path());
+  if (existing && *existing && **existing == present.kek() && users && !users->other) return {};
+  return vault_unavailable("key_unavailable",
+                           "vault provider misconfigured: the archive wants its key in '" +
+                               file.path +
+                               "', where this vault did not have it; say where it is to be with "
+                               "--provider file --file-path PATH");
+}
+
 }  // namespace
 
 Result<KeyPlan> plan_key(const RestoreRequest& request,
@@ -29,6 +58,8 @@ Result<KeyPlan> plan_key(const RestoreRequest& request,
   if (request.provider) {
     TRY_ASSIGN(plan.provider,
                KeyProvider::of(*request.provider, root, request.options.location.default_key_file));
+  } else if (archived.kind == Kind::file) {
+    TRY(check_archived_place(request, archived, root, present));
   }
   // A file takes any key; a passphrase vault goes on with the passphrase that it had.
   if (plan.provider.kind == Kind::file) return plan;
@@ -52,14 +83,19 @@ Result<void> KeyPlacement::prepare(const MasterKeys& keys) {
     return unavailable(file_.staged(), "it holds a key that another vault may need; move it aside");
   }
   TRY_ASSIGN(const auto existing, read_key_file(file_.path, file_.owner));
-  if (existing && *existing == keys.kek()) return {};
   if (!existing) {
     auto made = stage_key(file_.path, file_.owner, keys.kek());
     if (!made) return unavailable(file_.path, made.error().message);
     (void)note_key_user(file_, keys.vault_id(), root_, KeyUse::made);
+    made_ = true;
     return made;
   }
   TRY_ASSIGN(const auto users, key_users(file_, keys.vault_id(), root_));
+  if (*existing == keys.kek()) {
+    // Where nothing can be written beside the file, it cannot be destroyed either.
+    if (!users.listed) (void)note_key_user(file_, keys.vault_id(), root_, KeyUse::adopted);
+    return {};
+  }
   if (users.other) {
     return unavailable(file_.path, "it holds the key of the vault at '" + *users.other + "'");
   }
@@ -72,12 +108,15 @@ Result<void> KeyPlacement::prepare(const MasterKeys& keys) {
 }
 
 void KeyPlacement::finish(std::vector<std::string>& notices) {
+  if (made_) notices.push_back("The key of the vault was written to '" + place_ + "'");
   if (!replaces_) return;
   notices.push_back("The key file held another key; that one is in '" + file_.path + suffix_ +
                     "' now");
   if (auto moved = platform::move_key_file(file_.staged(), file_.path); !moved) {
     notices.push_back("The key of the vault is in '" + file_.staged() +
                       "': " + moved.error().message);
+  } else {
+    notices.push_back("The key of the vault was written to '" + place_ + "'");
   }
 }
 

@@ -1,5 +1,6 @@
 // restore_key: what the key of a restored vault is to be, and how it comes to where its provider
-// keeps it. A key file that holds another key keeps that key under another name.
+// keeps it. A key file that holds another key keeps that key under another name. The place that an
+// archive names is what its maker wrote there, and not always one that a key may be written to.
 // Thread: that of the caller. Errors: key_unavailable, naming the file; vault_locked; wrong_key.
 #pragma once
 
@@ -35,10 +36,12 @@ class KeyPlacement {
   KeyPlacement(KeyProvider provider,
                const platform::Directory& directory,
                std::string root,
+               const std::string& vault_id,
                std::int64_t at_ms)
       : provider_(std::move(provider)),
-        file_(key_file_of(provider_, directory)),
+        file_(key_file_of(provider_, directory, vault_id)),
         root_(std::move(root)),
+        place_(provider_.path.starts_with('/') ? provider_.path : root_ + "/" + provider_.path),
         suffix_(".before-restore-" + std::to_string(at_ms)) {}
 
   Result<void> prepare(const MasterKeys& keys);
@@ -48,7 +51,10 @@ class KeyPlacement {
  private:
   KeyProvider provider_;
   KeyFile file_;
-  std::string root_, suffix_;
+  std::string root_;   // Where the vault will be,
+  std::string place_;  // and its key file.
+  std::string suffix_;
+  bool made_ = false;      // There was no key file.
   bool replaces_ = false;  // The key is in the staged file.
 };
 

@@ -81,7 +81,11 @@ Result<void> check_sources(const KeyProvider& after, const NewMaster& wanted) {
   }
   if (wanted.passphrase) return invalid("--new-passphrase belongs to --provider passphrase only");
   if (after.kind == Kind::env || after.kind == Kind::systemd_creds) {
-    if (!wanted.key) return invalid("new_key required: this provider cannot store a key");
+    if (!wanted.key) {
+      return invalid(
+          "new_key required: this provider cannot store a key; give one with "
+          "--new-key-file");
+    }
   }
   return {};
 }
@@ -97,7 +101,7 @@ Result<void> choose_file_key(RotationPlan& plan,
                              const platform::Directory& root) {
   std::optional<Secret> existing;
   if (!plan.same_file()) {
-    const auto file = key_file_of(plan.after, root);
+    const auto file = key_file_of(plan.after, root, plan.present.vault_id);
     TRY_ASSIGN(existing, read_key_file(file.path, file.owner));
     if (existing && given && !(*existing == *given)) {
       return unavailable(file.path, "it holds another key; it is not overwritten");
@@ -119,8 +123,8 @@ class Rotation {
         core_(core),
         database_(database),
         root_(core.root()),
-        before_(key_file_of(plan.before, root_)),
-        after_(key_file_of(plan.after, root_)) {}
+        before_(key_file_of(plan.before, root_, plan.present.vault_id)),
+        after_(key_file_of(plan.after, root_, plan.present.vault_id)) {}
 
   Result<std::vector<std::string>> run(const audit::Event& who) {
     TRY_ASSIGN(const auto lock, open_lock_file(root_));
@@ -128,18 +132,28 @@ class Rotation {
     auto committed = commit(who);
     if (!committed) {
       if (staged_ && !commit_tried_) {
-        (void)platform::destroy_key_file(after_.staged(), after_.owner);
+        (void)destroy_key(after_.staged(), after_.owner, crypto::key_id(plan_.key));
       }
       return fail(std::move(committed).error());
     }
+    // It is done: what fails from here on is said, and finished at the next open.
     if (auto done = activate(); !done) {
       notices_.push_back("The new key is in force and is in '" + after_.staged() +
                          "': " + done.error().message);
     }
-    (void)keep_header(root_, vault_);  // A vault works without it.
-    (void)database_.truncate_wal();    // The writer tries again.
-    TRY(check_anew());
-    if (auto done = retire(); !done) {
+    if (auto done = keep_header(root_, vault_); !done) {
+      notices_.push_back(
+          "The new key is in force; the header of the vault is written when it is "
+          "opened again: " +
+          done.error().message);
+    }
+    (void)database_.truncate_wal();  // The writer tries again.
+    if (auto done = check_anew(); !done) {
+      notices_.push_back(
+          "The new key is in force, but the vault could not be opened anew to see "
+          "that; the old key file stays until it is opened again: " +
+          done.error().message);
+    } else if (done = retire(); !done) {
       notices_.push_back("The old key file stays until the vault is opened again: " +
                          done.error().message);
     }
@@ -170,7 +184,8 @@ class Rotation {
     }
     TRY(prepare_old_file(same_key));
     if (plan_.from_file() && !left_in_place_) {
-      next.retire = plan_.before.path + (plan_.same_file() ? ".old" : "");
+      next.retire =
+          plan_.before.path + (plan_.same_file() ? "." + before_.vault + ".old" : std::string());
     }
     TRY(stage());
     TRY_ASSIGN(auto rewritten,
@@ -192,7 +207,8 @@ class Rotation {
     TRY(transaction.commit());
     vault_ = std::move(rewritten.vault);
     keys_ = rewritten.keys;
-    return core_.adopt(std::move(checked));
+    (void)core_.adopt(std::move(checked));  // Of the same vault; nothing else can fail.
+    return {};
   }
 
   Result<void> prepare_old_file(bool same_key) {
@@ -213,6 +229,9 @@ class Rotation {
       return unavailable(before_.path, "it holds another key than the one in use");
     }
     if (present) TRY(settle_key_files(vault_, root_));
+    for (const auto& path : {before_.staged(), before_.retired()}) {
+      if (is_there(path)) return unavailable(path, "it is not a key of this vault; move it aside");
+    }
     return {};
   }
 
@@ -224,7 +243,7 @@ class Rotation {
         return unavailable(after_.staged(), "it belongs to the vault in '" + *users.other + "'");
       }
       // Of a rotation that was cut short before it was committed: never in force.
-      TRY(platform::destroy_key_file(after_.staged(), after_.owner));
+      TRY(destroy_staged(after_));
     }
     TRY(stage_key(after_.staged(), after_.owner, plan_.key));
     staged_ = true;
@@ -266,10 +285,13 @@ class Rotation {
   }
 
   Result<void> retire() {
-    TRY_ASSIGN(const bool settled, settle_key_files(vault_, root_));
+    TRY_ASSIGN(const auto settled, settle_key_files(vault_, root_));
     if (left_in_place_) TRY(forget_key_user(before_, vault_.vault_id, root_.path()));
-    if (!settled || !vault_.retire) return {};
-    return clear_retire(core_, database_);
+    if (!settled.done || !vault_.retire) return {};
+    if (!settled.left.empty()) {
+      notices_.push_back("'" + settled.left + "' was left as it is: it is not the old key");
+    }
+    return clear_retire(core_, database_, {});
   }
 
   void say_what_to_do() {
@@ -286,13 +308,15 @@ class Rotation {
                          " this vault no longer");
     } else if (plan_.after.kind == Kind::passphrase) {
       notices_.emplace_back(
-          "From now on the new passphrase unlocks this vault; it is unlocked until it is locked or "
-          "aivaultd ends");
+          "From now on the new passphrase unlocks this vault; a lasting aivaultd keeps it unlocked "
+          "until `aivault lock` or its end");
     }
   }
 
  public:
-  static Result<void> clear_retire(Core& core, store::Database& database) {
+  static Result<void> clear_retire(Core& core,
+                                   store::Database& database,
+                                   const std::vector<audit::Event>& events) {
     TRY_ASSIGN(auto transaction, store::Transaction::begin(database, store::Kind::write));
     TRY(core.catch_up(database));
     Draft draft(database, core, wall_clock());
@@ -300,7 +324,7 @@ class Rotation {
     if (!vault.retire) return {};
     vault.retire.reset();
     TRY(draft.put(store::Table::vault, to_row(vault), nullptr));
-    TRY(draft.finish({}));
+    TRY(draft.finish(events));
     return publish(core, draft, std::move(transaction));
   }
 
@@ -399,8 +423,16 @@ Result<VaultRow> present_row(Core& core, store::Database& database) {
 
 Result<void> finish_rotation(Core& core, store::Database& database) {
   TRY_ASSIGN(const auto vault, present_row(core, database));
-  TRY_ASSIGN(const bool settled, settle_at_open(database, vault, core.root()));
-  return settled && vault.retire ? Rotation::clear_retire(core, database) : Result<void>();
+  TRY_ASSIGN(const auto settled, settle_at_open(database, vault, core.root()));
+  if (!settled.done || !vault.retire) return {};
+  std::vector<audit::Event> events;
+  if (!settled.left.empty()) {
+    auto& event = events.emplace_back();
+    event.kind = "vault.rotate_master_key";
+    event.actor = "daemon";
+    event.note = "left as it is: '" + settled.left + "' is not the old key";
+  }
+  return Rotation::clear_retire(core, database, events);
 }
 
 Result<MasterRotated> OpenVault::rotate_master(NewMaster wanted, audit::Event who) {

@@ -141,7 +141,8 @@ class Backup(unittest.TestCase):
         shutil.rmtree(self.root)
         with self.child() as child:
             result = self.restore(child, data)
-            self.assertEqual([], result["notices"])
+            self.assertEqual([f"The key of the vault was written to '{self.root / 'kek.key'}'"],
+                             [notice["text"] for notice in result["notices"]])
             self.assertEqual((True, "file", False),
                              tuple(result["result"][key] for key in ("enabled", "providerType", "locked")))
         self.assertEqual(["ALPHA", "BETA"], self.names())
