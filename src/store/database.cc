@@ -1,5 +1,6 @@
 #include "store/database.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -18,7 +19,10 @@ constexpr int kStepsBetweenLooks = 1000;
 constexpr int kMaxColumns = 64;
 constexpr int kMaxValueBytes = 64 << 20;
 
-Error explain(int code) {
+Error explain(int code, Failure failure) {
+  if (failure == Failure::full) {
+    return {ErrorCode::vault_unavailable, "not_writable", "vault not writable: disk is full", 0};
+  }
   const std::string what = sqlite3_errstr(code);
   switch (code & 0xFF) {
     case SQLITE_NOMEM: throw std::bad_alloc();
@@ -46,7 +50,7 @@ Error explain(int code) {
     default:
       return {ErrorCode::vault_unavailable,
               "damaged",
-              "vault damaged (" + what + "): put back a copy of the vault directory",
+              "vault damaged (" + what + "): run `aivault restore` with a backup",
               0};
   }
 }
@@ -65,11 +69,17 @@ Failure failure_of(sqlite3* handle, int code) {
   }
 }
 
+bool may_change_directory_of(const std::string& path) {
+  struct statvfs facts{};
+  if (::statvfs(path.c_str(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0) return false;
+  const auto directory = path.substr(0, path.rfind('/') + 1) + ".";
+  return ::faccessat(AT_FDCWD, directory.c_str(), W_OK, AT_EACCESS) == 0 ||
+         (errno != EACCES && errno != EROFS);
+}
+
 // A log that was left behind can only be read where its index can be written.
 bool is_frozen(const std::string& path) {
-  struct statvfs facts{};
-  return ::statvfs(path.c_str(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0 &&
-         ::access((path + "-wal").c_str(), F_OK) != 0;
+  return !may_change_directory_of(path) && ::access((path + "-wal").c_str(), F_OK) != 0;
 }
 
 std::string frozen_uri(const std::string& path) {
@@ -126,7 +136,7 @@ void configure(sqlite3* handle) {
 
 }  // namespace
 
-Result<Database> Database::open(const std::string& path) {
+Result<Database> Database::open(const std::string& path, const std::function<bool()>& make_room) {
   const bool frozen = is_frozen(path);
   const auto name = frozen ? frozen_uri(path) : path;
   const int access = frozen ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
@@ -137,13 +147,21 @@ Result<Database> Database::open(const std::string& path) {
                                        SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE,
                                    nullptr);
   Database database(handle, path);
-  if (code != SQLITE_OK) return fail(explain(code));
+  if (code != SQLITE_OK) return fail(explain(code, Failure::other));
   configure(handle);
-  TRY(
-      database.execute("PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA "
-                       "cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; "
-                       "PRAGMA synchronous=FULL"));
+  auto ready = database.set_up();
+  if (!ready && database.last_failure_ == Failure::full && make_room && make_room()) {
+    ready = database.set_up();
+  }
+  TRY(std::move(ready));
   return database;
+}
+
+// The first look at the file makes its log and the index of it, if they are not there.
+Result<void> Database::set_up() {
+  return execute(
+      "PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA cell_size_check=ON; PRAGMA "
+      "mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA synchronous=FULL");
 }
 
 bool Database::is_read_only() const { return sqlite3_db_readonly(handle_, "main") != 0; }
@@ -172,7 +190,7 @@ Database::~Database() {
 
 Error Database::error(int code) {
   last_failure_ = failure_of(handle_, code);
-  return explain(code);
+  return explain(code, last_failure_);
 }
 
 Result<void> Database::execute(Sql statements) {

@@ -27,8 +27,11 @@ enum class Failure : std::uint8_t { none, full, io, read_only, other };
 class Database {
  public:
   // The file must exist. What cannot be written is opened for reading; on a read-only file system
-  // without a write-ahead log as a file that nobody changes.
-  static Result<Database> open(const std::string& path);
+  // or in a directory that we may not change, without a write-ahead log, as a file that nobody
+  // changes. `make_room` is asked when the disk is full; true: there is room now, it is tried
+  // again.
+  static Result<Database> open(const std::string& path,
+                               const std::function<bool()>& make_room = nullptr);
 
   Database(Database&& other) noexcept;
   Database& operator=(Database&& other) noexcept;
@@ -61,6 +64,13 @@ class Database {
   friend class Transaction;
   Database(sqlite3* handle, std::string path) : handle_(handle), path_(std::move(path)) {}
 
+  struct Patience {
+    std::function<bool()> goes_on;
+    int waited_ms = 0;
+  };
+  void look_again();
+  void wait_for_others();
+  Result<void> set_up();
   Error error(int code);
 
   sqlite3* handle_ = nullptr;  // Owned.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "vault/layout.h"
+#include "vault/reserve.h"
 
 namespace aivault::vault {
 namespace {
@@ -24,8 +25,8 @@ Result<std::unique_ptr<Core>> Core::open(platform::Directory root,
   if (!facts) {
     return vault_unavailable("damaged",
                              "vault damaged: '" + core->root_.path() +
-                                 "' has a header but no database; put back a copy of "
-                                 "the vault directory");
+                                 "' has a header but no database; run `aivault "
+                                 "restore` with a backup");
   }
   for (const auto* name : {kHeaderName, kDatabaseName}) core->root_.tighten(name);
   core->device_ = facts->st_dev;
@@ -42,7 +43,9 @@ Result<std::unique_ptr<Core>> Core::open(platform::Directory root,
 Result<store::Database> Core::connect() const {
   // The names that SQLite opens by path are those that were just looked at.
   for (const auto* name : {kDatabaseName, kWalName, kShmName}) TRY(root_.look(name));
-  TRY_ASSIGN(auto database, store::Database::open(root_.path() + "/" + kDatabaseName));
+  const auto free_reserve = [&] { return Reserve(root_).release(); };
+  TRY_ASSIGN(auto database,
+             store::Database::open(root_.path() + "/" + kDatabaseName, free_reserve));
   TRY_ASSIGN(const auto facts, root_.look(kDatabaseName));
   if (!facts || facts->st_dev != device_ || facts->st_ino != inode_ || database.has_moved()) {
     return vault_unavailable("row_integrity",

@@ -7,6 +7,7 @@
 #include "vault/layout.h"
 #include "vault/pending.h"
 #include "vault/reading.h"
+#include "vault/reserve.h"
 
 namespace aivault::vault {
 namespace {
@@ -51,7 +52,8 @@ Result<std::unique_ptr<LockedVault>> LockedVault::open(const Options& options) {
                              "vault damaged: '" + root.path() + "' has a header but no database");
   }
   for (const auto* name : {kDatabaseName, kWalName, kShmName}) TRY(root.look(name));
-  TRY_ASSIGN(auto database, store::Database::open(root.path() + "/" + kDatabaseName));
+  const auto free_reserve = [&] { return Reserve(root).release(); };
+  TRY_ASSIGN(auto database, store::Database::open(root.path() + "/" + kDatabaseName, free_reserve));
   std::unique_ptr<LockedVault> vault(
       new LockedVault(std::move(root), std::move(lock), std::move(database)));
   TRY_ASSIGN(const auto transaction,

@@ -187,8 +187,11 @@ Result<Status> Slot::lock(const audit::Event& who) {
   }
   set_deadline(std::nullopt);
   forget(closing, who);
-  TRY_ASSIGN(const auto facts, LockedVault::open(options_));
-  return facts->status();
+  const auto facts = LockedVault::open(options_);
+  if (facts) return (*facts)->status();
+  // It is locked, whether a full disk lets us look at it or not.
+  if (facts.error().reason == "not_writable") return Vault::claimed_status(options_.location);
+  return fail(facts.error());
 }
 
 void Slot::lock_overdue() {

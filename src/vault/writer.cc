@@ -226,6 +226,8 @@ Result<void> Writer::try_change(const Work& work, Nature& nature) {
     return vault_unavailable("audit_unavailable",
                              "audit log unavailable: a change came without its record");
   }
+  // Room that was freed to open the vault, or to take something away, is kept for that.
+  if (!nature.frees) TRY(reserve_.ensure());
   if (auto note = clock_note(draft.now())) events.push_back(std::move(*note));
   TRY_ASSIGN(const bool sealed, finish(draft, events));
   TRY(publish(core_, draft, std::move(transaction)));
