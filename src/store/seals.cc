@@ -7,8 +7,8 @@ namespace {
 
 tl::unexpected<Error> no_state() {
   return vault_unavailable("damaged",
-                           "vault damaged: its state is missing; put back a copy of the vault "
-                           "directory");
+                           "vault damaged: its state is missing; run `aivault recover`, or "
+                           "`aivault restore` with a backup");
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ Result<void> Draft::remove_untrusted(Table table, std::string_view id) {
   TRY(store::scan_seals(
       database_, [&](Table other, std::string_view other_id, const store::RowSeal& seal) {
         if (rev_of(other, other_id) != seal.rev) {
-          return Result<void>(integrity(other, other_id, "revision; put back a copy of the vault"));
+          return Result<void>(integrity(other, other_id, "revision; run `aivault recover`"));
         }
         ++objects;
         remaining.add(keys().set_element(other, other_id, seal));

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include "base/encoding.h"
 #include "json/parse.h"
@@ -13,6 +14,7 @@
 #include "vault/examine_audit.h"
 #include "vault/key_provider.h"
 #include "vault/layout.h"
+#include "vault/old_files.h"
 #include "vault/open_vault.h"
 
 namespace aivault::vault {
@@ -21,9 +23,12 @@ namespace {
 using Check = Vault::Check;
 using State = Vault::Check::State;
 
-constexpr std::string_view kPutVaultBack = "put back a copy of the vault directory";
+constexpr std::string_view kRestore = "run `aivault restore` with a backup";
+constexpr std::string_view kRecoverOrRestore =
+    "run `aivault recover`, or `aivault restore` with a backup";
 constexpr std::string_view kPutKeyBack =
-    "put the key file back; without it the vault cannot be opened";
+    "put the key file back, or run `aivault restore` with a backup; without it the vault cannot be "
+    "opened";
 constexpr std::size_t kMaxNamed = 20;
 
 std::string octal(mode_t mode) {
@@ -57,6 +62,12 @@ Check check_directory(const std::string& root) {
   return {"vault-directory", State::ok, detail, ""};
 }
 
+bool is_format_1(const std::string& root) {
+  const auto directory = platform::Directory::open(root);
+  const auto found = directory ? has_old_header(*directory) : Result<bool>(false);
+  return found && *found && !directory->has(kDatabaseName);
+}
+
 Check check_files(const std::string& root) {
   struct stat directory{};
   if (::stat(root.c_str(), &directory) != 0) {
@@ -66,8 +77,8 @@ Check check_files(const std::string& root) {
     const auto path = root + "/" + name;
     struct stat facts{};
     if (::lstat(path.c_str(), &facts) != 0) {
-      if (name != std::string_view(kDatabaseName)) continue;
-      return {"vault-files", State::fail, path + " is missing", std::string(kPutVaultBack)};
+      if (name != std::string_view(kDatabaseName) || is_format_1(root)) continue;
+      return {"vault-files", State::fail, path + " is missing", std::string(kRestore)};
     }
     const auto mode = facts.st_mode & 07777;
     if (!S_ISREG(facts.st_mode) || facts.st_nlink != 1) {
@@ -93,7 +104,15 @@ Check check_key_file(const std::string& path, unsigned owner) {
   const auto file = platform::open_key_file(path, owner);
   if (!file) {
     struct stat facts{};
-    const bool mode = ::lstat(path.c_str(), &facts) == 0 && (facts.st_mode & 077) != 0;
+    const bool found = ::lstat(path.c_str(), &facts) == 0;
+    if (found && S_ISLNK(facts.st_mode)) {
+      return {"key-file-mode",
+              State::fail,
+              path + " is a symbolic link",
+              "put the key file itself there: cp --remove-destination \"$(readlink -f '" + path +
+                  "')\" '" + path + "'; chmod 600 '" + path + "'"};
+    }
+    const bool mode = found && (facts.st_mode & 077) != 0;
     return {"key-file-mode",
             State::fail,
             mode ? "mode " + octal(facts.st_mode & 07777) : file.error().message,
@@ -150,10 +169,11 @@ std::string hint_for(const Error& error, const std::vector<Check>& earlier) {
     const bool same = concerns_key(error) ? of_key : reason == "unsafe_path";
     if (same && check.state == State::fail) return check.hint;
   }
-  if (concerns_key(error)) return "put the vault's own key file back";
-  if (reason == "damaged" || reason == "row_integrity") return std::string(kPutVaultBack);
+  if (concerns_key(error)) {
+    return "put the vault's own key file back, or run `aivault restore` with a backup";
+  }
+  if (reason == "damaged" || reason == "row_integrity") return std::string(kRecoverOrRestore);
   if (reason == "vault_locked") return "run `aivault unlock`";
-  if (reason == "old_format") return "this version cannot import it";
   if (reason == "newer_format") return "use the newer program";
   return "see the message";
 }
@@ -165,13 +185,14 @@ Check failure(std::string id, const Error& error, const std::vector<Check>& earl
 std::string hint_for_key(KeyProvider::Kind kind) {
   switch (kind) {
     case KeyProvider::Kind::file: return std::string(kPutKeyBack);
-    case KeyProvider::Kind::env: return "set the variable, then start the daemon again";
+    case KeyProvider::Kind::env:
+      return "set the variable to the vault's own key, then start the daemon again";
     case KeyProvider::Kind::passphrase: return "run `aivault unlock`";
     case KeyProvider::Kind::systemd_creds: return "start the daemon as its unit";
     case KeyProvider::Kind::keyring:
     case KeyProvider::Kind::macos_keychain: break;
   }
-  return "put back a vault whose key is elsewhere: this one cannot be had here";
+  return "run `aivault restore` with a backup and another provider: this key cannot be had here";
 }
 
 // key-file-mode of a key file, and key-provider: can the key be had at all? Whether it is the right
@@ -192,6 +213,35 @@ void check_key(const KeyPlace& place, const Error* error, std::vector<Check>& ch
   }
 }
 
+// The command that takes a damaged record away; "" if there is none.
+std::string deletion_of(const Problem& problem) {
+  constexpr std::pair<std::string_view, std::string_view> kCommands[] = {
+      {"secret", "aivault secrets delete --id "},
+      {"credential", "aivault credential delete "},
+      {"capability", "aivault capability delete "},
+  };
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/:";
+  // Who damaged the row may have chosen its id: what is copied to a shell is harmless.
+  const bool plain = problem.id.find_first_not_of(kPlain) == std::string::npos;
+  for (const auto& [kind, command] : kCommands) {
+    if (kind == problem.kind && plain && !problem.id.starts_with('-')) {
+      return std::string(command) + problem.id;
+    }
+  }
+  return "";
+}
+
+std::string hint_for_records(const std::vector<Problem>& failed) {
+  std::string hint;
+  for (std::size_t i = 0; i < std::min(failed.size(), kMaxNamed); ++i) {
+    const auto command = deletion_of(failed[i]);
+    if (!command.empty()) hint += (hint.empty() ? "" : "; ") + command;
+  }
+  if (hint.empty()) return std::string(kRestore);
+  return hint + "; or " + std::string(kRestore);
+}
+
 Check check_records(const std::vector<Problem>& failed) {
   if (failed.empty()) {
     return {"row-seals", State::ok, "all record seals agree", ""};
@@ -204,10 +254,7 @@ Check check_records(const std::vector<Problem>& failed) {
   if (failed.size() > kMaxNamed) {
     detail += "; and " + std::to_string(failed.size() - kMaxNamed) + " more";
   }
-  return {"row-seals",
-          State::fail,
-          std::move(detail),
-          "delete them with their own delete commands, or " + std::string(kPutVaultBack)};
+  return {"row-seals", State::fail, std::move(detail), hint_for_records(failed)};
 }
 
 void examine_rows(store::Database& database, const View& view, std::vector<Check>& checks) {
@@ -215,7 +262,7 @@ void examine_rows(store::Database& database, const View& view, std::vector<Check
   if (!findings) {
     checks.push_back(failure("database", findings.error(), checks));
   } else if (!findings->empty()) {
-    checks.push_back({"database", State::fail, findings->front(), std::string(kPutVaultBack)});
+    checks.push_back({"database", State::fail, findings->front(), std::string(kRestore)});
   } else {
     checks.push_back({"database", State::ok, "quick_check agrees", ""});
   }
@@ -278,11 +325,22 @@ std::vector<Check> Vault::examine_closed(const Options& options) {
     return checks;
   }
   const auto& error = opened.error();
-  if (const auto key = key_place_of_header(location.root)) check_key(*key, &error, checks);
+  const auto key = key_place_of_header(location.root);
+  if (error.reason == "old_format") {
+    checks.push_back({"database",
+                      State::fail,
+                      "it is a vault of format 1",
+                      "aivault import --from '" + location.root + "'"});
+    return checks;
+  }
+  if (key) check_key(*key, &error, checks);
   auto check = failure(concerns_key(error) ? "kek-check" : "database", error, checks);
   if (error.reason == "vault_locked") {
     check.id = "kek-check";
     check.state = State::warn;
+  }
+  if (error.reason == "wrong_key" && key && key->kind != KeyProvider::Kind::file) {
+    check.hint = hint_for_key(key->kind);
   }
   checks.push_back(std::move(check));
   return checks;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 
 #include "base/encoding.h"
@@ -116,8 +117,8 @@ Result<Secret> load_file(const KeyProvider& provider, const platform::Directory&
   TRY_ASSIGN(const auto file, platform::open_key_file(provider.absolute_path(root), root.owner()));
   if (!file) {
     return unavailable(provider.source(root),
-                       "there is no such file; put the key file back"
-                       ": without it the vault cannot be opened");
+                       "there is no such file; put the key file back, or run `aivault restore` "
+                       "with a backup: without it the vault cannot be opened");
   }
   return read_key(*file, provider.source(root));
 }
@@ -328,7 +329,7 @@ Result<NewKey> adopt_or_make_key(const KeyProvider& provider,
   auto key = crypto::random_key();
   TRY_ASSIGN(auto file, platform::make_key_file(path, root.owner()));
   if (!crypto::write_secret(file.descriptor.get(), crypto::key_text(key))) {
-    return unavailable(provider.source(root), "it cannot be written");
+    return file.give_up(errno);
   }
   TRY(file.finish());
   return NewKey{std::move(key), true};

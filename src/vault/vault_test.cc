@@ -769,13 +769,32 @@ TEST(Examine, HintsAtWhatHelps) {
                    "key-provider: chmod 600 " + key,
                    "kek-check: chmod 600 " + key}));
   std::filesystem::remove(key);
-  const std::string back = "put the key file back; without it the vault cannot be opened";
+  const std::string back =
+      "put the key file back, or run `aivault restore` with a backup; without it the vault cannot "
+      "be "
+      "opened";
   EXPECT_EQ(hints_of(place),
             (Texts{"key-file-mode: " + back, "key-provider: " + back, "kek-check: " + back}));
   std::ofstream(key) << std::string(64, '1');
   ::chmod(key.c_str(), 0600);
-  const std::string own = "put the vault's own key file back";
+  const std::string own =
+      "put the vault's own key file back, or run `aivault restore` with a backup";
   EXPECT_EQ(hints_of(place), (Texts{"key-provider: " + own, "kek-check: " + own}));
+  std::filesystem::remove(key);
+  std::filesystem::create_symlink("/nonexistent/key", key);
+  for (const auto& check : Vault::examine_closed(place.options())) {
+    if (check.id == "key-file-mode") EXPECT_EQ(check.detail, key + " is a symbolic link");
+  }
+}
+
+TEST(Examine, NamesTheImportForAVaultOfFormat1) {
+  const VaultPlace place;
+  std::filesystem::create_directories(place.root());
+  ::chmod(place.root().c_str(), 0700);
+  std::ofstream(place.root() + "/vault.json") << R"({"version":1})";
+  ::chmod((place.root() + "/vault.json").c_str(), 0600);
+  EXPECT_EQ(hints_of(place),
+            std::vector<std::string>({"database: aivault import --from '" + place.root() + "'"}));
 }
 
 TEST(Vault, TellsWhatItsHeaderClaims) {
