@@ -84,8 +84,9 @@ class ArchiveReader {
   };
 
   explicit ArchiveReader(Receiver& receiver) : receiver_(receiver) {}
-  Result<void> feed(std::string_view bytes);  // The next ones, however they are cut.
-  Result<Contents> finish();                  // There are no more: is it complete and true?
+  Result<void> feed(std::string_view bytes);    // The next ones, however they are cut.
+  Result<Contents> finish();                    // There are no more: is it complete and true?
+  void forget_key() { contents_.kek.reset(); }  // Once the database has begun.
 
  private:
   enum class Stage : std::uint8_t { prefix, header, stream_header, chunks };

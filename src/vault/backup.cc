@@ -84,7 +84,46 @@ class ReadingBack final : public ArchiveReader::Receiver {
   const Secret& key_;
 };
 
-Result<void> copy_database(const TemporaryFile& copy, ArchiveWriter& writer) {
+// What goes out, read back on its way. A reader may be as slow as it likes, so the first of it is
+// held until nothing here needs the keys of the vault any more.
+class Outgoing {
+ public:
+  // Two chunks: then what writes and what reads back have both overwritten the first.
+  static constexpr std::size_t kHeld = 2 * crypto::kStreamSealedChunk;
+
+  Outgoing(const ArchiveWriter::Sink& sink, ArchiveReader::Receiver& receiver)
+      : sink_(sink), reading_back_(receiver) {}
+  Result<void> put(std::string_view bytes) {
+    digest_.add(bytes);
+    TRY(reading_back_.feed(bytes));
+    if (let_go_) return sink_(bytes);
+    held_ += bytes;
+    return {};
+  }
+  bool is_due() const { return !let_go_ && held_.size() >= kHeld; }
+  Result<void> let_go() {
+    if (std::exchange(let_go_, true)) return {};
+    reading_back_.forget_key();
+    return sink_(std::exchange(held_, {}));
+  }
+  Result<std::string> finish() {
+    TRY(reading_back_.finish());
+    return digest_.finish_hex();
+  }
+
+ private:
+  const ArchiveWriter::Sink& sink_;
+  ArchiveReader reading_back_;
+  crypto::StreamSha256 digest_;
+  std::string held_;
+  bool let_go_ = false;
+};
+
+// `sealed` is called once enough of it is sealed that the key is neither needed nor held.
+Result<void> copy_database(const TemporaryFile& copy,
+                           ArchiveWriter& writer,
+                           const Outgoing& outgoing,
+                           const std::function<Result<void>()>& sealed) {
   TRY_ASSIGN(const auto file, copy.open());
   struct stat facts{};
   if (::fstat(file.get(), &facts) != 0) return unreadable();
@@ -97,6 +136,7 @@ Result<void> copy_database(const TemporaryFile& copy, ArchiveWriter& writer) {
     if (got <= 0 || static_cast<std::uint64_t>(got) > left) return unreadable();
     left -= static_cast<std::uint64_t>(got);
     TRY(writer.database({piece.data(), static_cast<std::size_t>(got)}));
+    if (outgoing.is_due()) TRY(sealed());
   }
   return {};
 }
@@ -122,6 +162,13 @@ Result<BackupDone> OpenVault::backup(const BackupRequest& request,
   if (crypto::is_blank(request.passphrase)) {
     return invalid_request("record_invalid", "the passphrase must not be empty");
   }
+  TRY(core_->check_in_place());
+  // First: it takes a while, for which the keys of the vault are not held.
+  const auto passphrase_key = crypto::key_from_passphrase(request.passphrase, request.cost);
+  if (!passphrase_key) {
+    return vault_unavailable("internal", "there is no memory to make a key of the passphrase");
+  }
+  const auto goes_on = [&] { return request.goes_on() && !core_->is_locked(); };
   TRY_ASSIGN(auto lease, Lease::from(*this));
   std::shared_ptr<const Keyring> keys;
   {
@@ -130,15 +177,12 @@ Result<BackupDone> OpenVault::backup(const BackupRequest& request,
     TRY(store::check_schema(lease.database()));  // Nothing else is ever copied.
   }
   TRY_ASSIGN(const auto copy, TemporaryFile::make(core_->root()));
-  TRY(lease.database().copy_into(copy.path(), request.goes_on));
+  TRY(lease.database().copy_into(copy.path(), goes_on));
   Whole whole;
   {
     TRY_ASSIGN(auto database, store::Database::open(copy.path()));
+    database.work_while(goes_on);
     TRY_ASSIGN(whole, check_whole(database, core_->root(), KeyInput{core_->sources()}, keys));
-  }
-  const auto passphrase_key = crypto::key_from_passphrase(request.passphrase, request.cost);
-  if (!passphrase_key) {
-    return vault_unavailable("internal", "there is no memory to make a key of the passphrase");
   }
   // Recorded before a byte leaves: who breaks off at the last one has the archive all the same.
   TRY(change([&](Change& change) -> Result<void> {
@@ -148,13 +192,8 @@ Result<BackupDone> OpenVault::backup(const BackupRequest& request,
   const auto& vault = whole.checked.vault;
   const ArchiveHeader header{vault.vault_id, wall_clock(), request.cost};
   ReadingBack receiver(request.cost, *passphrase_key);
-  ArchiveReader reading_back(receiver);
-  crypto::StreamSha256 digest;
-  const auto send = [&](std::string_view bytes) -> Result<void> {
-    digest.add(bytes);
-    TRY(reading_back.feed(bytes));
-    return sink(bytes);
-  };
+  Outgoing outgoing(sink, receiver);
+  const auto send = [&](std::string_view bytes) { return outgoing.put(bytes); };
   TRY_ASSIGN(auto writer, ArchiveWriter::begin(send, header, *passphrase_key));
   const ArchiveManifest manifest{vault.vault_id,
                                  request.program_version,
@@ -163,11 +202,17 @@ Result<BackupDone> OpenVault::backup(const BackupRequest& request,
                                  whole.secrets};
   const auto* kek = request.key == ArchivedKey::included ? &keys->master().kek() : nullptr;
   TRY(writer.describe(manifest, header_text(vault), kek));
-  TRY(copy_database(copy, writer));
+  const auto let_go = [&] {
+    keys.reset();
+    whole.checked.keys.reset();
+    return outgoing.let_go();
+  };
+  TRY(copy_database(copy, writer, outgoing, let_go));
   TRY(writer.finish());
-  TRY(reading_back.finish());
+  TRY(let_go());
+  TRY_ASSIGN(auto sha256, outgoing.finish());
   return BackupDone{
-      digest.finish_hex(), whole.secrets, static_cast<std::int64_t>(whole.archived_files.size())};
+      std::move(sha256), whole.secrets, static_cast<std::int64_t>(whole.archived_files.size())};
 }
 
 }  // namespace aivault::vault
