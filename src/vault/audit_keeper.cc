@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kMirrorRetry = 1000ms;
+constexpr auto kMirrorLate = 30s;  // Without a word of it, it hangs.
 constexpr auto kArchiveRetry = 60'000ms;
 constexpr std::size_t kPage = 1024;       // Rows read in one go.
 constexpr std::int64_t kTrimRows = 2048;  // Removed in one transaction.
@@ -40,7 +41,14 @@ AuditKeeper::~AuditKeeper() {
 
 MirrorState AuditKeeper::state() const {
   const std::lock_guard lock(guard_);
-  return {mirror_.path(), problem_, lag_};
+  MirrorState state{mirror_.path(), problem_, lag_};
+  const auto behind = std::chrono::steady_clock::now() - mirrored_at_;
+  if (!state.path.empty() && state.problem.empty() && behind >= kMirrorLate) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(behind).count();
+    state.problem = "audit mirror '" + state.path + "': nothing could be written for " +
+                    std::to_string(seconds) + " s";
+  }
+  return state;
 }
 
 void AuditKeeper::run() {
@@ -64,11 +72,11 @@ void AuditKeeper::run() {
 
 void AuditKeeper::pass(bool archiving) {
   if (!mirror_.path().empty()) {
-    const auto mirrored = mirror_new();
-    mirror_.end();
+    const auto mirrored = take_turn_at_mirror();
     if (!mirrored) database_.reset();
     const std::lock_guard lock(guard_);
     problem_ = mirrored ? "" : mirrored.error().message;
+    if (mirrored) mirrored_at_ = std::chrono::steady_clock::now();
   }
   while (archiving && !writer_.commits().is_stopped()) {
     const auto more = archive_oldest();
@@ -97,6 +105,17 @@ Result<std::vector<Segment>> AuditKeeper::segments(store::Database& database) {
                              "row integrity check failed: " + damaged.front().message);
   }
   return found;
+}
+
+// One process at a time; whoever comes second tries again.
+Result<void> AuditKeeper::take_turn_at_mirror() {
+  if (!core_.lock().try_lock(kMirrorByte, platform::RangeLock::Hold::exclusive)) {
+    return vault_unavailable(
+        "mirror", "audit mirror '" + mirror_.path() + "': another process is writing to it");
+  }
+  auto done = mirror_new();
+  core_.lock().unlock(kMirrorByte);
+  return done;
 }
 
 Result<void> AuditKeeper::mirror_new() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -37,6 +38,7 @@ class AuditKeeper {
   Result<store::Database*> database();
   Result<std::vector<Segment>> segments(store::Database& database);
 
+  Result<void> take_turn_at_mirror();
   Result<void> mirror_new();
   Result<void> mirror_rows(store::Database& database, std::int64_t reached);
   // True: there may be more to do.
@@ -54,6 +56,7 @@ class AuditKeeper {
   std::atomic<std::int64_t> lag_ = 0;
   mutable std::mutex guard_;
   std::string problem_;
+  std::chrono::steady_clock::time_point mirrored_at_ = std::chrono::steady_clock::now();
   std::thread thread_;  // Last: it uses all of the above.
 };
 

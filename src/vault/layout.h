@@ -25,7 +25,8 @@ inline constexpr std::size_t kMaxHeaderBytes = 65'536;
 inline constexpr std::int64_t kInitByte = 0;
 inline constexpr std::int64_t kOpenByte = 1;
 inline constexpr std::int64_t kArchiveByte = 3;  // Exclusive while a segment is archived.
-inline constexpr std::int64_t kKeysByte = 2;  // Exclusive while its key files are changed.
+inline constexpr std::int64_t kMirrorByte = 4;   // Exclusive while the mirror is written.
+inline constexpr std::int64_t kKeysByte = 2;     // Exclusive while its key files are changed.
 
 // A restore may have put another directory in the place of this one while we waited for a lock.
 Result<void> check_in_place(const platform::Directory& root);

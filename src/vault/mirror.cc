@@ -1,7 +1,6 @@
 #include "vault/mirror.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,7 +94,6 @@ Result<void> Mirror::open() {
 
 Result<std::int64_t> Mirror::begin() {
   if (!file_ || is_moved()) TRY(open());
-  if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) return failed(path_, errno);
   struct stat facts{};
   if (::fstat(file_.get(), &facts) != 0) return failed(path_, errno);
   if (facts.st_size == size_) return last_;
@@ -133,10 +131,6 @@ Result<void> Mirror::add(const std::vector<audit::StoredRow>& rows) {
   TRY(put());
   if (!rows.empty()) last_ = rows.back().row.seq;
   return {};
-}
-
-void Mirror::end() {
-  if (file_) ::flock(file_.get(), LOCK_UN);
 }
 
 }  // namespace aivault::vault

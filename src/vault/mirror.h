@@ -1,6 +1,6 @@
 // Mirror: a second copy of the audit in a file outside of the vault, one event a line, for whoever
 // carries logs away. At least once, in order; what was missed is added later.
-// Thread: one at a time; several processes share the file. Errors: a sentence for people.
+// Thread: one at a time; several processes take turns. Errors: a sentence for people.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,11 @@ class Mirror {
  public:
   explicit Mirror(std::string path) : path_(std::move(path)) {}
 
-  // Makes the file ready for more: opened, or opened again after it was moved away, and locked
-  // against other processes. The number of the last event that it holds, 0: none.
+  // Makes the file ready for more: opened, or opened again after it was moved away. The number of
+  // the last event that it holds, 0: none. From here to the last add() no other process may write
+  // to it, which the caller sees to: a lock of the file itself is open to all who may read it.
   Result<std::int64_t> begin();
   Result<void> add(const std::vector<audit::StoredRow>& rows);
-  void end();     // Unlocks it.
   void reopen();  // At the next begin().
 
   const std::string& path() const { return path_; }
