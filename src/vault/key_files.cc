@@ -205,12 +205,14 @@ Result<KeyUsers> key_users(const KeyFile& file,
                            const std::string& vault_id,
                            const std::string& root) {
   TRY_ASSIGN(const auto vaults, read_list(file));
+  // A list that was copied along with a vault and the key file in it speaks of the original.
+  const bool is_copied = file.path.starts_with(root + "/") && !vaults.contains({vault_id, root});
   KeyUsers found;
   for (const auto& [vault, mark] : vaults) {
     const auto& [id, directory] = vault;
     if (mark == kLeft) continue;
-    const bool other =
-        id == vault_id ? is_copy(directory, root) : !is_same_directory(directory, root);
+    const bool other = id == vault_id ? is_copy(directory, root) && !(is_copied && mark == kMade)
+                                      : !is_same_directory(directory, root);
     if (other) {
       found.other = directory;
     } else if (id == vault_id) {

@@ -266,6 +266,16 @@ TEST_F(KeyFiles, AVaultThatWasMovedKeepsItsKeyFile) {
   ASSERT_TRUE(rotated) << rotated.error().message;
 }
 
+TEST_F(KeyFiles, AListThatWasCopiedWithItsVaultSpeaksOfTheOriginal) {
+  const auto key = key_file_of(KeyProvider::file(root(), place.root() + "/kek.key"), root(), id);
+  const auto original = place.base() + "/original";
+  put(original + "/vault.db", "the original");
+  ASSERT_TRUE(note_key_user(key, id, original, KeyUse::made));
+  EXPECT_FALSE(key_users(key, id, place.root())->other);
+  ASSERT_TRUE(note_key_user(key, id, place.root(), KeyUse::adopted));
+  EXPECT_TRUE(key_users(key, id, place.root())->other);
+}
+
 TEST_F(KeyFiles, AnIdOfADatabaseLeadsToNoOtherDirectory) {
   const auto key = key_file_of(KeyProvider::file(root(), file), root(), "/../../x");
   EXPECT_EQ(fs::path(key.staged()).parent_path(), fs::path(file).parent_path());
