@@ -5,8 +5,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "store/statement.h"
@@ -16,6 +19,7 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 10'000;
 constexpr int kStepsBetweenLooks = 1000;
+constexpr int kLongestPauseMs = 25;
 constexpr int kMaxColumns = 64;
 constexpr int kMaxValueBytes = 64 << 20;
 
@@ -171,7 +175,8 @@ Database::Database(Database&& other) noexcept
       path_(std::move(other.path_)),
       last_failure_(other.last_failure_),
       idle_(std::exchange(other.idle_, {})),
-      level_(other.level_) {}
+      level_(other.level_),
+      patience_(std::move(other.patience_)) {}
 
 Database& Database::operator=(Database&& other) noexcept {
   Database taken(std::move(other));
@@ -180,6 +185,7 @@ Database& Database::operator=(Database&& other) noexcept {
   std::swap(last_failure_, taken.last_failure_);
   std::swap(idle_, taken.idle_);
   std::swap(level_, taken.level_);
+  std::swap(patience_, taken.patience_);
   return *this;
 }
 
@@ -223,7 +229,7 @@ Result<bool> Database::truncate_wal() {
   sqlite3_busy_timeout(handle_, 0);  // Try, but let nobody wait for it.
   const int truncated =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-  sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
+  wait_for_others();
   if ((truncated & 0xFF) == SQLITE_BUSY) return false;
   if (truncated != SQLITE_OK) return fail(error(truncated));
   return true;
@@ -245,7 +251,7 @@ Result<void> Database::copy_into(const std::string& path, const std::function<bo
   auto copied = Statement(*this, "VACUUM INTO ?1", path).run();
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, static_cast<int*>(nullptr));
   sqlite3_limit(handle_, SQLITE_LIMIT_ATTACHED, 0);
-  sqlite3_progress_handler(handle_, 0, nullptr, nullptr);
+  look_again();
   if (!copied && !goes_on()) return vault_unavailable("busy", "vault busy: the copy was stopped");
   return copied;
 }
@@ -257,12 +263,38 @@ bool Database::has_moved() {
 }
 
 void Database::work_while(std::function<bool()> goes_on) {
-  goes_on_ = std::make_unique<std::function<bool()>>(std::move(goes_on));
-  sqlite3_progress_handler(
-      handle_,
-      kStepsBetweenLooks,
-      [](void* goes_on) { return (*static_cast<std::function<bool()>*>(goes_on))() ? 0 : 1; },
-      goes_on_.get());
+  patience_ = std::make_unique<Patience>(std::move(goes_on));
+  look_again();
+  wait_for_others();
+}
+
+// Also after somebody else had the one handler that there is.
+void Database::look_again() {
+  if (!patience_) {
+    sqlite3_progress_handler(handle_, 0, nullptr, nullptr);
+    return;
+  }
+  const auto ask = [](void* patience) {
+    return static_cast<Patience*>(patience)->goes_on() ? 0 : 1;
+  };
+  sqlite3_progress_handler(handle_, kStepsBetweenLooks, ask, patience_.get());
+}
+
+void Database::wait_for_others() {
+  if (!patience_) {
+    sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
+    return;
+  }
+  const auto wait = [](void* raw, int times) {
+    auto& patience = *static_cast<Patience*>(raw);
+    if (times == 0) patience.waited_ms = 0;
+    if (!patience.goes_on() || patience.waited_ms >= kBusyTimeoutMs) return 0;
+    const int pause = std::min(1 + times, kLongestPauseMs);
+    std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+    patience.waited_ms += pause;
+    return 1;
+  };
+  sqlite3_busy_handler(handle_, wait, patience_.get());
 }
 
 Result<std::vector<std::string>> Database::quick_check() {
@@ -286,7 +318,9 @@ Transaction::Transaction(Transaction&& other) noexcept
 Transaction::~Transaction() {
   // After some errors SQLite has rolled back by itself.
   if (database_ == nullptr || sqlite3_get_autocommit(database_->handle_) != 0) return;
+  sqlite3_progress_handler(database_->handle_, 0, nullptr, nullptr);  // This is not broken off.
   (void)Statement(*database_, "ROLLBACK").run();
+  database_->look_again();
 }
 
 Result<void> Transaction::commit() {

@@ -54,7 +54,8 @@ class Database {
   Result<void> copy_into(const std::string& path, const std::function<bool()>& goes_on);
   // Is the file that was opened no longer the one at its path?
   bool has_moved();
-  // Statements from now on end with busy once `goes_on` says no; it is asked often.
+  // Statements from now on, waiting ones too, end with busy once `goes_on` says no; it is asked
+  // often.
   void work_while(std::function<bool()> goes_on);
   // Lines of PRAGMA quick_check other than "ok", at most 10.
   Result<std::vector<std::string>> quick_check();
@@ -78,7 +79,7 @@ class Database {
   Failure last_failure_ = Failure::none;
   std::unordered_map<const char*, sqlite3_stmt*> idle_;  // Prepared, by address of the literal.
   Synchronous level_ = Synchronous::full;
-  std::unique_ptr<std::function<bool()>> goes_on_;  // At a fixed address, for SQLite.
+  std::unique_ptr<Patience> patience_;  // At a fixed address, for SQLite.
 };
 
 enum class Kind : std::uint8_t { read, write };

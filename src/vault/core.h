@@ -58,7 +58,8 @@ class Core {
   Result<store::Database> connect() const;
 
   // Whatever begins from now on is vault_locked. The keys are wiped with the read or the
-  // transaction that is under way, if one is: returns when the latter has ended.
+  // transaction that is under way, if one is: returns when the latter has
+  // ended, which is soon: it gives up what it waits for.
   void lock_keys();
   bool is_locked() const { return locked_; }
 

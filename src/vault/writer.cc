@@ -46,6 +46,7 @@ Writer::Writer(Core& core, store::Database database, Start start)
   const auto now = Clock::now();
   probe_at_ = now;
   usage_at_ = now + kUsageEvery;
+  database_.work_while([this] { return !needs_keys_ || !core_.is_locked(); });
   thread_ = std::thread([this] { run(); });
 }
 
@@ -147,6 +148,11 @@ void Writer::run() {
   wal_.finish(database_, core_.root());
 }
 
+// Broken off because the keys went.
+bool Writer::was_locked_out(const Result<void>& outcome) const {
+  return !outcome && outcome.error().reason == "busy" && core_.is_locked();
+}
+
 void Writer::run_change(Job& job) {
   Result<void> outcome;
   std::exception_ptr thrown;
@@ -155,6 +161,7 @@ void Writer::run_change(Job& job) {
   } catch (...) {
     thrown = std::current_exception();  // Rolled back; it is the caller's.
   }
+  if (was_locked_out(outcome)) outcome = vault_unavailable("vault_locked", "vault locked");
   if (!outcome) note_failure(outcome.error());
   const std::lock_guard lock(guard_);
   const bool failed = damaged_ || (!outcome && outcome.error().reason == "not_writable");
@@ -210,7 +217,7 @@ Result<void> Writer::commit_change(const Work& work) {
 }
 
 Result<void> Writer::try_change(const Work& work, Nature& nature) {
-  const std::lock_guard lock(core_.writing());
+  const Turn turn(*this);
   TRY(core_.check_in_place());
   TRY(database_.synchronise(store::Synchronous::full));
   TRY_ASSIGN(auto transaction, store::Transaction::begin(database_, store::Kind::write));
@@ -247,7 +254,7 @@ Result<bool> Writer::finish(Draft& draft, const std::vector<audit::Event>& event
 
 Result<void> Writer::run_exclusive(const Exclusive& work) {
   if (damaged_) return fail(*damaged_);
-  const std::lock_guard lock(core_.writing());
+  const Turn turn(*this);
   TRY(core_.check_in_place());
   TRY(database_.synchronise(store::Synchronous::full));
   const auto before = core_.memory().state.counter;
@@ -271,7 +278,7 @@ Result<bool> Writer::chain_some_pending() {
   TRY_ASSIGN(const auto waits, load_pending(database_, 1));
   if (waits.events.empty()) return false;
   TRY(reserve_.ensure());
-  const std::lock_guard lock(core_.writing());
+  const Turn turn(*this);
   TRY(core_.check_in_place());
   TRY(database_.synchronise(store::Synchronous::full));
   TRY_ASSIGN(auto transaction, store::Transaction::begin(database_, store::Kind::write));

@@ -74,10 +74,29 @@ class Writer {
     Vault::Recorded done;
   };
 
+  // The turn of this process to write. What is under way ends soon when the keys are locked away,
+  // so that nobody who holds a lock of the database keeps them in memory.
+  class Turn {
+   public:
+    explicit Turn(Writer& writer) : writer_(writer), lock_(writer.core_.writing()) {
+      writer_.needs_keys_ = true;
+    }
+    ~Turn() { writer_.needs_keys_ = false; }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    Turn(Turn&&) = delete;
+    Turn& operator=(Turn&&) = delete;
+
+   private:
+    Writer& writer_;
+    std::lock_guard<std::mutex> lock_;
+  };
+
   void run();
   Clock::time_point next_deadline() const;
   Result<void> wait_for(Job& job);
   void run_change(Job& job);
+  bool was_locked_out(const Result<void>& outcome) const;
   Result<void> commit_change(const Work& work);
   struct Nature {
     bool frees = false;  // It destroys or replaces something: it may use the reserve.
@@ -118,6 +137,7 @@ class Writer {
   Reserve reserve_;
   Sealer sealer_;
   CommitSignal commits_;
+  bool needs_keys_ = false;
   bool clock_noted_ = false, switch_known_ = false;
   WalCare wal_;
   Clock::time_point usage_at_, probe_at_;

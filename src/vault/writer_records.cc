@@ -77,7 +77,7 @@ Result<void> Writer::append(std::span<Entry> batch) {
   if (damaged_) return fail(*damaged_);
   if (core_.is_locked()) return keep_for_unlock(batch);
   TRY(reserve_.ensure());
-  const std::lock_guard lock(core_.writing());
+  const Turn turn(*this);
   TRY(core_.check_in_place());
   const bool strict = start_.durability == Durability::strict;
   TRY(database_.synchronise(strict ? store::Synchronous::full : store::Synchronous::normal));
@@ -133,6 +133,7 @@ void Writer::write_batch(std::vector<Entry> batch) {
   const auto size = batch.size();
   auto written = probing ? (batch.empty() ? probe() : append(batch))
                          : Result<void>(vault_unavailable("not_writable", "vault not writable"));
+  if (was_locked_out(written)) written = append(batch);  // Kept for the next unlock.
   if (written) {
     refused_calls_ = 0;
     for (const auto& entry : std::exchange(waiting_ends_, {})) {
