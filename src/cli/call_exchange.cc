@@ -155,8 +155,10 @@ class CallExchange {
 Result<http::ResponseHead> exchange_call(Acknowledged& daemon, BodyInput& body, AnswerSink& sink) {
   CallExchange exchange(daemon, body, sink);
   auto head = exchange.run();
-  if (!head) return fail(explain(std::move(head).error(), daemon.reached));
-  return head;
+  if (head) return head;
+  auto error = explain(std::move(head).error(), daemon.reached);
+  if (error.reason == "vault_locked") error.message += "; run `aivault unlock`";
+  return fail(std::move(error));
 }
 
 std::string to_wire(const CallHead& head) {

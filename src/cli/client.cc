@@ -255,7 +255,11 @@ Result<void> Client::follow(const std::string& target, const ByteSink& sink) {
     return read_bytes(*reached_.connection, answer, Patience::while_read, sink);
   };
   auto ended = run();
-  if (ended) return ended;
+  // Whoever reads along stops it; the daemon ends it when it goes, and nothing more comes.
+  if (ended) {
+    return vault_unavailable(std::string(kConnectionLost),
+                             "connection to " + reached_.where() + " was lost: the daemon stops");
+  }
   auto error = explain(std::move(ended).error(), reached_);
   if (error.reason == kConnectionLost)
     error.message = "connection to " + reached_.where() + " was lost";

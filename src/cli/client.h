@@ -86,7 +86,7 @@ class Client {
                                  const std::string& target,
                                  const Upload* body,
                                  const ByteSink& sink);
-  // Lines as they happen; returns when the daemon ends them.
+  // Lines as they happen; ends with the program, or as an error when the daemon goes.
   Result<void> follow(const std::string& target, const ByteSink& sink);
 
  private:

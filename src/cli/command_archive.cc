@@ -10,6 +10,7 @@
 
 #include "base/running_digest.h"
 #include "base/text.h"
+#include "cli/before_asking.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
@@ -100,6 +101,15 @@ Result<Secret> read_own_passphrase(Session& session, const Arguments& arguments)
   return read_secret(session, arguments, source);
 }
 
+// Trying an import changes nothing: it makes no vault either.
+Result<void> check_there_is_a_vault(const Session& session) {
+  TRY_ASSIGN(const auto routes, find_routes(session.environment()));
+  if (vault_exists(routes.places.vault_root)) return {};
+  return vault_unavailable("",
+                           "vault not enabled; run `aivault init` first, or import without "
+                           "--dry-run");
+}
+
 struct SourceKey {
   std::string_view key;  // "key" or "passphrase"; empty: the source needs none.
   Secret value;
@@ -145,8 +155,9 @@ Result<int> run_backup(Session& session, const Arguments& arguments) {
   const auto output = session.environment().absolute(arguments.text_or("output", ""));
   const auto existing = arguments.has("force") ? Existing::replaced : Existing::refused;
   TRY(NewFile::check(output, existing));
-  TRY_ASSIGN(const auto passphrase,
-             read_secret(session, arguments, archive_passphrase(Ask::twice)));
+  const auto source = archive_passphrase(Ask::twice);
+  TRY(check_before_asking(session, arguments, source, NoVault::refused));
+  TRY_ASSIGN(const auto passphrase, read_secret(session, arguments, source));
   auto body = Value::object();
   if (arguments.has("without-key")) body.set("withoutKey", true);
   const std::array<SecretMember, 1> members{SecretMember{"passphrase", &passphrase}};
@@ -193,19 +204,24 @@ Result<int> run_backup(Session& session, const Arguments& arguments) {
 
 Result<int> run_restore(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(const auto routes, find_routes(session.environment()));
+  const bool force = arguments.has("force");
+  if (!force && vault_exists(routes.places.vault_root)) {
+    return invalid_request("",
+                           "vault already initialized at '" +
+                               quote_for_message(routes.places.vault_root) +
+                               "'; --force moves it aside");
+  }
   TRY_ASSIGN(const auto archive, open_archive(arguments.text_or("input", "")));
   TRY_ASSIGN(const auto passphrase, read_secret(session, arguments, archive_passphrase(Ask::once)));
   auto body = Value::object();
   add_key_provider(session, arguments, body);
-  const bool force = arguments.has("force");
   if (force) body.set("force", true);
   TRY_ASSIGN(const auto own, read_own_passphrase(session, arguments));
   const std::array<SecretMember, 2> members{
       SecretMember{"passphrase", &passphrase},
       SecretMember{"newPassphrase", own.empty() ? nullptr : &own}};
   TRY_ASSIGN(const auto document, body_with_secrets(body, members));
-  // A vault that stays untouched needs its daemon.
-  if (force || !vault_exists(routes.places.vault_root)) TRY(ask_daemon_to_leave(session, routes));
+  TRY(ask_daemon_to_leave(session, routes));
   TRY_ASSIGN(auto client, Client::in_private_child(session));
   const auto frame = frame_of(document.size());
   const Upload upload{.type = protocol::kEnvelopeType,
@@ -224,6 +240,9 @@ Result<int> run_import(Session& session, const Arguments& arguments) {
   if (arguments.has("overwrite")) body.set("overwrite", true);
   if (arguments.has("skip-audit")) body.set("skipAudit", true);
   if (arguments.has("dry-run")) body.set("dryRun", true);
+  if (arguments.has("dry-run")) {
+    TRY(check_there_is_a_vault(session));
+  }
   TRY_ASSIGN(const auto source, read_source_key(session, arguments, directory));
   TRY_ASSIGN(auto client, Client::in_private_child(session));
   const std::string target = "/aivault/vault/import";

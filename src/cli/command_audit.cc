@@ -1,6 +1,7 @@
 // audit and audit verify.
 #include <algorithm>
 
+#include "base/text.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
@@ -48,6 +49,18 @@ Result<int> follow(Session& session, const Arguments& arguments) {
   return kSuccess;
 }
 
+// What a report that is not ok found, in one sentence.
+std::string fault_of(const json::Value& report, std::string_view head) {
+  const auto& missing = items_in(report, "missing");
+  if (!missing.empty()) return "the audit is not complete: missing " + comma_list(missing);
+  const auto bad = text_in(report, "firstBadSeq");
+  if (!head.empty() && trim(head.substr(0, head.find(':'))) == bad) {
+    return "the event of --head is not on the chain (seq " + bad +
+           "): the vault was put back to an older state, or the chain is broken there";
+  }
+  return "the chain of the audit is broken at seq " + bad;
+}
+
 }  // namespace
 
 Result<int> run_audit(Session& session, const Arguments& arguments) {
@@ -68,11 +81,18 @@ Result<int> run_audit(Session& session, const Arguments& arguments) {
 
 Result<int> run_audit_verify(Session& session, const Arguments& arguments) {
   Query query;
-  if (const auto head = not_blank(arguments.text("head"))) query.emplace_back("head", *head);
+  const auto head = arguments.text("head");
+  // An empty one is a variable that was not set: it must not switch the check off.
+  if (head && !not_blank(head)) {
+    return invalid_request("", "--head must be SEQ:HASH, as `audit verify` prints them");
+  }
+  if (head) query.emplace_back("head", *head);
   TRY_ASSIGN(auto client, Client::for_operator(session));
   TRY_ASSIGN(const auto report, client.get("/aivault/audit/verify", query));
   session.print_json(report, json::Order::alphabetical);
-  return is_true_in(report, "ok") ? kSuccess : kFailure;
+  if (is_true_in(report, "ok")) return kSuccess;
+  session.notice(fault_of(report, head.value_or("")));
+  return kFailure;
 }
 
 }  // namespace aivault::cli

@@ -29,6 +29,10 @@ Value texts(const std::vector<std::string>& list) {
   return array;
 }
 
+void show_warnings(Session& session, const Value& answer) {
+  for (const auto& warning : items_in(answer, "warnings")) session.warning(warning.text());
+}
+
 using Commands = std::vector<std::string>;
 
 Result<Commands> setup_of(Client& client, const std::string& id) {
@@ -99,6 +103,7 @@ Result<int> run_capability_create(Session& session, const Arguments& arguments) 
 Result<int> run_capability_list(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto client, Client::for_operator(session));
   TRY_ASSIGN(const auto list, client.get("/aivault/capabilities"));
+  show_warnings(session, list);
   if (arguments.wants_json()) {
     session.print_json(list, json::Order::alphabetical);
     return kSuccess;
@@ -112,6 +117,7 @@ Result<int> run_capability_describe(Session& session, const Arguments& arguments
   TRY(check_id(arguments));
   TRY_ASSIGN(auto client, Client::for_operator(session));
   TRY_ASSIGN(const auto described, client.get(capability_path(arguments)));
+  show_warnings(session, described);
   session.print_json(described, json::Order::alphabetical);
   return kSuccess;
 }

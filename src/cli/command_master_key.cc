@@ -2,6 +2,7 @@
 #include <array>
 #include <chrono>
 
+#include "cli/before_asking.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
@@ -16,6 +17,7 @@ namespace {
 using json::Value;
 
 constexpr auto kAsText = Client::Form::characters;
+constexpr std::chrono::days kLongestUnlock{365};
 constexpr std::string_view kInit = "/aivault/vault/init";
 constexpr std::string_view kUnlock = "/aivault/vault/unlock";
 constexpr std::string_view kRotate = "/aivault/vault/rotate-master";
@@ -39,8 +41,8 @@ Result<NewKey> read_new_key(Session& session, const Arguments& arguments) {
   }
   if (count > 1) {
     return invalid_request("",
-                           "provide only one of --new-key, --new-key-file, --new-passphrase and "
-                           "--new-passphrase-file");
+                           "provide only one of --new-key or --new-passphrase, each as text or "
+                           "as a file");
   }
   NewKey given;
   if (is_given(session, arguments, key)) {
@@ -104,6 +106,18 @@ Result<int> run_unlock(Session& session, const Arguments& arguments) {
       return kSuccess;
     }
   }
+  // A daemon that stays is not started for what cannot work.
+  Secret passphrase;
+  if (may_be_locked && header) {
+    const auto time = arguments.text("for");
+    const auto length = time ? parse_duration(*time) : std::nullopt;
+    if (length && (length->count() <= 0 || *length > kLongestUnlock)) {
+      return invalid_request("", "--for must be more than 0 and at most a year");
+    }
+    if (is_given(session, arguments, source) || !session.can_ask()) {
+      TRY_ASSIGN(passphrase, read_secret(session, arguments, source));
+    }
+  }
   TRY_ASSIGN(auto client, Client::of_lasting_daemon(session));
   TRY_ASSIGN(const auto status, client.get("/aivault/vault"));
   if (!is_true_in(status, "enabled")) return vault_unavailable("", "vault not enabled");
@@ -111,7 +125,9 @@ Result<int> run_unlock(Session& session, const Arguments& arguments) {
     session.print_json(status);
     return kSuccess;
   }
-  TRY_ASSIGN(const auto passphrase, read_secret(session, arguments, source));
+  if (passphrase.empty()) {
+    TRY_ASSIGN(passphrase, read_secret(session, arguments, source));
+  }
   auto body = Value::object();
   if (const auto time = arguments.text("for")) {
     body.set("forMs", std::int64_t{parse_duration(*time)->count()});  // Checked by the parser.
@@ -134,6 +150,7 @@ Result<int> run_rotate_master(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto given, read_new_key(session, arguments));
   TRY_ASSIGN(auto client, Client::for_operator(session));
   if (given.key.empty() && session.can_ask()) {
+    TRY(check_vault(client, session, NoVault::refused));
     TRY_ASSIGN(const bool ask, needs_passphrase(client, arguments));
     if (ask) {
       TRY_ASSIGN(given.value, ask_secret(session, new_vault_passphrase({}, {})));

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "cli/before_asking.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
@@ -81,8 +82,9 @@ Result<int> run_secrets_create(Session& session, const Arguments& arguments) {
   if (arguments.has("alias")) body.set("aliases", texts(arguments.list("alias")));
   if (const auto moment = arguments.text("expires")) body.set("expiresAtMs", expiry(*moment));
   if (const auto days = arguments.number("rotate-every")) body.set("rotateEveryDays", *days);
-  TRY_ASSIGN(const auto value,
-             read_secret(session, arguments, value_source("Value of " + quote_for_message(name))));
+  const auto source = value_source("Value of " + quote_for_message(name));
+  TRY(check_before_asking(session, arguments, source, NoVault::is_made));
+  TRY_ASSIGN(const auto value, read_secret(session, arguments, source));
   TRY_ASSIGN(auto client, Client::for_operator(session));
   return print_result(
       session,
@@ -111,7 +113,9 @@ Result<int> run_secrets_update(Session& session, const Arguments& arguments) {
 
 Result<int> run_secrets_rotate(Session& session, const Arguments& arguments) {
   TRY(check_id(arguments));
-  TRY_ASSIGN(const auto value, read_secret(session, arguments, value_source("New value")));
+  const auto source = value_source("New value");
+  TRY(check_before_asking(session, arguments, source, NoVault::is_made));
+  TRY_ASSIGN(const auto value, read_secret(session, arguments, source));
   TRY_ASSIGN(auto client, Client::for_operator(session));
   return print_result(
       session,

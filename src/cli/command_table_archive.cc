@@ -76,7 +76,7 @@ std::vector<Command> archive_commands() {
            "directory with vault.json version 1, secrets/, broker.json, capabilities.json and\n"
            "audit/, and stores them in one transaction; ids are kept. What fails is listed, the\n"
            "rest is imported, and the exit status is 1. The directory is only read, unless it is\n"
-           "the vault's own.",
+           "the vault's own. --dry-run needs a vault to try it on: aivault init makes one.",
        .irreversible = "--overwrite replaces records that are in the vault. Try --dry-run first.",
        .examples = "aivault import --from ~/old-vault --dry-run\n"
                    "aivault import --from ~/old-vault --key-file old.key"},

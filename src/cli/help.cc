@@ -11,13 +11,38 @@ namespace {
 
 using Row = std::pair<std::string, std::string>;
 
+constexpr std::size_t kWidth = 80;
+
+// The words of `text`, from `column` on, in lines of at most kWidth; further lines are indented.
+std::string wrapped(std::string_view text, std::size_t column, std::size_t indent) {
+  std::string lines;
+  bool begins = true;
+  while (!text.empty()) {
+    const auto size = std::min(text.find_first_of(" \n"), text.size());
+    const auto word = text.substr(0, size);
+    text.remove_prefix(std::min(size + 1, text.size()));
+    if (word.empty()) continue;
+    if (!begins && column + 1 + word.size() > kWidth) {
+      lines += "\n" + std::string(indent, ' ');
+      column = indent;
+      begins = true;
+    }
+    if (!begins) lines += ' ';
+    lines += word;
+    column += word.size() + (begins ? 0 : 1);
+    begins = false;
+  }
+  return lines;
+}
+
 std::string table(std::string_view heading, const std::vector<Row>& rows) {
   if (rows.empty()) return {};
   std::size_t width = 0;
   for (const auto& [left, right] : rows) width = std::max(width, left.size());
   std::string text = "\n" + std::string(heading) + ":\n";
   for (const auto& [left, right] : rows) {
-    text += "  " + left + std::string(width - left.size() + 2, ' ') + right + "\n";
+    text += "  " + left + std::string(width - left.size() + 2, ' ') +
+            wrapped(right, width + 4, width + 4) + "\n";
   }
   return text;
 }
@@ -102,9 +127,9 @@ std::string group_help(std::string_view group) {
 
 std::string command_help(const Command& command) {
   std::string text = std::string(command.summary) + "\n\nUsage: " + command_usage(command) + "\n";
-  if (!command.about.empty()) text += "\n" + std::string(command.about) + "\n";
+  if (!command.about.empty()) text += "\n" + wrapped(command.about, 0, 0) + "\n";
   if (!command.irreversible.empty()) {
-    text += "\nCannot be undone: " + std::string(command.irreversible) + "\n";
+    text += "\n" + wrapped("Cannot be undone: " + std::string(command.irreversible), 0, 0) + "\n";
   }
   auto rows = rows_of(command.flags);
   for (auto& row : rows_of(command.shared_flags)) rows.push_back(std::move(row));

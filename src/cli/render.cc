@@ -81,11 +81,19 @@ std::string running(const Value& daemon) {
   return "running (pid " + text_in(daemon, "pid") + ", version " + text_in(daemon, "version") + ")";
 }
 
-std::string problem_of_vault(const Value& all) {
+// The first one of that kind.
+std::string problem_of(const Value& all, std::string_view kind) {
   for (const auto& problem : items_in(all, "problems")) {
-    if (text_in(problem, "kind") == "vault") return text_in(problem, "message");
+    if (text_in(problem, "kind") == kind) return text_in(problem, "message");
   }
   return {};
+}
+
+// Empty: it is writable, is not open, or a daemon of another version does not say.
+std::string why_not_writable(const Value& status) {
+  const bool is_open = is_true_in(status, "enabled") && !is_true_in(status, "locked");
+  if (!is_open || status.find("writable") == nullptr || is_true_in(status, "writable")) return {};
+  return "no (disk full, read-only or failing: calls and changes are refused)";
 }
 
 }  // namespace
@@ -114,15 +122,19 @@ std::string render_status(const Value& all, const std::string& socket, const Sty
   const auto* status = all.find("status");
   std::string text = style.heading("Vault") + "\n" + line("Status", status_word(status));
   if (status != nullptr) {
-    const auto reason = problem_of_vault(all);
+    const auto reason = problem_of(all, "vault");
     if (is_true_in(*status, "locked") && !reason.empty()) text += line("Reason", reason);
     if (const auto type = text_in(*status, "providerType"); !type.empty()) {
       text += line("Provider", provider_title(type));
     }
     if (const auto id = text_in(*status, "kekId"); !id.empty()) text += line("KEK identifier", id);
+    if (const auto why = why_not_writable(*status); !why.empty()) text += line("Writable", why);
   }
   if (const auto* audit = all.find("audit"); audit != nullptr && !is_true_in(*audit, "enabled")) {
     text += line("Audit", "off (AIVAULT_DISABLE_DISK_LOGS)");
+  }
+  if (const auto failure = problem_of(all, "audit"); !failure.empty()) {
+    text += line("Audit mirror", "failing (" + failure + ")");
   }
   if (const auto count = items_in(all, "problems").size(); count > 0) {
     text += line("Problems", std::to_string(count) + " (run aivault doctor)");

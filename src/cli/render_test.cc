@@ -38,6 +38,30 @@ TEST(Render, ShowsTheStatusOfAVaultWithADaemon) {
             "  State: running (pid 4711, version 1.4.0)\n");
 }
 
+TEST(Render, ShowsThatTheVaultCannotBeWrittenAndThatTheMirrorFails) {
+  const auto status = value(R"({
+    "audit":{"enabled":true,"mirrorPath":"/full/m"},
+    "daemon":null,"paths":{"rootDir":"/v"},
+    "problems":[{"id":"mirror","kind":"audit","message":"audit mirror '/full/m': no space"}],
+    "status":{"enabled":true,"providerType":"file","locked":false,"kekId":"7c1e",
+              "writable":false}})");
+  EXPECT_EQ(render_status(status, "/v/run/s", kPlain),
+            "Vault\n"
+            "  Status: unlocked\n"
+            "  Provider: Key file\n"
+            "  KEK identifier: 7c1e\n"
+            "  Writable: no (disk full, read-only or failing: calls and changes are refused)\n"
+            "  Audit mirror: failing (audit mirror '/full/m': no space)\n"
+            "  Problems: 1 (run aivault doctor)\n"
+            "\n"
+            "Paths\n"
+            "  Root: /v\n"
+            "\n"
+            "Daemon\n"
+            "  Socket: /v/run/s\n"
+            "  State: not running\n");
+}
+
 TEST(Render, ShowsTheStatusOfAVaultWithoutADaemon) {
   const auto status = value(R"({
     "audit":{"enabled":true},"daemon":null,"paths":{"rootDir":"/v"},"problems":[],

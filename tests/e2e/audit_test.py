@@ -68,6 +68,17 @@ class Audit(Scenario):
         names = [row["note"] for row in followers[0].rows if row["kind"] == "secret.create"]
         self.assertEqual(16, len(names))
 
+    def test_a_follower_says_that_its_daemon_has_gone(self):
+        vault = self.vault()
+        vault.start_daemon()
+        vault.add_secret("BEFORE", "sk-live-before-0123456789")
+        follower = vault.start("audit", "--follow")
+        self.assertTrue(follower.stdout.readline())
+        self.assertEqual(0, vault.stop_daemon())
+        _, errors = follower.communicate(timeout=60)
+        self.assertEqual(1, follower.returncode)
+        self.assertIn(f"connection to aivaultd at '{vault.socket}' was lost", str(errors))
+
     def test_a_hangup_opens_the_mirror_anew_and_ends_nothing(self):
         vault = self.vault()
         mirror = vault.base / "mirror.jsonl"
