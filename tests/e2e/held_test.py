@@ -4,6 +4,7 @@ from being written."""
 import fcntl
 import json
 import os
+import threading
 import unittest
 
 import lock_test
@@ -29,6 +30,21 @@ class Keys(Scenario):
 
     def found(self):
         return lock_test.found_in_memory(self.v.daemon.pid, self.needles)
+
+    def test_lock_wipes_the_keys_while_another_process_keeps_the_writer_waiting(self):
+        database = self.v.database()
+        database.isolation_level = None
+        database.execute("BEGIN IMMEDIATE")
+        # Its refusal is to be recorded.
+        call = self.v.start("invoke", "openai/x", "--method", "GET", "--path", "/v1")
+        locking = threading.Thread(target=lambda: self.v.run("lock"))
+        locking.start()
+        wait_until(lambda: not self.found(), 8, "a clean memory")
+        self.assertTrue(database.in_transaction)
+        database.execute("ROLLBACK")
+        locking.join()
+        call.communicate(timeout=60)
+        self.assertTrue(self.v.ok("status", "-v").json()["status"]["locked"])
 
     def test_a_backup_that_is_read_slowly_holds_no_keys(self):
         for number in range(4):
