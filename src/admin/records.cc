@@ -2,9 +2,15 @@
 
 namespace aivault::admin {
 
+Result<std::shared_ptr<vault::Vault>> looked_at(Result<std::shared_ptr<vault::Vault>> opened) {
+  TRY_ASSIGN(auto vault, std::move(opened));
+  TRY(vault->change_counter());
+  return vault;
+}
+
 Result<Records> Records::open(Desk& desk) {
   Records records(desk.catalog);
-  auto vault = desk.slot.get_or_create();
+  auto vault = looked_at(desk.slot.get_or_create());
   if (vault) {
     records.vault_ = *std::move(vault);
     records.root_ = records.vault_->root();

@@ -18,6 +18,9 @@
 
 namespace aivault::admin {
 
+// The vault as it is now: another process may have re-keyed it since it was opened.
+Result<std::shared_ptr<vault::Vault>> looked_at(Result<std::shared_ptr<vault::Vault>> opened);
+
 class Records {
  public:
   // Makes a vault where there is none.

@@ -3,6 +3,7 @@
 
 #include "admin/attention.h"
 #include "admin/handlers.h"
+#include "admin/records.h"
 #include "admin/shapes.h"
 #include "registry/registry.h"
 
@@ -61,8 +62,13 @@ Value status_section(const vault::Status& status) {
 
 // The vault is there and cannot be used: that is what a status is for.
 bool is_worth_a_status(const Error& error) {
-  constexpr std::array<std::string_view, 6> kReasons = {
-      "key_unavailable", "wrong_key", "vault_locked", "row_integrity", "damaged", "unsafe_path"};
+  constexpr std::array<std::string_view, 7> kReasons = {"key_unavailable",
+                                                        "wrong_key",
+                                                        "vault_locked",
+                                                        "row_integrity",
+                                                        "damaged",
+                                                        "not_writable",
+                                                        "unsafe_path"};
   return error.code == ErrorCode::vault_unavailable &&
          std::find(kReasons.begin(), kReasons.end(), error.reason) != kReasons.end();
 }
@@ -92,7 +98,7 @@ Result<Answer> status(Desk& desk, const Request&) {
   const auto& options = desk.slot.options();
   vault::Status state;
   Value problems = Value::array();
-  const auto vault = desk.slot.get_or_create();
+  const auto vault = looked_at(desk.slot.get_or_create());
   if (vault) {
     state = (*vault)->status();
     add_mirror_problem((*vault)->mirror_state(), problems);

@@ -5,6 +5,7 @@
 #include "admin/body.h"
 #include "admin/handlers.h"
 #include "admin/provider_choice.h"
+#include "admin/records.h"
 #include "admin/shapes.h"
 #include "vault/key_provider.h"
 #include "vault/locked.h"
@@ -27,6 +28,11 @@ std::string_view to_text(Check::State state) {
     case Check::State::fail: break;
   }
   return "fail";
+}
+
+bool concerns_key(const Error& error) {
+  return error.reason == "key_unavailable" || error.reason == "wrong_key" ||
+         error.reason == "vault_locked";
 }
 
 // A vault that does not open has a failed check, whatever the files look like.
@@ -81,7 +87,7 @@ void add_attention(Desk& desk, vault::Vault& vault, std::vector<Check>& checks) 
 }  // namespace
 
 Result<Answer> vault_status(Desk& desk, const Request&) {
-  const auto vault = desk.slot.get();
+  const auto vault = looked_at(desk.slot.get());
   if (vault) return shape(to_json((*vault)->status()));
   if (vault.error().reason == "not_initialised") return shape(to_json(vault::Status()));
   if (vault.error().reason != "vault_locked") return fail(vault.error());
@@ -131,11 +137,12 @@ Result<Answer> init_vault(Desk& desk, const Request& request) {
   }
   const auto& options = desk.slot.options();
   const bool existed = vault::Vault::exists(options.location);
+  const auto before = vault::Vault::claimed_status(options.location).kek_id;
   desk.slot.close();
   TRY_ASSIGN(auto made, vault::Vault::init(options, choice));
   // Whoever is to use it has to unlock it first.
   if (choice.kind == Kind::passphrase) made.locked = true;
-  if (existed) {
+  if (existed && made.kek_id != before) {
     notices.push_back(
         notice("The vault at '" + options.location.root + "' held nothing and has a new key now"));
   }
@@ -143,7 +150,12 @@ Result<Answer> init_vault(Desk& desk, const Request& request) {
 }
 
 Result<Answer> doctor(Desk& desk, const Request&) {
-  const auto vault = desk.slot.get();
+  auto vault = desk.slot.get();
+  if (vault) {
+    // Looked at from outside if its key is another one now.
+    const auto looked = (*vault)->change_counter();
+    if (!looked && concerns_key(looked.error())) vault = fail(looked.error());
+  }
   auto checks = vault ? (*vault)->examine() : vault::Vault::examine_closed(desk.slot.options());
   if (!vault && vault.error().reason != "not_initialised" &&
       vault.error().reason != "vault_locked") {

@@ -185,6 +185,46 @@ class Vault(Scenario):
         (vault.root / "vault.db").symlink_to(real)
         vault.fails("unsafe file", "secrets", "create", "--name", "Z", "--value-file", "-", stdin="x")
 
+    def test_a_daemon_says_how_another_process_has_re_keyed_the_vault(self):
+        vault = self.vault()
+        alone = {"AIVAULTD_DISABLE": "1"}
+        vault.add_secret("X", canary())
+        vault.start_daemon()
+        before = vault.ok("status", "-v").json()["status"]
+        vault.ok("rotate-master", env=alone)
+        after = vault.ok("status", "-v").json()["status"]
+        self.assertNotEqual(before["kekId"], after["kekId"])
+        vault.ok("rotate-master", "--provider", "passphrase", "--new-passphrase", "correct horse battery staple",
+                 env=alone)
+        listed = vault.ok("secrets", "list")  # The first that looks.
+        self.assertIn("unverified", listed.errors)
+        shown = vault.ok("status", "-v").json()["status"]
+        self.assertEqual(("passphrase", True), (shown["providerType"], shown["locked"]))
+        self.assertNotEqual(after["kekId"], shown["kekId"])
+        doctor = vault.run("doctor")
+        self.assertIn("aivault unlock", doctor.text)
+        self.assertNotIn("key file", doctor.text)
+
+    def test_doctor_names_what_repairs(self):
+        vault, _ = self.two_apis()
+        self.edit(vault, "UPDATE credentials SET body = body || ' ' WHERE id = 'one'")
+        self.assertIn("aivault credential delete one; or run `aivault restore`", vault.run("doctor").text)
+        vault.ok("credential", "delete", "one")
+        vault.key_file.rename(vault.base / "real.key")
+        vault.key_file.symlink_to(vault.base / "real.key")
+        found = vault.run("doctor").text
+        self.assertIn(f"{vault.key_file} is a symbolic link", found)
+        self.assertNotIn("0777", found)
+        vault.key_file.unlink()
+        vault.fails("aivault restore", "secrets", "create", "--name", "X", "--value-file", "-", stdin="x")
+
+    def test_init_says_nothing_of_a_new_key_where_there_is_none(self):
+        vault = self.vault()
+        first = vault.ok("init")
+        again = vault.ok("init")
+        self.assertEqual(first.json()["kekId"], again.json()["kekId"])
+        self.assertNotIn("new key", again.errors)
+
     def test_init_and_status(self):
         vault = self.vault()
         created = vault.ok("init", "--provider", "file").json()
