@@ -6,6 +6,7 @@ import time
 import unittest
 
 from lib.scenario import Scenario, main
+from lib.users import TemporaryUser, may_make_users
 
 
 def mount(*arguments):
@@ -96,6 +97,56 @@ class DiskFull(Scenario):
         self.assertTrue(vault.ok("status", "-v").json()["status"]["locked"])
         vault.fails("vault locked", "secrets", "create", "--name", "MORE", "--value-file", "-",
                     stdin="sk-live-more-0123456789")
+
+    def test_opens_on_a_full_disk(self):
+        vault = self.small_vault("8m")
+        kept = vault.add_secret("KEPT", "sk-live-kept-0123456789")
+        gone = vault.add_secret("GONE", "sk-live-gone-0123456789")
+        filler = self.fill(vault)
+        shown = vault.ok("status", "-v").json()
+        self.assertFalse(shown["status"]["writable"])
+        self.assertEqual(len(vault.ok("secrets", "list", "-v").json()), 2)
+        vault.fails("vault not writable", "secrets", "create", "--name", "MORE", "--value-file", "-",
+                    stdin="sk-live-more-0123456789")
+        vault.ok("secrets", "rotate", "--id", kept["secretId"], "--value-file", "-", stdin="sk-live-new-0123456789")
+        vault.ok("secrets", "delete", "--id", gone["secretId"])
+        self.assertTrue(vault.ok("lock").json()["locked"] is not None)
+        self.fill(vault)  # The reserve is gone too.
+        vault.fails("disk is full", "secrets", "list")
+        shown = vault.ok("status", "-v")
+        self.assertFalse(shown.json()["status"]["writable"])
+        self.assertIn("disk is full", shown.text)
+        vault.ok("lock")
+        filler.unlink()
+        self.assertTrue(vault.ok("status", "-v").json()["status"]["writable"])
+        self.assertTrue(vault.ok("audit", "verify").json()["ok"])
+
+    @unittest.skipUnless(may_make_users(), "making users needs root")
+    def test_directory_that_its_owner_cannot_change(self):
+        owner = self.enterContext(TemporaryUser("aivtesto"))
+        vault = self.vault("home", owner)
+        vault.add_secret("KEPT", "sk-live-kept-0123456789")
+        vault.root.chmod(0o500)
+        self.addCleanup(vault.root.chmod, 0o700)
+        self.assertFalse(vault.ok("status", "-v").json()["status"]["writable"])
+        self.assertEqual(len(vault.ok("secrets", "list", "-v").json()), 1)
+        vault.fails("vault not writable", "secrets", "create", "--name", "MORE", "--value-file", "-",
+                    stdin="sk-live-more-0123456789")
+
+    def test_failed_creation_leaves_no_key_behind(self):
+        vault = self.small_vault("1m")
+        keys = vault.base / "keys"
+        keys.mkdir(mode=0o700)
+        mount("-t", "tmpfs", "-o", "size=64k,mode=0700", "aivault-test", str(keys))
+        self.addCleanup(subprocess.run, ["umount", "-l", str(keys)], check=False)
+        with open(keys / "filler", "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                pass
+        vault.fails("No space left on device", "init", "--provider", "file", "--file-path", str(keys / "kek.key"))
+        self.assertEqual(os.listdir(keys), ["filler"])
 
     def test_read_only(self):
         upstream = self.upstream()
