@@ -9,6 +9,7 @@
 #include "admin/handlers.h"
 #include "admin/records.h"
 #include "admin/shapes.h"
+#include "base/text.h"
 #include "json/write.h"
 
 namespace aivault::admin {
@@ -125,10 +126,10 @@ Result<Answer> list_audit(Desk& desk, const Request& request) {
 }
 
 Result<Answer> verify_audit(Desk& desk, const Request& request) {
-  const Query query(request);
   std::optional<audit::Head> head;
-  if (const auto text = query.text("head")) {
-    TRY_ASSIGN(head, audit::parse_head(*text));
+  for (const auto& [name, text] : request.query) {
+    if (name != "head") continue;
+    TRY_ASSIGN(head, audit::parse_head(trim(text)));  // A blank one is refused, not left out.
   }
   TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
   vault->flush();

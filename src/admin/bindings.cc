@@ -171,7 +171,9 @@ Result<Answer> bind_capability(Desk& desk, const Request& request) {
   const auto* capability = open.snapshot->find_capability(binding.capability);
   TRY(open.vault->change([&](vault::Change& change) -> Result<void> {
     TRY_ASSIGN(const auto secret, change.secret(binding.secret_id));
-    if (!secret || secret->revoked_at) return not_found("secret does not exist");
+    if (!secret || secret->revoked_at) {
+      return not_found("secret not found: this secret does not exist or was revoked");
+    }
     if (capability == nullptr) return unknown_capability(binding.capability);
     binding.capability = capability->id;
     TRY(check_pin(*secret, *capability));

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "admin/handlers.h"
+#include "admin/records.h"
 #include "admin/shapes.h"
 #include "admin/visibility.h"
 #include "base/text.h"
@@ -231,16 +232,24 @@ Result<Answer> describe_capability(Desk& desk, const Request& request) {
   if (const auto* retired = registry::find_retired(id); retired != nullptr) {
     return ad_hoc(description(*retired));
   }
-  TRY_ASSIGN(const auto open, open_vault(desk));
-  const auto* capability = open.snapshot->find_capability(id);
-  const bool visible = capability != nullptr && (request.actor.is_operator ||
-                                                 may_invoke_openly(*open.snapshot, *capability));
-  if (!visible && request.actor.is_operator && open.snapshot->is_refused(id)) {
+  TRY_ASSIGN(auto records, Records::open(desk));
+  const auto warnings = records.warnings();
+  // Callers get nothing that is not verified.
+  if (!warnings.empty() && !request.actor.is_operator) {
+    return vault_unavailable("vault_locked", "vault locked");
+  }
+  TRY_ASSIGN(const auto snapshot, records.snapshot());
+  const auto* capability = snapshot->find_capability(id);
+  const bool visible = capability != nullptr &&
+                       (request.actor.is_operator || may_invoke_openly(*snapshot, *capability));
+  if (!visible && request.actor.is_operator && snapshot->is_refused(id)) {
     return vault_unavailable("row_integrity",
                              "row integrity check failed: capabilities/" + quote_for_message(id));
   }
   if (!visible) return not_found("capability '" + quote_for_message(id) + "' not found");
-  return ad_hoc(description(*capability));
+  auto result = description(*capability);
+  add_warnings(result, warnings);
+  return ad_hoc(std::move(result));
 }
 
 }  // namespace aivault::admin

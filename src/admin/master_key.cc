@@ -83,6 +83,9 @@ Result<Answer> rotate_master(Desk& desk, const Request& request) {
   }
   TRY_ASSIGN(auto rotated, vault->rotate_master(std::move(wanted), who(request)));
   for (auto& text : rotated.notices) notices.push_back(notice(std::move(text)));
+  // A private child takes the key with it when it ends.
+  const bool is_passphrase = rotated.status.provider_type == "passphrase";
+  if (is_passphrase && desk.facts.private_child) rotated.status.locked = true;
   return changed(shape(to_json(rotated.status)), std::move(notices));
 }
 

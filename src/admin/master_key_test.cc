@@ -49,6 +49,15 @@ TEST_F(MasterKey, MadeFromAPassphraseLeavesTheVaultUnlocked) {
   EXPECT_TRUE(notices().front().starts_with("!"));
 }
 
+TEST_F(MasterKey, MadeFromAPassphraseInAPrivateChildGoesWithIt) {
+  make_secret("ONE", "value");
+  facts_.private_child = true;
+  const auto answer = ok("POST", kRotate, R"({"newPassphrase":"long enough one"})");
+  EXPECT_NE(answer.find(R"("providerType":"passphrase","locked":true)"), std::string::npos);
+  const auto back = ok("POST", kRotate, R"({"provider":"file"})");
+  EXPECT_NE(back.find(R"("providerType":"file","locked":false)"), std::string::npos);
+}
+
 TEST_F(MasterKey, IsRefusedAsTheDocumentationSays) {
   make_secret("ONE", "value");
   struct Row {

@@ -172,6 +172,7 @@ TEST_F(VaultOperations, LockAndUnlockAVaultWithAPassphrase) {
                            "/aivault/secrets",
                            "/aivault/credentials",
                            "/aivault/capabilities",
+                           "/aivault/capabilities/openai%2Fmodels",
                            "/aivault/audit"}) {
     const auto text = ok("GET", list);
     EXPECT_NE(text.find("records are unverified while the vault is locked"), std::string::npos)
@@ -197,6 +198,7 @@ TEST_F(VaultOperations, LockAndUnlockAVaultWithAPassphrase) {
   EXPECT_EQ(refusal("POST", "/aivault/secrets", R"({"name":"B","value":"x"})"), "vault locked");
   actor_.is_operator = false;
   EXPECT_EQ(refusal("GET", "/aivault/capabilities"), "vault locked");
+  EXPECT_EQ(refusal("GET", "/aivault/capabilities/openai%2Fmodels"), "vault locked");
 }
 
 TEST_F(VaultOperations, SayWhichVariableHoldsTheKey) {
@@ -260,7 +262,10 @@ TEST_F(VaultOperations, VerifyTheAudit) {
   const auto wrong = "2:" + std::string(64, '0');
   EXPECT_NE(ok("GET", "/aivault/audit/verify?head=" + wrong).find(R"("ok":false)"),
             std::string::npos);
-  refusal("GET", "/aivault/audit/verify?head=nonsense");
+  for (const auto* none : {"nonsense", "", "%20"}) {
+    EXPECT_EQ(refusal("GET", "/aivault/audit/verify?head=" + std::string(none)),
+              "--head must be SEQ:HASH, as `audit verify` prints them");
+  }
 }
 
 TEST(Operations, AreUniqueAndOnlyKnowledgeIsForAnybody) {

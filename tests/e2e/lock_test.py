@@ -109,6 +109,10 @@ class Lock(Scenario):
         vault.fails("vault locked", *self.CALL)
         vault.fails("vault locked", "secrets", "create", "--name", "X", "--value-file", "-", stdin="a-long-value")
         self.assertEqual(1, len(upstream.requests))
+        refused = vault.run(*self.CALL)
+        self.assertIn("run `aivault unlock`", refused.errors)
+        for words in (("capability", "list"), ("capability", "list", "-v"), ("capability", "describe", "acme/call")):
+            self.assertIn("unverified", vault.ok(*words).errors)
         listed = vault.ok("secrets", "list", "-v")
         self.assertEqual(["ACME_KEY"], [secret["name"] for secret in listed.json()])
         self.assertIn("unverified", listed.errors)
@@ -123,6 +127,21 @@ class Lock(Scenario):
         denied = [call for call in vault.calls() if call["outcome"] == "denied"]
         self.assertEqual([True], [call.get("late") for call in denied])
         self.assertTrue(vault.ok("audit", "verify").json()["ok"])
+
+    def test_an_unlock_that_cannot_work_starts_no_daemon(self):
+        vault = self.vault()
+        vault.ok("init", "--provider", "passphrase", "--passphrase-file", "-", stdin=PASSPHRASE)
+        empty, both = vault.base / "empty", ("--passphrase", PASSPHRASE, "--passphrase-file", "-")
+        empty.write_text("")
+        for sentence, words in (("provide --passphrase or --passphrase-file", ()),
+                                ("provide either --passphrase or --passphrase-file", both),
+                                ("must not be empty", ("--passphrase-file", empty)),
+                                ("No such file", ("--passphrase-file", vault.base / "none")),
+                                ("more than 0 and at most a year", ("--for", "0", "--passphrase-file", "-")),
+                                ("more than 0 and at most a year", ("--for", "366d", "--passphrase-file", "-"))):
+            vault.fails(sentence, "unlock", *words, stdin=PASSPHRASE)
+            self.assertEqual([], vault.daemons())
+            self.assertFalse(vault.socket.exists())
 
     def test_an_unlock_ends_by_itself(self):
         vault, upstream, _ = self.used_vault()
