@@ -66,8 +66,9 @@ struct Answer {
 // quick: on the operator thread, in milliseconds. slow: on a thread of its own, where it may take
 // seconds (a key derivation, a check of everything) while quick ones are answered; its handler
 // must not rely on the operator thread. patient: as slow, on a third thread, for what makes its
-// asker wait on purpose.
-enum class Lane : std::uint8_t { quick, slow, patient };
+// asker wait on purpose. urgent: for what must not wait behind an operator's change that waits for
+// the database: who asks, and `lock`.
+enum class Lane : std::uint8_t { quick, slow, patient, urgent };
 
 // download: the answer is bytes and trailers, or an error before the first byte; upload: the JSON
 // body comes framed (docs/api.md), and bytes follow it. Both run on a thread of their own, one at a

@@ -31,7 +31,7 @@ constexpr std::array<std::string_view, 12> kAuditKeys = {"limit",
 constexpr std::array<std::string_view, 1> kVerifyKeys = {"head"};
 
 constexpr auto kTable = std::to_array<Operation>({
-    {"GET", "/aivault/whoami", any, kNoBody, kNone, whoami},
+    {"GET", "/aivault/whoami", any, kNoBody, kNone, whoami, Lane::urgent},
     {"GET", "/aivault/capabilities", any, kNoBody, kNone, list_capabilities},
     {"GET", "/aivault/capabilities/{id}", any, kNoBody, kNone, describe_capability},
 
@@ -67,7 +67,7 @@ constexpr auto kTable = std::to_array<Operation>({
     {"POST", "/aivault/vault/recover", private_child, kBody, kNone, recover_vault, Lane::slow},
     {"POST", "/aivault/vault/init", private_child, kBody, kNone, init_vault},
     {"POST", "/aivault/vault/unlock", operators, kBody, kNone, unlock_vault, Lane::patient},
-    {"POST", "/aivault/vault/lock", operators, kBody, kNone, lock_vault},
+    {"POST", "/aivault/vault/lock", operators, kBody, kNone, lock_vault, Lane::urgent},
     {"POST",
      "/aivault/vault/backup",
      operators,

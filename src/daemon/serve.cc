@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -130,6 +131,7 @@ Result<int> serve(const Settings& settings,
   asio::thread_pool operators(1);
   asio::thread_pool slow_operations(1);
   asio::thread_pool patient_operations(1);
+  asio::thread_pool urgent_operations(1);
   TRY_ASSIGN(auto client,
              upstream::Client::create(loop.get_executor(), client_options(settings.development)));
   vault::Slot slot(settings.vault);
@@ -154,13 +156,15 @@ Result<int> serve(const Settings& settings,
     greeting.greet_if_open(operators.get_executor());
     inner(open);
   };
-  server::Server server(
-      loop.get_executor(),
-      {operators.get_executor(), slow_operations.get_executor(), patient_operations.get_executor()},
-      desk,
-      broker,
-      server_options(settings, max_descriptors),
-      std::move(hooks));
+  server::Server server(loop.get_executor(),
+                        {operators.get_executor(),
+                         slow_operations.get_executor(),
+                         patient_operations.get_executor(),
+                         urgent_operations.get_executor()},
+                        desk,
+                        broker,
+                        server_options(settings, max_descriptors),
+                        std::move(hooks));
   lifecycle.begin(server, broker);
   if (claim != nullptr) {
     server.listen(std::move(claim->listening));
@@ -178,8 +182,10 @@ Result<int> serve(const Settings& settings,
 
   slot.stop();
   if (daily_check) daily_check->stop();
-  for (auto* pool : {&operators, &slow_operations, &patient_operations}) pool->stop();
-  for (auto* pool : {&operators, &slow_operations, &patient_operations}) pool->join();
+  const auto pools =
+      std::to_array({&operators, &slow_operations, &patient_operations, &urgent_operations});
+  for (auto* pool : pools) pool->stop();
+  for (auto* pool : pools) pool->join();
   greeting.take_leave(lifecycle.reason());
   slot.close();
   log.info("daemon.stop", {{"reason", lifecycle.reason()}});

@@ -58,9 +58,10 @@ const asio::any_io_executor& executor_of(const Server::Lanes& lanes, admin::Lane
   switch (lane) {
     case admin::Lane::quick: return lanes.quick;
     case admin::Lane::slow: return lanes.slow;
-    case admin::Lane::patient: break;
+    case admin::Lane::patient: return lanes.patient;
+    case admin::Lane::urgent: break;
   }
-  return lanes.patient;
+  return lanes.urgent;
 }
 
 // A place in the queue of the operator thread. Callers get few, so that operators always do.

@@ -41,7 +41,7 @@ class Server {
   };
   // Where the handlers of admin's operations run, by their lane: one thread each.
   struct Lanes {
-    boost::asio::any_io_executor quick, slow, patient;
+    boost::asio::any_io_executor quick, slow, patient, urgent;
   };
   Server(boost::asio::any_io_executor loop,
          Lanes lanes,

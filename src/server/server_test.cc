@@ -172,15 +172,15 @@ class ServerStage {
     };
     hooks.on_call_answered = [this] { ++answered_; };
     hooks.on_connections = [this](std::size_t now) { open = now; };
-    server_ = std::make_unique<Server>(
-        loop_.get_executor(),
-        Server::Lanes{operators_.get_executor(),
-                      operators_.get_executor(),
-                      operators_.get_executor()},
-        desk_,
-        broker_,
-        options,
-        std::move(hooks));
+    server_ = std::make_unique<Server>(loop_.get_executor(),
+                                       Server::Lanes{operators_.get_executor(),
+                                                     operators_.get_executor(),
+                                                     operators_.get_executor(),
+                                                     operators_.get_executor()},
+                                       desk_,
+                                       broker_,
+                                       options,
+                                       std::move(hooks));
     thread_ = std::thread([this] { loop_.run(); });
   }
   ~ServerStage() {

@@ -46,6 +46,27 @@ class Keys(Scenario):
         call.communicate(timeout=60)
         self.assertTrue(self.v.ok("status", "-v").json()["status"]["locked"])
 
+    def test_lock_does_not_wait_for_another_writer_of_the_database(self):
+        database = self.v.database()
+        database.isolation_level = None
+        database.execute("BEGIN IMMEDIATE")
+        outcome = []
+
+        def create():
+            outcome.append(self.v.run("secrets", "create", "--name", "A", "--value-file", "-", stdin="a-long-value"))
+        waiting = threading.Thread(target=create)
+        waiting.start()
+        self.v.ok("lock")
+        wait_until(lambda: not self.found(), 5, "a clean memory")
+        self.assertTrue(database.in_transaction)
+        database.execute("ROLLBACK")
+        waiting.join()
+        self.assertIn("vault locked", outcome[0].errors)
+        self.v.ok("unlock", "--passphrase-file", "-", stdin=PASSPHRASE)
+        self.assertEqual([], self.v.ok("secrets", "list", "-v").json())
+        self.v.add_secret("A", "a-long-value")
+        self.assertTrue(self.v.ok("audit", "verify").json()["ok"])
+
     def test_a_backup_that_is_read_slowly_holds_no_keys(self):
         for number in range(4):
             self.v.add_secret(f"BIG{number}", "x" * 1_000_000)
