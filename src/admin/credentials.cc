@@ -4,6 +4,7 @@
 #include "admin/shapes.h"
 #include "base/text.h"
 #include "catalog/credential.h"
+#include "catalog/facts.h"
 #include "registry/registry.h"
 
 namespace aivault::admin {
@@ -16,6 +17,27 @@ json::Value with_state(const Credential& credential) {
   auto result = catalog::to_json(credential);
   result.set("state", catalog::to_string(credential.state));
   return result;
+}
+
+// One of an old vault that is kept and never used: what can be told of it. Nullopt: not one.
+std::optional<json::Value> imported_entry(const vault::CredentialRow& row) {
+  const auto facts = catalog::parse_facts(row.body);
+  if (row.enabled || !facts || !facts->imported) return std::nullopt;
+  Credential credential;
+  credential.id = row.id;
+  credential.provider = row.provider;
+  credential.scope = row.scope;
+  credential.secret_id = row.secret_id;
+  credential.enabled = false;
+  credential.state = CredentialState::disabled;
+  if (const auto* hosts = facts->imported->record.find("hosts"); hosts != nullptr) {
+    for (const auto& host : hosts->items()) {
+      if (host.is(json::Kind::string)) credential.policy.hosts.emplace_back(host.text());
+    }
+  }
+  auto entry = with_state(credential);
+  entry.set("auth", nullptr);  // What it was does not pass the checks of this version.
+  return entry;
 }
 
 std::string id_of(const Request& request) { return std::string(trim(request.ids.front())); }
@@ -76,9 +98,17 @@ Result<Answer> list_credentials(Desk& desk, const Request&) {
   for (const auto& credential : snapshot->credentials()) {
     if (credential.state != CredentialState::damaged) {
       items.push(with_state(credential));
-    } else {
-      damaged.push_back({"credential", credential.id, credential.state_detail});
+      continue;
     }
+    auto message = credential.state_detail;
+    const auto row =
+        records.read([&](vault::Reader& reader) { return reader.credential(credential.id); });
+    auto entry = row && *row ? imported_entry(**row) : std::nullopt;
+    if (entry) {
+      message = "credential '" + quote_for_message(credential.id) + "' " + message;
+      items.push(*std::move(entry));
+    }
+    damaged.push_back({"credential", credential.id, std::move(message)});
   }
   return shape(list_of(std::move(items), json::Value(), damaged));
 }

@@ -54,6 +54,33 @@ TEST_F(Credentials, KeepEveryFactOfACustomProvider) {
       R"({"id":"acme","provider":"acme","workspaceId":"w","groupId":null,"auth":"basic","hosts":["api.acme.test:8443"],"secretRef":"vault:secret:ID","defaultHeaders":[{"name":"x-version","value":"2"}],"allowPrivateNetwork":true,"tlsCaSha256":"8010bfcee1842b2a4ce8f67c3e9455f0188f7a15bf39ec61a26feb75cd785821"})");
 }
 
+TEST_F(Credentials, ThatWereImportedSwitchedOffAreListedAndNeverUsed) {
+  ASSERT_TRUE(vault().change([&](vault::Change& change) -> Result<void> {
+    vault::CredentialRow row;
+    row.id = "odd";
+    row.provider = "acme";
+    row.enabled = false;
+    row.body =
+        R"({"imported":{"reason":"hosts must be exact","record":{"hosts":["*.acme.test",7]}}})";
+    row.created_at = row.updated_at = change.now();
+    TRY(change.put(row));
+    audit::Event event;
+    event.kind = "credential.create";
+    change.record(event);
+    return {};
+  }));
+  const auto list = ok("GET", "/aivault/credentials");
+  for (const auto* part : {R"("id":"odd","provider":"acme")",
+                           R"("auth":null,"hosts":["*.acme.test"])",
+                           R"("disabled":true,"state":"disabled")",
+                           "credential 'odd' was imported switched off: hosts must be exact"}) {
+    EXPECT_NE(list.find(part), std::string::npos) << part << "\n" << list;
+  }
+  EXPECT_EQ(state("odd"), CredentialState::damaged);
+  ok("POST", "/aivault/credentials/odd/enable");
+  EXPECT_EQ(state("odd"), CredentialState::damaged);
+}
+
 // The order of the checks is documented: each row fails on the first of several faults.
 TEST_F(Credentials, AreCheckedInTheDocumentedOrder) {
   const auto pinned = make_secret("OPENAI_API_KEY", "sk-0123456789abcdef");

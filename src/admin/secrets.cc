@@ -202,10 +202,20 @@ Result<Answer> update_secret(Desk& desk, const Request& request) {
                }));
     return changed(shape(to_json(unchanged)));
   }
+  TRY_ASSIGN(const auto before, vault::read(*vault, [&](vault::Reader& reader) {
+               return catalog::changeable_secret(reader, id);
+             }));
   TRY_ASSIGN(const auto outcome, vault::change(*vault, [&](vault::Change& change) {
                return catalog::update_secret(change, id, wanted, changed_fields, who(request));
              }));
-  return answer_of(outcome);
+  auto answer = answer_of(outcome);
+  const auto& pin = outcome.secret.pinned_provider;
+  if (pin && pin != before.pinned_provider) {
+    answer.notices.insert(
+        answer.notices.begin(),
+        notice("Secret renamed: " + outcome.secret.name + " (pinned to provider: " + *pin + ")"));
+  }
+  return answer;
 }
 
 Result<Answer> rotate_secret(Desk& desk, const Request& request) {

@@ -50,6 +50,7 @@ bool is_blank(const Body& fields) {
 struct Report {
   std::vector<std::string> created, rotated, skipped;
   json::Value failed = json::Value::array();
+  std::vector<Answer::Notice> notices;
   std::vector<catalog::Step> steps;
 };
 
@@ -63,6 +64,11 @@ Result<void> import_one(vault::Vault& vault,
   TRY_ASSIGN(auto outcome, vault::change(vault, [&](vault::Change& change) {
                return catalog::import_secret(change, scope, name, value, who);
              }));
+  const auto& pin = outcome.done.secret.pinned_provider;
+  if (outcome.is_new && pin) {
+    report.notices.push_back(
+        notice("Secret created: " + name + " (pinned to provider: " + *pin + ")"));
+  }
   (outcome.is_new ? report.created : report.rotated).push_back(name);
   std::ranges::move(outcome.done.steps, std::back_inserter(report.steps));
   return {};
@@ -100,11 +106,12 @@ Result<Answer> import_secrets(Desk& desk, const Request& request) {
     }
   }
   drop_outdated(report, report.steps);
+  std::ranges::move(notices_of(report.steps), std::back_inserter(report.notices));
   return changed(ad_hoc(json::Value::object({{"created", texts(report.created)},
                                              {"failed", std::move(report.failed)},
                                              {"rotated", texts(report.rotated)},
                                              {"skipped", texts(report.skipped)}})),
-                 notices_of(report.steps));
+                 std::move(report.notices));
 }
 
 }  // namespace aivault::admin

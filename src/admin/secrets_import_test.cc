@@ -58,7 +58,9 @@ TEST_F(SecretsImport, KeepsToTheScopeItIsGiven) {
          R"({"name":"TWILIO_ACCOUNT_SID","value":"AC0123456789abcdef"}]})"),
       R"({"created":["A","TWILIO_ACCOUNT_SID","TWILIO_AUTH_TOKEN"],"failed":[],"rotated":[],"skipped":[]})");
   EXPECT_EQ(notices(),
-            Texts({"Credential auto-provisioned: twilio:ws:w (14 capabilities enabled)"}));
+            Texts({"Secret created: TWILIO_ACCOUNT_SID (pinned to provider: twilio)",
+                   "Secret created: TWILIO_AUTH_TOKEN (pinned to provider: twilio)",
+                   "Credential auto-provisioned: twilio:ws:w (14 capabilities enabled)"}));
 }
 
 TEST_F(SecretsImport, PinsALiveSecretWhoseNameIsClaimedNow) {

@@ -174,7 +174,9 @@ TEST_F(Secrets, ForgetADisabledCredentialThatIsEnabledWithoutItsSecret) {
 TEST_F(Secrets, PinAndProvisionWhenRenamedToAClaimedName) {
   const auto id = make_secret("MY_KEY", kOpenAi);
   ok("PATCH", "/aivault/secrets/" + id, R"({"name":"OPENAI_API_KEY"})");
-  EXPECT_EQ(notices(), Texts({"Credential auto-provisioned: openai (21 capabilities enabled)"}));
+  EXPECT_EQ(notices(),
+            Texts({"Secret renamed: OPENAI_API_KEY (pinned to provider: openai)",
+                   "Credential auto-provisioned: openai (21 capabilities enabled)"}));
   const auto refused =
       refusal("PATCH", "/aivault/secrets/" + id, R"({"name":"ANTHROPIC_API_KEY"})");
   EXPECT_NE(refused.find("pinned to provider 'openai'"), std::string::npos) << refused;

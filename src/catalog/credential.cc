@@ -140,8 +140,10 @@ Result<Credential> parse_credential(const vault::CredentialRow& row,
   TRY_ASSIGN(const auto facts, parse_facts(row.body));
   if (facts.imported) {
     return invalid_request("record_invalid",
-                           "imported switched off: " + facts.imported->reason +
-                               "; create it anew: aivault credential create " + row.id);
+                           "was imported switched off: " + facts.imported->reason +
+                               "; to use it, delete it and create it anew: aivault credential "
+                               "create " +
+                               row.id);
   }
   TRY_ASSIGN(const auto params, parse_params(row.params));
   Credential credential;

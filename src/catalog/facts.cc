@@ -108,9 +108,9 @@ std::string to_body(const Facts& facts) {
                             {"message", facts.misfit->message}}));
   }
   if (facts.imported) {
-    body.set("imported",
-             Value::object(
-                 {{"reason", facts.imported->reason}, {"record", facts.imported->record}}));
+    body.set(
+        "imported",
+        Value::object({{"reason", facts.imported->reason}, {"record", facts.imported->record}}));
   }
   return json::compact(body);
 }

@@ -25,7 +25,7 @@ struct SecretSource {
   std::string_view text_flag = {};  // "value"; empty: none.
   std::string_view file_flag = {};  // "value-file"; empty: none.
   std::string_view what;            // For messages: "secret value".
-  std::string prompt = {};               // "New value"
+  std::string prompt = {};          // "New value"
   Ask ask = Ask::once;
   std::string missing = {};  // What is said without any source; empty: "provide --value or ...".
 };

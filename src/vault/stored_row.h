@@ -25,7 +25,7 @@ struct VaultRow {
   std::string kek_id;  // 32 bytes.
   std::optional<std::string> previous_kek_id;
   crypto::Sealed check;
-  std::string provider;  // JSON
+  std::string provider;                        // JSON
   std::optional<std::string> retire;           // A key file that is to be destroyed; as in `path`.
   std::optional<std::string> registry_digest;  // 32 bytes.
 };
