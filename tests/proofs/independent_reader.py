@@ -237,7 +237,8 @@ def candidates(root, database, passphrase):
         return [passphrase_key(passphrase, provider["kdf"])]
     path = root / provider["path"]
     found = []
-    for name in (path, path.with_name(path.name + ".new"), path.with_name(path.name + ".old")):
+    vault_id = database.execute("SELECT vault_id FROM vault").fetchone()[0]
+    for name in (path, *(path.with_name(f"{path.name}.{vault_id}{end}") for end in (".new", ".old"))):
         try:
             found.append(key_of_text(name.read_text()))
         except (OSError, ValueError):
