@@ -8,6 +8,8 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -90,6 +92,32 @@ inline Result<void> record_and_wait(vault::Vault& vault, audit::Event event) {
   std::unique_lock lock(guard);
   ready.wait(lock, [&] { return outcome.has_value(); });
   return std::move(*outcome);
+}
+
+inline Result<std::optional<vault::SecretRecord>> find(vault::Vault& vault, const SecretId& id) {
+  return vault::read(vault, [&](vault::Reader& r) { return r.secret(id); });
+}
+
+inline Result<vault::OpenedSecret> open_globally(vault::Vault& vault, const SecretId& id) {
+  return vault.open_secret(id, vault::Context{}, vault::Opener::other);
+}
+
+// A change with a record, which every change needs.
+template <typename Work>
+auto recorded(vault::Vault& vault, Work work) {
+  return vault::change(vault, [&](vault::Change& c) {
+    c.record(event_of("secret.update"));
+    return work(c);
+  });
+}
+
+std::string message_of(const auto& result) {
+  return result ? "succeeded" : result.error().reason + ": " + result.error().message;
+}
+
+inline std::string content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace aivault::testing

@@ -22,6 +22,7 @@ namespace aivault::vault {
 namespace {
 
 namespace fs = std::filesystem;
+using aivault::testing::content;
 using aivault::testing::create;
 using aivault::testing::event_of;
 using aivault::testing::named;
@@ -32,11 +33,6 @@ std::string key_text(char seed) {
   std::string bytes;
   for (char i = 0; i < 32; ++i) bytes += static_cast<char>(seed + i);
   return base64(bytes_of(bytes));
-}
-
-std::string content(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 void put(const std::string& path, const std::string& text) {

@@ -16,16 +16,12 @@ namespace aivault::vault {
 namespace {
 
 namespace fs = std::filesystem;
+using aivault::testing::content;
 using aivault::testing::create;
 using aivault::testing::event_of;
 using aivault::testing::named;
 using aivault::testing::VaultPlace;
 using Kind = ProviderChoice::Kind;
-
-std::string content(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 ProviderChoice file_choice(const std::string& path) {
   ProviderChoice out;

@@ -21,6 +21,7 @@ namespace aivault::vault {
 namespace {
 
 namespace fs = std::filesystem;
+using aivault::testing::content;
 using aivault::testing::create;
 using aivault::testing::event_of;
 using aivault::testing::named;
@@ -35,11 +36,6 @@ std::string key_bytes(char seed) {
   return bytes;
 }
 Secret key(char seed) { return Secret::copy_of(base64(bytes_of(key_bytes(seed)))); }
-
-std::string content(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 void write_key(const std::string& path, char seed) {
   fs::create_directories(fs::path(path).parent_path());

@@ -13,6 +13,7 @@ namespace {
 using aivault::testing::create;
 using aivault::testing::event_of;
 using aivault::testing::named;
+using aivault::testing::open_globally;
 using aivault::testing::record_and_wait;
 using aivault::testing::VaultPlace;
 
@@ -23,10 +24,6 @@ void execute(const VaultPlace& place, store::Sql sql) {
   ASSERT_TRUE(off);
   const auto done = database->execute(sql);
   ASSERT_TRUE(done) << sql.text() << done.error().message;
-}
-
-Result<OpenedSecret> open_globally(Vault& vault, const SecretId& id) {
-  return vault.open_secret(id, Context{}, Opener::other);
 }
 
 // Two secrets and a row of every other protected table.
