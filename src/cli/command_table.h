@@ -55,6 +55,20 @@ inline constexpr auto kProviderFlags = std::to_array<Flag>({
     {"keychain-account", ValueKind::text, "TEXT", "macos-keychain: account (default kek)"},
 });
 
+// A command whose one argument is the id of a thing.
+inline Command with_id(std::string_view words,
+                       std::string_view summary,
+                       Handler run,
+                       std::string_view about,
+                       std::string_view examples) {
+  return {.words = words,
+          .summary = summary,
+          .run = run,
+          .positional = "ID",
+          .about = about,
+          .examples = examples};
+}
+
 template <std::size_t A, std::size_t B>
 constexpr std::array<Flag, A + B> join(const std::array<Flag, A>& a, const std::array<Flag, B>& b) {
   std::array<Flag, A + B> all{};

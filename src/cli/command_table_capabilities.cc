@@ -25,19 +25,6 @@ constexpr auto kBindings = std::to_array<Flag>({
     {"consumer", ValueKind::text, "NAME", "Only those for this consumer"},
 });
 
-Command with_id(std::string_view words,
-                std::string_view summary,
-                Handler run,
-                std::string_view about,
-                std::string_view examples) {
-  return {.words = words,
-          .summary = summary,
-          .run = run,
-          .positional = "ID",
-          .about = about,
-          .examples = examples};
-}
-
 }  // namespace
 
 std::vector<Command> capability_commands() {

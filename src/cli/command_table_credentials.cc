@@ -30,19 +30,6 @@ constexpr auto kCredentialCreate = std::to_array<Flag>({
     {"tls-ca-file", ValueKind::path, "PATH", "Further trust anchors for this host, PEM"},
 });
 
-Command with_id(std::string_view words,
-                std::string_view summary,
-                Handler run,
-                std::string_view about,
-                std::string_view examples) {
-  return {.words = words,
-          .summary = summary,
-          .run = run,
-          .positional = "ID",
-          .about = about,
-          .examples = examples};
-}
-
 }  // namespace
 
 std::vector<Command> credential_commands() {

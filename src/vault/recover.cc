@@ -21,6 +21,7 @@
 #include "vault/key_files.h"
 #include "vault/layout.h"
 #include "vault/row_reader.h"
+#include "vault/seal_sum.h"
 #include "vault/vault.h"
 
 namespace aivault::vault {
@@ -217,15 +218,8 @@ class Survey {
     audit_rows_ = newest.seq;
     audit_missing_ = std::max<std::int64_t>(0, state_.audit_seq - newest.seq);
     const auto expected = keys_.open_digest(state_);
-    Digest digest;
-    std::int64_t objects = 0;
-    TRY(store::scan_seals(database_,
-                          [&](Table table, std::string_view id, const store::RowSeal& seal) {
-                            ++objects;
-                            digest.add(keys_.set_element(table, id, seal));
-                            return Result<void>();
-                          }));
-    agrees_ = expected && objects == state_.objects && digest == *expected &&
+    TRY_ASSIGN(const auto sum, sum_of_seals(database_, keys_));
+    agrees_ = expected && sum.objects == state_.objects && sum.digest == *expected &&
               newest.seq == state_.audit_seq &&
               crypto::equal(crypto::view(newest.hash), state_.audit_head);
     // What was altered says nothing about the time either.
@@ -300,14 +294,8 @@ Result<void> apply(store::Database& database,
                         store::id_of(row),
                         {state.counter, std::string(crypto::view(mac))}));
   }
-  Digest digest;
-  state.objects = 0;
-  TRY(store::scan_seals(database,
-                        [&](Table table, std::string_view id, const store::RowSeal& seal) {
-                          ++state.objects;
-                          digest.add(master.set_element(table, id, seal));
-                          return Result<void>();
-                        }));
+  TRY_ASSIGN(const auto sum, sum_of_seals(database, master));
+  state.objects = sum.objects;
   event.kind = "vault.rollback";
   event.count = static_cast<std::int64_t>(survey.doomed().size());
   event.note = "recovered: " + std::to_string(survey.doomed().size()) + " records dropped, " +
@@ -329,7 +317,7 @@ Result<void> apply(store::Database& database,
   TRY(audit::append(database, record, head));
   state.audit_head = crypto::view(head);
   state.last_ts_ms = std::max(state.last_ts_ms, record.ts_ms);
-  master.seal_digest(state, digest);
+  master.seal_digest(state, sum.digest);
   return store::store_state(database, state);
 }
 

@@ -10,6 +10,7 @@
 #include "store/statement.h"
 #include "vault/key_provider.h"
 #include "vault/row_reader.h"
+#include "vault/seal_sum.h"
 
 namespace aivault::vault {
 namespace {
@@ -284,15 +285,8 @@ Result<void> verify_rewritten(store::Database& database,
     return differs("not every secret opens to the same");
   }
   const auto expected = alone.open_digest(state);
-  Digest digest;
-  std::int64_t objects = 0;
-  TRY(store::scan_seals(database,
-                        [&](Table table, std::string_view id, const store::RowSeal& seal) {
-                          ++objects;
-                          digest.add(alone.set_element(table, id, seal));
-                          return Result<void>();
-                        }));
-  if (!expected || objects != state.objects || !(digest == *expected)) {
+  TRY_ASSIGN(const auto sum, sum_of_seals(database, alone));
+  if (!expected || sum.objects != state.objects || !(sum.digest == *expected)) {
     return differs("the rows and their seal do not agree");
   }
   return {};
