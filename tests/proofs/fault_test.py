@@ -5,16 +5,13 @@ was acknowledged is there, nothing crashes, and the next start finds a whole vau
     fault_test.py --bin build/release/bin [--story NAME] [--fault EIO] [--every N]"""
 
 import argparse
-import concurrent.futures
+import functools
 import itertools
-import pathlib
 import shutil
 import sys
-import tempfile
 
-from kill_test import JOBS, Proof
-from shim import Died, Fault, build_shim
-from stories import STORIES
+from kill_test import Proof, run_proofs
+from shim import Died, Fault
 
 FAULTS = ["ENOSPC", "EIO", "EROFS", "EDQUOT", "EMFILE"]
 
@@ -57,6 +54,7 @@ class FaultProof(Proof):
             # from then on, not even to take it back, the next start may find it (docs/vault.md).
             unknown = stays and hit in ("fsync", "fdatasync")
             self.check_fault(place, where, status is not None and status < 300, message, unknown)
+            return 1
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
@@ -74,42 +72,19 @@ class FaultProof(Proof):
         self.check(place, where, acknowledged)
 
 
+def faults(proof, chosen):
+    runs = []
+    for kind, stays in itertools.product([chosen.fault] if chosen.fault else FAULTS, (False, True)):
+        calls = proof.calls_of(kind)
+        runs += [functools.partial(proof.run_fault, kind, number, stays)
+                 for number in range(1, calls + 1, chosen.every)]
+    return runs
+
+
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--bin", required=True)
-    options.add_argument("--build")
-    options.add_argument("--story")
-    options.add_argument("--fault")
-    options.add_argument("--every", type=int, default=1)
-    chosen = options.parse_args()
-    daemon = pathlib.Path(chosen.bin).resolve() / "aivaultd"
-    tried, failures = 0, []
-    with tempfile.TemporaryDirectory(prefix="aiv-fault-") as work, \
-            concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        shim = build_shim(work)
-        for story in STORIES:
-            if chosen.story and story.name != chosen.story:
-                continue
-            proof = FaultProof(story, daemon, shim, work)
-            proof.prepare()
-            runs = []
-            for kind, stays in itertools.product(FAULTS, (False, True)):
-                if chosen.fault and kind != chosen.fault:
-                    continue
-                calls = proof.calls_of(kind)
-                runs += [pool.submit(proof.run_fault, kind, number, stays)
-                         for number in range(1, calls + 1, chosen.every)]
-            for done in concurrent.futures.as_completed(runs):
-                tried += 1
-                try:
-                    done.result()
-                except Exception as error:  # noqa: BLE001 - every point is tried, all are reported
-                    failures.append(f"{type(error).__name__}: {error}")
-            print(f"{story.name}: {len(runs)} faults", flush=True)
-    for failure in failures[:20]:
-        print("FAILED", failure[:1000], file=sys.stderr)
-    print(f"{tried} faults, {len(failures)} failures")
-    return 1 if failures or not tried else 0
+    options.add_argument("--fault", choices=FAULTS)
+    return run_proofs("fault", FaultProof, faults, options)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ recovery: the next start opens the vault, every acknowledged change is there, no
 
 import argparse
 import concurrent.futures
+import functools
 import pathlib
 import shutil
 import sys
@@ -131,38 +132,43 @@ class Proof:
         return calls
 
 
-def main():
-    options = argparse.ArgumentParser()
+def run_proofs(kind, make_proof, points_of, options):
+    """Every story's points in parallel; each is tried, all failures are reported. The exit status.
+
+    `points_of(proof, chosen)`: functions that return how many points they tried."""
     options.add_argument("--bin", required=True)
     options.add_argument("--build")
     options.add_argument("--story")
     options.add_argument("--every", type=int, default=1)
     chosen = options.parse_args()
     daemon = pathlib.Path(chosen.bin).resolve() / "aivaultd"
+    stories = [story for story in STORIES if chosen.story in (None, story.name)]
+    if not stories:
+        options.error(f"no story is called '{chosen.story}'; there are: {', '.join(s.name for s in STORIES)}")
     points, failures = 0, []
-    with tempfile.TemporaryDirectory(prefix="aiv-kill-") as work, \
+    with tempfile.TemporaryDirectory(prefix=f"aiv-{kind}-") as work, \
             concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         shim = build_shim(work)
-        for story in STORIES:
-            if chosen.story and story.name != chosen.story:
-                continue
-            proof = Proof(story, daemon, shim, work)
+        for story in stories:
+            proof = make_proof(story, daemon, shim, work)
             proof.prepare()
-            runs = {pool.submit(proof.run_point, number): number
-                    for number in range(1, proof.calls + 1, chosen.every)}
-            tried = 0
+            runs, tried = [pool.submit(run) for run in points_of(proof, chosen)], 0
             for done in concurrent.futures.as_completed(runs):
                 try:
                     tried += done.result()
-                except Exception as error:  # noqa: BLE001 - every point is tried, all are reported
+                except Exception as error:  # noqa: BLE001 - told below
                     failures.append(f"{type(error).__name__}: {error}")
             points += tried
-            print(f"{story.name}: {proof.calls} calls, {tried} kills", flush=True)
+            print(f"{story.name}: {proof.calls} calls, {tried} {kind}s", flush=True)
     for failure in failures[:20]:
         print("FAILED", failure[:1000], file=sys.stderr)
-    print(f"{points} kills, {len(failures)} failures")
+    print(f"{points} {kind}s, {len(failures)} failures")
     return 1 if failures or not points else 0
 
 
+def kills(proof, chosen):
+    return [functools.partial(proof.run_point, number) for number in range(1, proof.calls + 1, chosen.every)]
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_proofs("kill", Proof, kills, argparse.ArgumentParser()))
