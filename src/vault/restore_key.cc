@@ -1,6 +1,9 @@
 #include "vault/restore_key.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <string_view>
 
 #include "base/encoding.h"
 #include "platform/key_file_changes.h"
@@ -21,13 +24,15 @@ const Secret& passphrase_of_vault(const RestoreRequest& request) {
   return request.vault_passphrase != nullptr ? *request.vault_passphrase : request.passphrase;
 }
 
-// A name of its own below the vault directory, not one of the vault's files.
+// A name of its own below the vault directory, not one of the vault's or the daemon's.
 bool is_place_inside(const std::string& path) {
   namespace fs = std::filesystem;
   const fs::path place(path);
   if (place.is_absolute() || place.lexically_normal() != place) return false;
+  constexpr auto kTaken = std::to_array<std::string_view>(
+      {"..", "audit", "config.toml", "format-1", "locks", "providers", "reserve", "run"});
   const auto first = place.begin()->string();
-  return first != ".." && first != "audit" && !first.starts_with("vault.");
+  return std::ranges::find(kTaken, first) == kTaken.end() && !first.starts_with("vault.");
 }
 
 Result<void> check_archived_place(const RestoreRequest& request,

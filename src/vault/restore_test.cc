@@ -115,6 +115,18 @@ TEST_F(Restore, WritesNoKeyWhereOnlyTheArchiveSaysSo) {
   expect_opens(place.root());
 }
 
+TEST_F(Restore, WritesNoKeyUnderANameThatMeansSomethingElse) {
+  for (const auto* name : {"config.toml", "run/aivaultd.sock", "locks/key", "audit/1-2.jsonl"}) {
+    const auto archive = archive_of(place.root() + "/" + name);
+    fs::remove_all(place.root());
+    const auto refused = restore_to(place.root(), archive);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().reason, "key_unavailable") << name;
+    EXPECT_FALSE(fs::exists(place.root() + "/" + name)) << name;
+    fs::remove_all(place.root());
+  }
+}
+
 TEST_F(Restore, WritesTheKeyIntoItsUsualPlaceOrTheVaultItself) {
   for (const auto& key : {place.key_file(), place.root() + "/keys/kek.key"}) {
     const auto archive = archive_of(key);
