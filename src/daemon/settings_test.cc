@@ -160,7 +160,7 @@ class OwnerTest : public testing::Test {
   }
   ~OwnerTest() override { std::filesystem::remove(directory_); }
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give directories away";
   }
   Settings with(Arguments arguments) {
     return *make_settings(arguments, platform::Environment({{"AIVAULT_DIR", directory_}}));

@@ -50,7 +50,7 @@ TEST_F(PrivateFiles, MakesPrivateDirectoriesAndFiles) {
 }
 
 TEST_F(PrivateFiles, MakesNothingForRootWhereAnotherUserRules) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give files to another user";
   ASSERT_EQ(::chown(base_.c_str(), 1, 1), 0);
   for (const auto& path : {base_, base_ + "/a/b"}) {
     const auto directory = Directory::open_or_make(path);
@@ -65,7 +65,7 @@ TEST_F(PrivateFiles, MakesNothingForRootWhereAnotherUserRules) {
 }
 
 TEST_F(PrivateFiles, TightensForRootNothingThatAnotherUserCanPutThere) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give files to another user";
   constexpr unsigned kStranger = 65533;
   const auto victim = base_ + "/victim";
   ASSERT_EQ(::mkdir(victim.c_str(), 0755), 0);

@@ -100,7 +100,7 @@ TEST(Hardening, GivesUpPrivilegesForGood) {
 }
 
 TEST(Hardening, MakesRootAnotherUserForGood) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
   EXPECT_TRUE(in_child([] {
     if (!drop_privileges(Identity{4711, 4712})) return false;
     const auto status = file_text("/proc/self/status");

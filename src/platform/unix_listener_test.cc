@@ -227,7 +227,7 @@ TEST_F(UnixListenerTest, RefusesDirectoriesThatOthersCanWrite) {
 }
 
 TEST_F(UnixListenerTest, RefusesDirectoriesOfOthers) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give files to another user";
   fs::create_directory(base_ + "/run");
   ASSERT_EQ(::chown(base_.c_str(), 4711, 4711), 0);
   EXPECT_EQ(refusal(path_), "unsafe socket directory '" + base_ + "': it belongs to uid 4711");

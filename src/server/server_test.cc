@@ -338,7 +338,7 @@ TEST(Server, AnswersInternalWhereARequestBreaks) {
 }
 
 TEST(Server, KeepsPlacesInItsQueueForOperators) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs several users";
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to connect as somebody else";
   ServerStage stage;
   std::promise<void> gate;
   boost::asio::post(stage.operator_thread(),

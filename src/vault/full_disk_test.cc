@@ -24,7 +24,7 @@ class FullDisk : public ::testing::Test {
   void SetUp() override {
     std::filesystem::create_directories(place_.root());
     if (::mount("aivault-test", place_.root().c_str(), "tmpfs", 0, "size=8m,mode=0700") != 0) {
-      GTEST_SKIP() << "mounting needs root";
+      GTEST_SKIP() << "needs root to mount a small disk";
     }
     mounted_ = true;
   }

@@ -218,7 +218,7 @@ TEST_F(KeyFiles, WhatIsToBeRetiredGoesOnlyIfItHoldsTheKeyBefore) {
 }
 
 TEST_F(KeyFiles, NothingOfAnotherOwnerIsRetired) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give files to another user";
   const auto old = place.base() + "/old/key";
   put(old, key_text(1));
   ASSERT_EQ(::chown(old.c_str(), 1, 1), 0);
