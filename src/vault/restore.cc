@@ -81,6 +81,7 @@ struct Built {
   VaultRow vault;
   KeyProvider provider;
   std::vector<std::string> archived_files;
+  std::string other_key;  // A sentence; empty: the archived key, or the one that was asked for.
 };
 
 // The vault as `kRestoredName` of one directory: received, checked, adjusted, checked again.
@@ -119,10 +120,25 @@ class Building {
     // Said before others can open it: to switch needs the file for oneself.
     TRY(database.use_wal());
     keys = whole.checked.keys;
-    return Built{std::move(whole.checked.vault), plan.provider, std::move(whole.archived_files)};
+    return Built{std::move(whole.checked.vault),
+                 plan.provider,
+                 std::move(whole.archived_files),
+                 other_key_notice(plan)};
   }
 
  private:
+  // Whoever restores must not learn at the next start that another key opens the vault.
+  std::string other_key_notice(const KeyPlan& plan) const {
+    if (!plan.master) return "";
+    if (plan.provider.kind != Kind::passphrase) {
+      return "This vault has another key than in the archive now: that of " +
+             plan.provider.source(root_);
+    }
+    const bool has_its_own = request_.vault_passphrase != nullptr ||
+                             (request_.provider && request_.provider->passphrase);
+    return has_its_own ? "" : "The passphrase of the archive opens this vault now";
+  }
+
   std::shared_ptr<const Keyring> archived_keys() const {
     if (!contents_.kek) return nullptr;
     return std::make_shared<Keyring>(
@@ -173,6 +189,7 @@ void say_what_is_left(const Built& built,
                       const std::string& moved_to,
                       std::vector<std::string>& notices) {
   if (!moved_to.empty()) notices.push_back("The vault that was there is in '" + moved_to + "' now");
+  if (!built.other_key.empty()) notices.push_back(built.other_key);
   if (!built.archived_files.empty()) {
     notices.push_back(std::to_string(built.archived_files.size()) +
                       " older files of the audit are not part of an archive; copy them into '" +

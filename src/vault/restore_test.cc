@@ -115,6 +115,26 @@ TEST_F(Restore, WritesNoKeyWhereOnlyTheArchiveSaysSo) {
   expect_opens(place.root());
 }
 
+TEST_F(Restore, SaysThatThePassphraseOfTheArchiveOpensTheVault) {
+  const auto archive = archive_of(place.key_file());
+  fs::remove_all(place.root());
+  ProviderChoice choice;
+  choice.kind = Kind::passphrase;
+  const auto restored = restore_to(place.root(), archive, std::move(choice));
+  ASSERT_TRUE(restored) << restored.error().message;
+  ASSERT_EQ(restored->notices.size(), 1U);
+  EXPECT_EQ(restored->notices.front(), "The passphrase of the archive opens this vault now");
+  EXPECT_TRUE(Vault::open(place.options(), &passphrase));
+  fs::remove_all(place.root());
+
+  ProviderChoice own;
+  own.kind = Kind::passphrase;
+  own.passphrase = Secret::copy_of("a passphrase of its own");
+  const auto with_its_own = restore_to(place.root(), archive, std::move(own));
+  ASSERT_TRUE(with_its_own) << with_its_own.error().message;
+  EXPECT_TRUE(with_its_own->notices.empty());
+}
+
 TEST_F(Restore, WritesNoKeyUnderANameThatMeansSomethingElse) {
   for (const auto* name : {"config.toml", "run/aivaultd.sock", "locks/key", "audit/1-2.jsonl"}) {
     const auto archive = archive_of(place.root() + "/" + name);
