@@ -156,6 +156,13 @@ Result<std::optional<platform::Identity>> check_owner(const Settings& settings) 
   }
   const auto owner = platform::user_of(status.st_uid);
   if (settings.private_child) {
+    // A vault that root begins in another user's place would be at that user's mercy.
+    struct stat database{};
+    const auto path = settings.places.vault_root + "/vault.db";
+    if (::lstat(path.c_str(), &database) != 0 || database.st_uid != status.st_uid) {
+      return start_error("'" + settings.places.vault_root + "' belongs to uid " +
+                         std::to_string(status.st_uid) + "; create the vault as that user");
+    }
     const auto group = owner && owner->gid > 0 ? static_cast<gid_t>(owner->gid) : kNoGroup;
     return std::optional(platform::Identity{status.st_uid, group});
   }

@@ -158,7 +158,7 @@ class OwnerTest : public testing::Test {
   OwnerTest() {
     if (::geteuid() == 0) EXPECT_NE(::mkdtemp(directory_.data()), nullptr);
   }
-  ~OwnerTest() override { std::filesystem::remove(directory_); }
+  ~OwnerTest() override { std::filesystem::remove_all(directory_); }
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to give directories away";
   }
@@ -176,11 +176,18 @@ TEST_F(OwnerTest, LetsRootServeItsOwnVaultWithoutCapabilities) {
 TEST_F(OwnerTest, MakesAPrivateChildOfRootTheOwnerOfTheVault) {
   ASSERT_EQ(::chown(directory_.c_str(), 1, 1), 0);
   EXPECT_EQ(check_owner(with({})).error().message, "run aivaultd as 'daemon'");
+  EXPECT_EQ(check_owner(with(flags({"--stdio"}))).error().message,
+            "'" + directory_ + "' belongs to uid 1; create the vault as that user");
+  const auto database = directory_ + "/vault.db";
+  std::ofstream(database).close();
+  EXPECT_FALSE(check_owner(with(flags({"--stdio"}))));
+  ASSERT_EQ(::chown(database.c_str(), 1, 1), 0);
   const auto becomes = check_owner(with(flags({"--stdio"}))).value();
   ASSERT_TRUE(becomes);
   EXPECT_EQ(becomes->uid, 1U);
   EXPECT_EQ(becomes->gid, 1U);
   ASSERT_EQ(::chown(directory_.c_str(), 4711, 0), 0);
+  ASSERT_EQ(::chown(database.c_str(), 4711, 0), 0);
   const auto nameless = check_owner(with(flags({"--stdio"}))).value();
   ASSERT_TRUE(nameless);
   EXPECT_EQ(nameless->uid, 4711U);

@@ -271,7 +271,7 @@ class Daemon(Scenario):
                                 stdout=subprocess.PIPE, cwd="/", **stranger.popen_arguments())
         try:
             self.assertEqual(b"up\n", fake.stdout.readline())
-            vault.fails(f"'{vault.base}' belongs to uid {stranger.uid}; create the vault as that user",
+            vault.fails(f"'{vault.root}' belongs to uid {stranger.uid}; create the vault as that user",
                         "secrets", "create", "--name", "x", "--value-file", "-", stdin="sk-test-0001")
         finally:
             fake.kill()
