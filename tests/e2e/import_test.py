@@ -127,6 +127,9 @@ class Import(Scenario):
         vault, old = self.vault(), self.old()
         old.with_file()
         old.fill()
+        vault.fails("vault not enabled; run `aivault init` first, or import without --dry-run",
+                    "import", "--from", old.root, "--dry-run")
+        vault.ok("init")
         result = vault.ok("import", "--from", old.root, "--dry-run").json()
         self.assertEqual((3, True), (result["secrets"], result["dryRun"]))
         old.write("secrets/broken.json", "{")

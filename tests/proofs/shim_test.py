@@ -18,6 +18,8 @@ ON_A_FILE = re.compile(r"^\d+<|^\w+\(\d+</")
 
 
 def counts(line):
+    if line.startswith("<..."):  # The end of a call that another thread's line cut in two.
+        return False
     name = line.split("(", 1)[0]
     if name in ("open", "openat"):
         return bool(CREATES.search(line))
