@@ -22,7 +22,7 @@ namespace aivault::server {
 
 class StreamPipe : public std::enable_shared_from_this<StreamPipe> {
  public:
-  explicit StreamPipe(boost::asio::any_io_executor loop) : loop_(loop), wake_(std::move(loop)) {}
+  explicit StreamPipe(const boost::asio::any_io_executor& loop) : loop_(loop), wake_(loop) {}
 
   // The thread's side.
   Result<void> write(std::string_view bytes);

@@ -211,7 +211,8 @@ Result<KeyUsers> key_users(const KeyFile& file,
   for (const auto& [vault, mark] : vaults) {
     const auto& [id, directory] = vault;
     if (mark == kLeft) continue;
-    const bool other = id == vault_id ? is_copy(directory, root) && !(is_copied && mark == kMade)
+    const bool is_original = is_copied && mark == kMade;
+    const bool other = id == vault_id ? !is_original && is_copy(directory, root)
                                       : !is_same_directory(directory, root);
     if (other) {
       found.other = directory;

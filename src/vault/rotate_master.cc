@@ -59,12 +59,10 @@ Result<KeyProvider> provider_after(const KeyProvider& before,
     choice.key_description = asked.key_description;
     choice.keychain_service = asked.keychain_service;
     choice.keychain_account = asked.keychain_account;
-  } else if (wanted.passphrase) {
-    choice.kind = Kind::passphrase;
-  } else if (before.kind != Kind::passphrase) {
-    return before;
-  } else {
+  } else if (wanted.passphrase || before.kind == Kind::passphrase) {
     choice.kind = Kind::passphrase;  // With a new salt.
+  } else {
+    return before;
   }
   const bool stays = choice.kind == Kind::file && choice.file_path.empty();
   if (stays && before.kind == Kind::file) return before;

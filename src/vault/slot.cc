@@ -97,7 +97,7 @@ Result<Status> Slot::check_again(const std::shared_ptr<Vault>& open,
   TRY_ASSIGN(const auto key,
              load_key(facts.provider(), facts.root(), {options_.keys, &passphrase}));
   const MasterKeys master(facts.row().vault_id, key);
-  const auto status = open->status();
+  auto status = open->status();
   if (status.kek_id == hex(bytes_of(master.kek_id()))) return status;
   return vault_unavailable(
       "wrong_key", "vault provider misconfigured: passphrase: wrong passphrase (decrypt failed)");
