@@ -29,7 +29,7 @@ T need(Result<T> result) {
 
 vault::Options options_of(const std::string& root) {
   vault::Options options;
-  options.location = {root + "/vault", root + "/keys/kek.key"};  // As vault_scale has it.
+  options.location = {root + "/data/vault", root + "/keys/kek.key"};  // As vault_scale has it.
   return options;
 }
 

@@ -1,5 +1,5 @@
 // What single changes, lookups and pages of the list cost in a vault of many secrets.
-// usage: vault_scale DIRECTORY COUNT: makes a vault in the empty DIRECTORY if there is none, fills
+// usage: vault_scale DIRECTORY COUNT: makes a vault (data/vault, keys/kek.key) in the empty DIRECTORY if there is none, fills
 // it up to COUNT secrets, and prints medians of processor time in microseconds.
 #include <time.h>
 
@@ -168,7 +168,7 @@ int main(int argc, char** argv) {
   }
   const std::string directory = argv[1];
   vault::Options options;
-  options.location = {directory + "/vault", directory + "/keys/kek.key"};
+  options.location = {directory + "/data/vault", directory + "/keys/kek.key"};
   std::unique_ptr<vault::Vault> vault;
   (void)need(vault::Vault::open_or_create(options));
   fill(*need(vault::Vault::open_or_create(options)), std::strtoul(argv[2], nullptr, 10));

@@ -164,6 +164,22 @@ Result<void> OpenVault::change(const std::function<Result<void>(Change&)>& work)
   return writer_.change(work);
 }
 
+namespace {
+
+// Null: there is no such secret.
+Result<std::shared_ptr<const VerifiedSecret>> read_secret(RowReader& rows, const SecretId& id) {
+  TRY_ASSIGN(auto secret, rows.secret(id.str()));
+  if (!secret) return nullptr;
+  auto verified = std::make_shared<VerifiedSecret>();
+  verified->secret = std::move(*secret);
+  if (verified->secret.dek) {
+    TRY_ASSIGN(verified->value, rows.sealed_value(verified->secret));
+  }
+  return verified;
+}
+
+}  // namespace
+
 Result<OpenedSecret> OpenVault::open_secret(const SecretId& id,
                                             const Context& context,
                                             Opener opener) {
@@ -171,9 +187,14 @@ Result<OpenedSecret> OpenVault::open_secret(const SecretId& id,
   TRY_ASSIGN(const auto view, core_->enter(lease.database()));
   SnapshotJudge judge(*core_, view);
   RowReader rows(lease.database(), judge);
-  TRY_ASSIGN(auto secret, rows.secret(id.str()));
-  if (!secret) return vault_unavailable("secret_missing", "secret not found");
-  const auto& record = secret->record;
+  const auto revision = judge.rev_of(store::Table::secrets, id.str());
+  auto verified = revision ? recent_.find(id, *revision, view.keys) : nullptr;
+  const bool is_new = !verified;
+  if (is_new) {
+    TRY_ASSIGN(verified, read_secret(rows, id));
+  }
+  if (!verified) return vault_unavailable("secret_missing", "secret not found");
+  const auto& record = verified->secret.record;
   TRY(may_open(record.scope, record.attached, context, opener));
   if (record.revoked_at) return vault_unavailable("secret_missing", "secret revoked");
   // Setting the clock back revives nothing.
@@ -181,9 +202,10 @@ Result<OpenedSecret> OpenVault::open_secret(const SecretId& id,
   if (record.expires_at && std::max(now, from_int(view.last_ts_ms)) >= *record.expires_at) {
     return vault_unavailable("secret_expired", "secret expired");
   }
-  TRY_ASSIGN(auto value, rows.open(*secret));
+  TRY_ASSIGN(auto value, rows.open(verified->secret, verified->value));
+  if (is_new && revision) recent_.keep(*revision, view.keys, verified);
   core_->mark_used(id, now);
-  return OpenedSecret{std::move(value), std::move(secret->record)};
+  return OpenedSecret{std::move(value), record};
 }
 
 void OpenVault::record(audit::Event event, Recorded done) {

@@ -10,6 +10,7 @@
 
 #include "vault/audit_keeper.h"
 #include "vault/core.h"
+#include "vault/recent_secrets.h"
 #include "vault/vault.h"
 #include "vault/writer.h"
 
@@ -81,6 +82,7 @@ class OpenVault final : public Vault {
   std::atomic<bool> disabled_noted_ = false;  // With the first call that is not recorded.
   std::mutex pool_guard_;
   std::vector<std::unique_ptr<store::Database>> pool_;
+  RecentSecrets recent_;
   Writer writer_;
   AuditKeeper keeper_;
 };

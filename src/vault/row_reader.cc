@@ -277,7 +277,7 @@ Result<void> RowReader::find_missing_secrets(std::vector<Problem>& damaged) {
   }
 }
 
-Result<Secret> RowReader::open(const StoredSecret& secret) {
+Result<crypto::Sealed> RowReader::sealed_value(const StoredSecret& secret) {
   const auto& id = secret.record.id.str();
   crypto::Sealed sealed;
   Statement find(database_, "SELECT nonce, ciphertext FROM secret_values WHERE secret_id = ?1", id);
@@ -285,9 +285,18 @@ Result<Secret> RowReader::open(const StoredSecret& secret) {
                sealed = {std::string(row.blob(0)), std::string(row.blob(1))};
              }));
   if (!found) return refuse(Table::secrets, id, "its value is missing");
-  auto value = judge_.keys().open_value(secret, sealed);
-  if (!value) return refuse(Table::secrets, id, "value");
-  return std::move(*value);
+  return sealed;
+}
+
+Result<Secret> RowReader::open(const StoredSecret& secret, const crypto::Sealed& value) {
+  auto opened = judge_.keys().open_value(secret, value);
+  if (!opened) return refuse(Table::secrets, secret.record.id.str(), "value");
+  return std::move(*opened);
+}
+
+Result<Secret> RowReader::open(const StoredSecret& secret) {
+  TRY_ASSIGN(const auto value, sealed_value(secret));
+  return open(secret, value);
 }
 
 Result<std::vector<CredentialRow>> RowReader::credentials_of_secret(std::string_view secret_id) {

@@ -45,7 +45,9 @@ class RowReader {
                                  std::chrono::milliseconds notice,
                                  std::size_t limit,
                                  std::vector<Problem>& damaged);
-  // The sealed value of a secret that was read here, opened.
+  // The value of a secret that was read here, as it is stored.
+  Result<crypto::Sealed> sealed_value(const StoredSecret& secret);
+  Result<Secret> open(const StoredSecret& secret, const crypto::Sealed& value);
   Result<Secret> open(const StoredSecret& secret);
 
   Result<std::optional<store::Row>> find(store::Table table, std::string_view id);
