@@ -10,6 +10,7 @@
 #include "crypto/uuid.h"
 #include "format1/history.h"
 #include "format1/run.h"
+#include "format1/source_key.h"
 
 namespace aivault::format1 {
 namespace {
@@ -99,7 +100,15 @@ Result<void> run_all(Run& run, const Header& header, const Secret& key) {
   const auto mark = mark_of(header);
   TRY(run.callable.look(run.change));
   TRY(import_history(run, mark));
+  const auto failures = run.report.failures;
   TRY(import_secrets(run, key));
+  if (!is_named(header, key) && !run.opened_any && run.report.failures > failures) {
+    return vault_unavailable("wrong_key",
+                             "vault provider misconfigured: the key is not the one that '" +
+                                 run.source.path() +
+                                 "' names, and opens none of its secrets: wrong key (decrypt "
+                                 "failed)");
+  }
   TRY(import_broker(run));
   TRY(import_bindings(run));
   TRY(catalog::remember_registry(run.change));

@@ -171,6 +171,17 @@ TEST_F(Importing, ARecordThatDoesNotOpenTakesNoName) {
   EXPECT_EQ(secrets().at("A").id.str(), old_id(2));
 }
 
+TEST_F(Importing, TakesNothingWithAKeyThatOpensNothing) {
+  old_.add({.id = old_id(1), .name = "A"});
+  old_.write("kek.key", std::string(62, 'a') + "bc");
+  const auto report = try_import();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().reason, "wrong_key");
+  EXPECT_TRUE(
+      report.error().message.ends_with("opens none of its secrets: wrong key (decrypt failed)"));
+  EXPECT_TRUE(secrets().empty());
+}
+
 TEST_F(Importing, EncodesIdsEverywhereAndRefusesCollisions) {
   old_.add({.id = old_id(1),
             .name = "A",

@@ -27,6 +27,7 @@ struct Run {
   // Nothing of the directory may use any other: whoever wrote it need not know their values.
   std::set<SecretId> theirs = {};
   Callable callable = {};
+  bool opened_any = false;  // Of the old vault's secrets, with the key that was given.
 };
 
 // Is this about one entry, so that the others can go on? Else the whole import fails.

@@ -87,6 +87,7 @@ class SecretImport {
     TRY_ASSIGN(planned.attached, vault::check_attachments(std::move(planned.attached)));
     planned.updated_at = record.updated_at;
     TRY_ASSIGN(const auto value, open(key_, record));
+    run_.opened_any = true;
     TRY(vault::check_value(value));
     planned_.push_back(std::move(planned));
     return {};

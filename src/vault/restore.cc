@@ -102,7 +102,7 @@ class Building {
     }
     TRY_ASSIGN(auto database,
                store::Database::open(directory_.path() + "/" + std::string(kRestoredName)));
-    TRY_ASSIGN(auto whole, check(database, archived_keys()));
+    TRY_ASSIGN(auto whole, first_check(database));
     if (whole.checked.vault.vault_id != contents_.manifest.vault_id ||
         whole.checked.state.counter != contents_.manifest.counter) {
       return invalid_request("record_invalid",
@@ -139,10 +139,25 @@ class Building {
     return has_its_own ? "" : "The passphrase of the archive opens this vault now";
   }
 
-  std::shared_ptr<const Keyring> archived_keys() const {
-    if (!contents_.kek) return nullptr;
+  std::shared_ptr<const Keyring> ring_of(const Secret& key) const {
     return std::make_shared<Keyring>(
-        std::make_shared<const MasterKeys>(contents_.manifest.vault_id, *contents_.kek));
+        std::make_shared<const MasterKeys>(contents_.manifest.vault_id, key));
+  }
+
+  Result<Whole> first_check(store::Database& database) const {
+    if (contents_.kek) return check(database, ring_of(*contents_.kek));
+    auto whole = check(database, nullptr);
+    if (whole || !request_.provider) return whole;
+    // The key may be where it is to be from now on.
+    const auto& options = request_.options;
+    TRY_ASSIGN(const auto provider,
+               KeyProvider::of(*request_.provider, root_, options.location.default_key_file));
+    const auto* passphrase =
+        request_.provider->passphrase ? &*request_.provider->passphrase : nullptr;
+    const auto key = load_key(provider, root_, KeyInput{options.keys, passphrase});
+    if (!key) return whole;
+    auto again = check(database, ring_of(*key));
+    return again ? std::move(again) : std::move(whole);
   }
 
   // Without an archived key it comes from its provider.

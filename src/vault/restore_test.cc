@@ -37,7 +37,7 @@ class Restore : public ::testing::Test {
   SecretId one;
 
   // Of a vault whose key is in `key`.
-  std::string archive_of(const std::string& key) {
+  std::string archive_of(const std::string& key, ArchivedKey with = ArchivedKey::included) {
     EXPECT_TRUE(Vault::init(place.options(), file_choice(key)));
     const auto vault = place.open();
     one = create(*vault, named("one"), "value one")->id;
@@ -49,13 +49,8 @@ class Restore : public ::testing::Test {
     crypto::PassphraseCost cheap = crypto::new_passphrase_cost();
     cheap.passes = 2;
     cheap.memory_kib = 65'536;
-    const auto done = vault->backup({passphrase,
-                                     ArchivedKey::included,
-                                     "0.0.0",
-                                     event_of("vault.backup"),
-                                     [] { return true; },
-                                     cheap},
-                                    sink);
+    const auto done = vault->backup(
+        {passphrase, with, "0.0.0", event_of("vault.backup"), [] { return true; }, cheap}, sink);
     EXPECT_TRUE(done) << done.error().message;
     return out;
   }
@@ -169,6 +164,20 @@ TEST_F(Restore, UsesTheKeyThatIsThere) {
   const auto restored = restore_to(place.root(), archive);
   ASSERT_TRUE(restored) << restored.error().message;
   EXPECT_TRUE(restored->notices.empty());
+  expect_opens(place.root());
+}
+
+TEST_F(Restore, FindsTheKeyThatTheArchiveLacksWhereItIsToBe) {
+  const auto old_place = place.base() + "/old-key";
+  const auto archive = archive_of(old_place, ArchivedKey::left_out);
+  fs::remove_all(place.root());
+  const auto moved = place.base() + "/moved-key";
+  fs::rename(old_place, moved);
+  ASSERT_FALSE(restore_to(place.root(), archive));
+  ASSERT_FALSE(restore_to(place.root(), archive, file_choice(place.base() + "/no-key")));
+  EXPECT_FALSE(fs::exists(place.base() + "/no-key"));
+  const auto done = restore_to(place.root(), archive, file_choice(moved));
+  ASSERT_TRUE(done) << done.error().message;
   expect_opens(place.root());
 }
 
