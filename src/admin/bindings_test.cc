@@ -61,6 +61,7 @@ TEST_F(Bindings, ArePrintedInTheDocumentedShape) {
       R"({"capability":"acme/items","secretRef":"vault:secret:ID","scope":{"type":"global"},"updatedAtMs":T})");
 }
 
+// Case 68.
 TEST_F(Bindings, AreCheckedInTheDocumentedOrder) {
   const auto openai = make_secret("OPENAI_API_KEY", "sk-0123456789abcdef");
   const auto gone = make_secret("GONE", "a-long-enough-value");

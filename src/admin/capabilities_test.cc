@@ -35,6 +35,7 @@ TEST_F(Capabilities, TakeProviderAndHostFromACredential) {
       R"({"id":"acme/items","provider":"acme","allow":{"hosts":["api.acme.test"],"methods":["GET"],"pathPrefixes":["/v1"]}})");
 }
 
+// Cases 70, 75.
 TEST_F(Capabilities, AreCheckedInTheDocumentedOrder) {
   make_items();
   make_secret("TWILIO_ACCOUNT_SID", "AC0123456789abcdef");

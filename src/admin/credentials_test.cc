@@ -82,6 +82,7 @@ TEST_F(Credentials, ThatWereImportedSwitchedOffAreListedAndNeverUsed) {
 }
 
 // The order of the checks is documented: each row fails on the first of several faults.
+// Cases 69-71, 74, 87, 119, 179.
 TEST_F(Credentials, AreCheckedInTheDocumentedOrder) {
   const auto pinned = make_secret("OPENAI_API_KEY", "sk-0123456789abcdef");
   const auto scoped =
@@ -211,6 +212,7 @@ TEST_F(Credentials, NameTheFirstOfAnyTwoFaults) {
   EXPECT_GT(pairs, 100U);
 }
 
+// Case 85.
 TEST_F(Credentials, OfRegistryProvidersTakeOnlyHostAndSecretFromTheOperator) {
   const auto secret = make_secret("MY_OPENAI", "sk-0123456789abcdef");
   EXPECT_EQ(
@@ -242,6 +244,7 @@ TEST_F(Credentials, UseTheCompositeOfTheirKind) {
   EXPECT_EQ(state("mine"), CredentialState::ready);
 }
 
+// Case 86.
 TEST_F(Credentials, WhoseSecretDoesNotFitWaitForItsRotation) {
   const auto secret = make_secret("ACME_KEY", "no-colon-in-here");
   create(R"("id":"acme","provider":"acme","auth":"basic","hosts":["api.acme.test"],)" +
@@ -278,6 +281,7 @@ TEST_F(Credentials, AreListedByIdWithTheirState) {
   EXPECT_TRUE(items[1].find("disabled")->boolean());
 }
 
+// Case 65.
 TEST_F(Credentials, OfTheOperatorAreRemovedAndDerivedOnesSwitchedOff) {
   make_custom("acme", make_secret("A", "a-long-enough-value"));
   make_secret("OPENAI_API_KEY", "sk-0123456789abcdef");

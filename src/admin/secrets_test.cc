@@ -116,6 +116,7 @@ TEST_F(Secrets, SealTheirCompositeAgainWhenRotated) {
   EXPECT_EQ(*snapshot()->find_credential("twilio")->secret_id, composite);
 }
 
+// Case 66.
 TEST_F(Secrets, TakeTheirCompositeAndItsCredentialsWithThem) {
   const auto sid = make_secret("TWILIO_ACCOUNT_SID", "AC0123456789abcdef");
   make_secret("TWILIO_AUTH_TOKEN", "0123456789abcdef");

@@ -122,6 +122,7 @@ TEST(Sign, FramesBodiesByWhatIsKnown) {
   }
 }
 
+// Case 141.
 TEST(Sign, InjectsHeaders) {
   Wish wish;
   EXPECT_EQ(header_of(head(wish, "sk-test-0001"), "authorization"), "Bearer sk-test-0001");
@@ -131,6 +132,7 @@ TEST(Sign, InjectsHeaders) {
   EXPECT_EQ(header_of(head(wish, "k"), "x-key"), "k/k");
 }
 
+// Case 142.
 TEST(Sign, InjectsAQueryPairLast) {
   Wish wish;
   wish.auth = registry::QueryAuth{};
@@ -142,6 +144,7 @@ TEST(Sign, InjectsAQueryPairLast) {
   EXPECT_EQ(header_of(head(wish, "k"), "authorization"), "");
 }
 
+// Case 145.
 TEST(Sign, InjectsThePathPrefix) {
   struct Row {
     std::string text, prefix, path, target;
@@ -161,6 +164,7 @@ TEST(Sign, InjectsThePathPrefix) {
   }
 }
 
+// Case 145.
 TEST(Sign, RefusesSecretsThatWouldChangeThePath) {
   Wish wish;
   wish.auth = registry::PathAuth{"/{{secret}}"};
@@ -175,6 +179,7 @@ TEST(Sign, RefusesSecretsThatWouldChangeThePath) {
   EXPECT_EQ(request_line(wish, "..x"), "GET /...x/v1 HTTP/1.1");
 }
 
+// Case 144.
 TEST(Sign, InjectsBasicFromEveryFormOfSecret) {
   struct Row {
     registry::BasicAuth auth;
@@ -201,6 +206,7 @@ TEST(Sign, InjectsBasicFromEveryFormOfSecret) {
   }
 }
 
+// Case 148.
 TEST(Sign, NamesWrongMaterialWithoutQuotingIt) {
   struct Row {
     registry::AuthSpec auth;

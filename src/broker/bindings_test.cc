@@ -103,6 +103,7 @@ TEST_F(BoundCalls, CarryTheBoundKeyFromTheNextCallOn) {
   EXPECT_EQ(stage.events().back().consumer, "");
 }
 
+// Case 67.
 TEST_F(BoundCalls, TakeTheNarrowestScopeAndThenTheConsumer) {
   attach_own();
   const std::vector<std::tuple<const char*, Scope, const char*>> rows = {
@@ -129,6 +130,7 @@ TEST_F(BoundCalls, TakeTheNarrowestScopeAndThenTheConsumer) {
 
 // Every row of the table of scopes, for a credential of the operator: with what is bound globally,
 // nothing but the secret's own row decides.
+// Case 63.
 TEST_F(BoundCalls, ObeyTheTableOfScopes) {
   attach_own();
   const Scope scopes[] = {kGlobal,

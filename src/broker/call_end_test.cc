@@ -33,6 +33,7 @@ class NoWriting {
   rlimit before_{};
 };
 
+// Case 185.
 TEST(Invoke, LimitsTheCallsOfOneCaller) {
   std::atomic<bool> go = false;
   auto options = Stage::default_options();
@@ -230,6 +231,7 @@ TEST(Invoke, ObeysTheCallersTotalTimeout) {
   EXPECT_LT(std::chrono::steady_clock::now() - began, 500ms);
 }
 
+// Case 227.
 TEST(Invoke, NothingIsSentWhenTheStartCannotBeRecorded) {
   Stage stage(always(response("never")));
   ASSERT_EQ(stage.run(envelope("GET", "/v2")).reason(), "path_not_allowed");

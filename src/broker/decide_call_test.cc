@@ -7,6 +7,7 @@ namespace {
 
 using testing::response;
 
+// Cases 24, 49, 60, 89, 90.
 TEST(Invoke, RefusesWithOneRecordAndWithoutAConnection) {
   struct Case {
     const char* name;

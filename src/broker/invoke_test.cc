@@ -48,6 +48,7 @@ TEST(Invoke, SendsTheSecretAndShowsOnlyWhatACallerMaySee) {
   EXPECT_EQ(stage.broker.running(), 0U);
 }
 
+// Case 226.
 TEST(Invoke, RecordsWhoCalledWhat) {
   Stage stage(always(response("hello")));
   protocol::Envelope what = envelope("POST", "/v1/x?q=hidden");

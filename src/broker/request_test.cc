@@ -32,6 +32,7 @@ TEST(RequestId, DiffersWithinOneMillisecond) {
   EXPECT_EQ(ids.size(), 1000U);
 }
 
+// Case 24.
 TEST(ClientIp, MustBeAnAddressAndLoopback) {
   struct Case {
     const char *text, *outcome;
@@ -54,6 +55,7 @@ TEST(ClientIp, MustBeAnAddressAndLoopback) {
   EXPECT_FALSE(check_client_ip("nonsense", RemoteClients::allowed));
 }
 
+// Case 12.
 TEST(Multipart, LaysOutFieldsThenFilesInOrder) {
   protocol::Multipart form;
   form.fields = {{"purpose", "batch"}, {"a\"b\r\n", "1"}};
@@ -86,6 +88,7 @@ TEST(Multipart, RefusesAPartTypeThatCouldAddHeaders) {
   EXPECT_EQ(layout.error().reason, "header_syntax");
 }
 
+// Case 136.
 TEST(Multipart, UsesANewBoundaryEachTime) {
   const auto boundary = make_boundary();
   EXPECT_EQ(boundary.size(), 40U);

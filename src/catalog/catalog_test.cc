@@ -107,6 +107,7 @@ TEST_F(CatalogOfAVault, KeepsItsSnapshotUntilTheVaultChanges) {
   EXPECT_EQ(current(), after);
 }
 
+// Case 180.
 TEST_F(CatalogOfAVault, LeavesOutOnlyTheRecordThatIsMalformed) {
   const auto secret = make_secret("A", "a-long-enough-value");
   put("bad", R"({"auth":"basic","hosts":[]})", secret);

@@ -55,6 +55,7 @@ TEST(Credential, PrintsEveryKeyThatIsSetInDocumentedOrder) {
 }
 
 // Of a registry credential the record says nothing but kind, bound hosts and params.
+// Case 177.
 TEST(Credential, TakesFactsOfRegistryProvidersFromTheRegistry) {
   const auto* provider = registry::find_provider("anthropic");
   ASSERT_NE(provider, nullptr);

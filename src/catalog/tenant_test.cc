@@ -77,6 +77,7 @@ TEST(Tenant, PrefersATenantHostOverTheDefaultOnceItsParamIsBound) {
   EXPECT_EQ(find_tenant(provider, {}, {{"sub", "acme"}}).hosts, Hosts({"api.acme.own.test"}));
 }
 
+// Case 72.
 TEST(Tenant, JudgesHostsOfAProviderExactly) {
   struct Row {
     std::string_view host;

@@ -111,6 +111,7 @@ TEST(Authority, HasNoWildcard) {
   EXPECT_EQ(authority.error().message, "wildcard hosts are invalid for core conformance");
 }
 
+// Case 76.
 TEST(Pattern, FollowsTheGrammar) {
   for (const auto* good :
        {"api.openai.com", "*.openai.com", "*.a.com:8443", "a.com.", "XN--BCHER-KVA.EXAMPLE"}) {
@@ -147,6 +148,7 @@ struct MatchCase {
   bool match;
 };
 
+// Case 111.
 TEST(Pattern, MatchesAsTheTableSays) {
   const std::array<MatchCase, 26> cases = {{
       {"api.openai.com", "API.OpenAI.com", true},

@@ -148,6 +148,7 @@ std::vector<TargetCase> target_cases() {
   };
 }
 
+// Cases 17, 92-103, 107-109.
 TEST(Target, AcceptsAndRefusesAsTheTableSays) {
   for (const auto& example : target_cases()) {
     SCOPED_TRACE(::testing::PrintToString(example.input.substr(0, 80)));
@@ -188,6 +189,7 @@ TEST(Target, KeepsAnEmptyNameWithAnEmptyValue) {
   EXPECT_EQ(target->wire(), "/x?=");
 }
 
+// Case 77.
 TEST(Prefix, IsAPathThatNeedsNoEncoding) {
   for (const auto* good : {"/", "/v1/foo", "/v1/", "/api/chat.", "/v1/places:", "/me"}) {
     EXPECT_TRUE(check_prefix(good)) << good;

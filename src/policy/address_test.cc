@@ -62,6 +62,7 @@ TEST(Address, BlocksIpv6OutsideGlobalUnicastAndItsSpecialRanges) {
   }
 }
 
+// Case 115.
 TEST(Address, JudgesMappedAndTranslatedAddressesByTheirIpv4Part) {
   for (const std::string_view text : {"::ffff:127.0.0.1",
                                       "::ffff:10.0.0.1",
@@ -138,6 +139,7 @@ std::string_view verdict(std::string_view raw, AddressPolicy policy) {
   return "blocked";
 }
 
+// Cases 113, 115.
 TEST(Address, LiteralGuardBlocksNamesBeforeAnyLookup) {
   struct Row {
     std::string_view host, plain, lifted;
@@ -189,6 +191,7 @@ TEST(Address, LiteralGuardBlocksNamesBeforeAnyLookup) {
   }
 }
 
+// Case 114.
 TEST(Address, LiteralGuardBlocksNumbersThatResolversRead) {
   for (const std::string_view host : {"127.1", "0x7f.1", "2130706433", "0177.0.0.1", "1.0x7f"}) {
     for (const auto policy : {public_only, allow_private}) {

@@ -26,6 +26,7 @@ std::string reason(const http::Headers& headers,
   return result ? "ok" : result.error().reason;
 }
 
+// Cases 128, 130.
 TEST(CallerHeaders, RefusesCredentialsWhateverTheCredentialInjects) {
   for (const std::string_view name : {"Authorization",
                                       "AUTHORIZATION",
@@ -62,6 +63,7 @@ TEST(CallerHeaders, RefusesCredentialsWhateverTheCredentialInjects) {
   }
 }
 
+// Case 129.
 TEST(CallerHeaders, RefusesWhatTheChosenCredentialInjects) {
   const auto custom = with_auth(registry::HeaderAuth{"x-thing-key", "{{secret}}"});
   EXPECT_EQ(reason({{"X-Thing-Key", "1"}}, custom), "auth_header_rejected");
@@ -100,6 +102,7 @@ TEST(CallerHeaders, RefusesAccountSelectorsUnlessTheProviderListsThem) {
   EXPECT_EQ(reason({{"x-amz-date", "x"}}, credential), "auth_header_rejected");
 }
 
+// Cases 120, 131, 132.
 TEST(CallerHeaders, DropsFramingForwardingAndBrokerNames) {
   const auto result = kept({{"Host", "evil.com"},
                             {"connection", "x-foo, X-Bar"},
@@ -138,6 +141,7 @@ TEST(CallerHeaders, KeepsRangeWhereTheCapabilityAllowsIt) {
   EXPECT_EQ(*kept(headers, credential, RangePolicy::keep), headers);
 }
 
+// Case 132.
 TEST(CallerHeaders, RefusesRepeats) {
   const auto result = kept({{"x-a", "1"}, {"X-A", "1"}});
   ASSERT_FALSE(result);
@@ -147,6 +151,7 @@ TEST(CallerHeaders, RefusesRepeats) {
   EXPECT_EQ(reason({{"accept-encoding", "gzip"}, {"accept-encoding", "br"}}), "duplicate_header");
 }
 
+// Case 134.
 TEST(CallerHeaders, RefusesNamesAndValuesOutsideTheGrammar) {
   using namespace std::string_literals;
   struct Row {

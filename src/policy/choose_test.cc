@@ -25,17 +25,20 @@ std::string chosen(const std::vector<Candidate>& candidates,
   return result ? candidates[*result].id : result.error().reason + ": " + result.error().message;
 }
 
+// Case 45.
 TEST(Choose, TakesTheOnlyOne) {
   EXPECT_EQ(chosen({candidate("a")}), "a");
   EXPECT_EQ(chosen({candidate("a")}, "  "), "a");
 }
 
+// Cases 55-57.
 TEST(Choose, PrefersLevelThenPriority) {
   EXPECT_EQ(chosen({candidate("g", global, 100), candidate("w", workspace)}), "w");
   EXPECT_EQ(chosen({candidate("x", group), candidate("w", workspace), candidate("g")}), "x");
   EXPECT_EQ(chosen({candidate("a"), candidate("b", global, 100)}), "b");
 }
 
+// Cases 46, 53.
 TEST(Choose, ReportsAmbiguityWithIds) {
   const auto result = choose(std::vector{candidate("b"), candidate("a")}, std::nullopt, "test");
   ASSERT_FALSE(result);
@@ -60,6 +63,7 @@ TEST(Choose, LeavesOutWhatCannotServe) {
   EXPECT_EQ(chosen({other, off, away, narrow, closed, broken, candidate("good")}), "good");
 }
 
+// Case 50.
 TEST(Choose, ExplainsWhyThereIsNone) {
   const std::string none = "no credential for capability provider 'test'";
   EXPECT_EQ(chosen({}), "none_for_provider: " + none);
@@ -87,6 +91,7 @@ TEST(Choose, ExplainsWhyThereIsNone) {
   EXPECT_EQ(chosen({closed}), "none_for_provider: " + none);
 }
 
+// Cases 49, 52.
 TEST(Choose, ChecksTheNamedOneInOrder) {
   auto one = candidate("one");
   const auto named = [&](std::string name = " one ") {

@@ -56,6 +56,7 @@ std::string verdict(const Result<Approved>& result) {
   return result.error().reason + ": " + result.error().message;
 }
 
+// Cases 90, 104.
 TEST(Decide, JudgesPathsOfAPlainPrefix) {
   const Owned owned({"GET"}, {"/v1/foo"}, {"api.test"});
   const auto credential = credential_for({"api.test"});
@@ -106,6 +107,7 @@ TEST(Decide, JudgesPathsOfAPlainPrefix) {
   }
 }
 
+// Cases 91, 105, 106.
 TEST(Decide, JudgesPrefixesThatEndInPunctuation) {
   struct Row {
     std::string_view prefix, path;
@@ -148,6 +150,7 @@ TEST(Decide, AllowsExactlyAndForbidsWidely) {
   }
 }
 
+// Case 88.
 TEST(Decide, JudgesMethods) {
   const Owned owned({"POST", "WS", "CONNECT", "TRACE"}, {"/v1"}, {"api.test"});
   const auto credential = credential_for({"api.test"});
@@ -162,6 +165,7 @@ TEST(Decide, JudgesMethods) {
   }
 }
 
+// Case 89.
 TEST(Decide, AnswersWithTheFirstRowThatFails) {
   const Owned owned({"POST"}, {"/v1"}, {"api.test"});
   auto credential = credential_for({"other.test"});
@@ -189,6 +193,7 @@ TEST(Decide, AnswersWithTheFirstRowThatFails) {
   EXPECT_EQ(reason(), "ok");
 }
 
+// Case 112.
 TEST(Decide, ChoosesExactlyOneHost) {
   struct Row {
     std::vector<std::string> credential;
@@ -215,6 +220,7 @@ TEST(Decide, ChoosesExactlyOneHost) {
   }
 }
 
+// Case 119.
 TEST(Decide, RefusesAuthoritiesThatAreNone) {
   const Owned owned({"GET"}, {"/"}, {"x.com"});
   for (const std::string_view host : {"http://x.com", "user@x.com", "x.com/path", "x com"}) {
@@ -227,6 +233,7 @@ TEST(Decide, RefusesAuthoritiesThatAreNone) {
   }
 }
 
+// Case 118.
 TEST(Decide, AllowsOtherPortsOnlyWhereTheCredentialMay) {
   const Owned owned({"GET"}, {"/"}, {"host.test"});
   auto credential = credential_for({"host.test:8443"});
@@ -253,6 +260,7 @@ TEST(Decide, GuardsLiteralHosts) {
   }
 }
 
+// Case 142.
 TEST(Decide, RefusesManagedParametersHoweverTheyAreSpelled) {
   const Owned owned({"GET"}, {"/v1"}, {"api.test"});
   auto credential = credential_for({"api.test"});
@@ -282,6 +290,7 @@ TEST(Decide, RefusesManagedParametersHoweverTheyAreSpelled) {
   }
 }
 
+// Case 145.
 TEST(Decide, RefusesPathsThatImitatePathAuth) {
   const Owned owned({"GET"}, {"/"}, {"api.test"});
   auto credential = credential_for({"api.test"});
@@ -293,6 +302,7 @@ TEST(Decide, RefusesPathsThatImitatePathAuth) {
   EXPECT_TRUE(decide(owned.capability, credential, call_of("GET", "/botattacker/x")));
 }
 
+// Case 136.
 TEST(Decide, ReplacesContentTypeOfMultipart) {
   const Owned owned({"POST"}, {"/"}, {"api.test"});
   auto call = call_of("POST", "/x");

@@ -31,6 +31,7 @@ CallRequest get(std::string path) {
   return call;
 }
 
+// Case 139.
 TEST(Plan, OrdersHeadersCallerDefaultsAcceptAgent) {
   auto call = get("/v1");
   call.headers = {{"X-B", "2"}, {"x-a", "1"}};
@@ -45,6 +46,7 @@ TEST(Plan, OrdersHeadersCallerDefaultsAcceptAgent) {
                            {"accept-encoding", "identity"}}));
 }
 
+// Case 140.
 TEST(Plan, DefaultsGiveWayOrNotAsTheyAreDeclared) {
   auto call = get("/v1");
   call.headers = {{"anthropic-version", "mine"},
@@ -83,6 +85,7 @@ TEST(Plan, CarriesBodySizes) {
   EXPECT_EQ(planned(call, {}).body_size(), 0U);
 }
 
+// Case 159.
 TEST(Plan, RedactsWhatTheCredentialAddsToTheUrl) {
   struct Row {
     registry::AuthSpec auth;

@@ -5,6 +5,7 @@
 namespace aivault::policy {
 namespace {
 
+// Cases 137, 138.
 TEST(ResponseHeaders, HideFramingCookiesCredentialsAndCors) {
   http::Headers upstream = {{"Content-Type", "text/plain"}, {"connection", "x-hop"}};
   for (const std::string_view name : {"x-hop",
@@ -47,6 +48,7 @@ TEST(ResponseHeaders, HideFramingCookiesCredentialsAndCors) {
       (http::Headers{{"content-type", "text/plain"}, {"x-trace-id", "t"}, {"x-trace-id", "u"}}));
 }
 
+// Case 122.
 TEST(ResponseHeaders, RedactManagedParametersOfLocations) {
   struct Row {
     std::string_view from, to;

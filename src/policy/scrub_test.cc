@@ -78,6 +78,7 @@ std::string replace_all(std::string text, std::string_view what, std::string_vie
   return text;
 }
 
+// Case 194.
 TEST(Scrub, FindsEveryEncodingOfAString) {
   const std::string secret = "sk/te+st<0001>&\"x'=~ y?";
   const auto forms = forms_of({secret});
@@ -160,6 +161,7 @@ TEST(Scrub, FindsStringsThatLookLikeEscapesThemselves) {
   }
 }
 
+// Case 194.
 TEST(Scrub, FindsBase64AtEveryAlignment) {
   for (const std::string secret : {"sk-test-0001",
                                    "sk-test-00012",
@@ -208,6 +210,7 @@ TEST(Scrub, TakesTheLeftmostAndThenTheLongest) {
             "[REDACTED][REDACTED][REDACTED]aa");
 }
 
+// Case 199.
 TEST(Scrub, LeavesShortStringsAndCountsFinds) {
   EXPECT_TRUE(forms_of({"12345", "", "\r\n"})->empty());
   EXPECT_EQ(scrub_text(forms_of({"12345"}), "12345"), "12345");
@@ -257,6 +260,7 @@ TEST(Scrub, CoversLongStringsPieceByPiece) {
   EXPECT_LE(left.size(), 16U);  // At most two characters between neighbouring pieces.
 }
 
+// Case 195.
 TEST(Scrub, OutputIsThatOfTheWholeForEveryPairOfCuts) {
   const auto forms = forms_of({"sk-test-0001"});
   const std::string filler(262, '.');
@@ -346,6 +350,7 @@ TEST(Scrub, ReleaseDoesNotDependOnPartialMatches) {
   }
 }
 
+// Case 196.
 TEST(Scrub, ReleasesFinishedLinesAtOnce) {
   const auto forms = forms_of({"sk-test-0001"});
   Scrubber scrubber(forms);

@@ -26,6 +26,7 @@ struct Refused {
 
 class RefusesEnvelope : public testing::TestWithParam<Refused> {};
 
+// Cases 1-4, 6-11, 14, 17.
 TEST_P(RefusesEnvelope, WithTheReasonOfTheFirstFailingRow) {
   const auto error = refusal(GetParam().json);
   EXPECT_EQ(error.code, GetParam().code) << error.message;
@@ -140,6 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "file_path_refused",
                 "file paths are not accepted"}));
 
+// Case 5.
 TEST(Envelope, AcceptsNullWhereTheSchemaShowsIt) {
   const auto envelope = parse_envelope(
       R"({"capability":"a/b","credential":null,"request":{"method":"GET","path":"/","body":null,
@@ -151,6 +153,7 @@ TEST(Envelope, AcceptsNullWhereTheSchemaShowsIt) {
   EXPECT_EQ(envelope->announced_bytes(), 0U);
 }
 
+// Case 54.
 TEST(Envelope, TreatsABlankCredentialAsAbsent) {
   const auto envelope = parse_envelope(
       R"({"capability":"a/b","credential":"  ","request":{"method":"GET","path":"/"}})",
@@ -186,6 +189,7 @@ TEST(Envelope, CountsAnnouncedBytes) {
   EXPECT_FALSE(stream->announced_bytes());
 }
 
+// Case 13.
 TEST(Envelope, EmptyFileListBesideABodyIsNoSecondMode) {
   const auto envelope =
       parse_envelope(with_request(R"({"method":"POST","path":"/","body":"x","multipartFiles":[]})"),
@@ -206,6 +210,7 @@ TEST(ErrorBody, TravelsThereAndBack) {
   EXPECT_FALSE(error_from_json(R"({"error":"nonsense","message":"m"})"));
 }
 
+// Case 225.
 TEST(ErrorBody, HasTheStatusOfTheTable) {
   const auto status = [](ErrorCode code, std::string reason) {
     return http_status(Error{code, std::move(reason), "", 0});

@@ -24,6 +24,7 @@ struct Spelling {
   std::string_view text, stored;
 };
 
+// Case 82.
 TEST(ParseAuth, StoresEverySpellingInOneForm) {
   constexpr std::string_view kBearer =
       R"({"header":{"header_name":"authorization","value_template":"Bearer {{secret}}"}})";
@@ -64,6 +65,7 @@ struct Refusal {
   std::string_view text, reason, message;
 };
 
+// Cases 79, 80, 83.
 TEST(ParseAuth, SaysWhatIsWrong) {
   constexpr Refusal kRefusals[] = {
       {"7", "record_invalid", "auth must be a string or an object"},

@@ -53,6 +53,7 @@ TEST(CheckSet, AcceptsStrangers) {
             Lines());
 }
 
+// Case 84.
 TEST(CheckSet, RefusesASecondProviderOfThatName) {
   const auto lines =
       problems_of({provider("a", "a.example.com", "A"), provider("a", "a2.example.com", "A2")});
@@ -77,6 +78,7 @@ TEST(CheckSet, SharesAHostOnlyWithinAFamilyOrIfBothSaySo) {
             Lines());
 }
 
+// Case 84.
 TEST(CheckSet, GivesASecretNameOneOwnerOutsideAFamily) {
   const Lines refused = {
       "b.json:4:72: error SET-1: duplicate vault secret name 'S': 'a' claims it"};

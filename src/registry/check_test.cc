@@ -404,6 +404,7 @@ const std::vector<Fault>& faults() {
 
 TEST(CheckFile, AcceptsAGoodFile) { EXPECT_EQ(problems_of(kGood), std::vector<std::string>()); }
 
+// Cases 76, 84.
 TEST(CheckFile, ReportsEachFaultWithItsPlaceAndNothingElse) {
   for (const auto& fault : faults()) {
     EXPECT_EQ(problems_of(replaced(fault.from, fault.to)), fault.lines) << fault.to;

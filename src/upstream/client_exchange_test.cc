@@ -190,6 +190,7 @@ TEST(Exchange, UploadsBodiesOfKnownAndUnknownSize) {
   EXPECT_EQ(pair.server.handshakes(), 1);
 }
 
+// Case 18.
 TEST(Exchange, RefusesABodyOfAnotherLengthThanAnnounced) {
   std::atomic<bool> complete = false;
   Pair pair([&complete](TlsPeer& peer) {
@@ -221,6 +222,7 @@ TEST(Exchange, PassesOnWhatTheSourceSaysAndLeavesTheRequestIncomplete) {
   EXPECT_EQ(outcome.error->message, "the caller went away");
 }
 
+// Case 205.
 TEST(Exchange, RelaysAnEarlyAnswerAndStopsTheUpload) {
   const std::string refusal = "HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbig";
   const auto answer_at_once = [refusal](TlsPeer& peer) {
@@ -329,6 +331,7 @@ TEST(Exchange, TakesNoMoreFromTheServerThanTheCallerReads) {
 
 void stall(TlsPeer& peer) { peer.drain(); }
 
+// Case 201.
 TEST(Exchange, EndsAStalledCallAtItsTotalTimeout) {
   Pair pair(stall);
   Timeouts timeouts;
@@ -343,6 +346,7 @@ TEST(Exchange, EndsAStalledCallAtItsTotalTimeout) {
   EXPECT_LT(upload.took, 500ms);
 }
 
+// Case 201.
 TEST(Exchange, NamesTheLimitThatPassed) {
   Timeouts timeouts;
   timeouts.first_byte = 60ms;

@@ -44,6 +44,7 @@ void answer_ok(TlsPeer& peer) {
   while (!peer.read_head().empty()) peer.write(response("ok"));
 }
 
+// Case 204.
 TEST(ClientPool, SetsUpOneConnectionForAHundredCalls) {
   Pair pair(answer_ok);
   for (int i = 0; i < 100; ++i) ASSERT_EQ(pair.caller.call(pair.get()).reason(), "ok");
@@ -167,6 +168,7 @@ TEST(ClientPool, HonoursConnectionClose) {
   EXPECT_EQ(pair.server.handshakes(), 2);
 }
 
+// Case 202.
 TEST(ClientPool, NeverRepeatsARequestThatMayHaveArrived) {
   for (const bool with_body : {false, true}) {
     std::atomic<int> requests = 0;

@@ -57,6 +57,7 @@ TEST(ClientTls, VerifiesAddressLiteralsAndSendsNoServerNameForThem) {
   EXPECT_EQ(caller.lookups(), 0);
 }
 
+// Case 125.
 TEST(ClientTls, RefusesBadCertificatesBeforeAnyRequestByte) {
   struct Case {
     const char* name;
@@ -100,6 +101,7 @@ TEST(ClientTls, RefusesBadCertificatesBeforeAnyRequestByte) {
   }
 }
 
+// Case 124.
 TEST(ClientTls, TrustsAnExtraCaForItsDestinationOnly) {
   TlsServer server(authority().issue(for_localhost()), answer_ok);
   UpstreamCaller with(authority().pem());
@@ -144,6 +146,7 @@ Client::Options answering(std::vector<policy::IpAddress> addresses, int* lookups
   return options;
 }
 
+// Case 116.
 TEST(ClientAddresses, RefusesANameWithOneBlockedAnswerAndContactsNobody) {
   TlsServer server(authority().issue(for_localhost()), answer_ok);
   const std::vector<std::vector<policy::IpAddress>> answers{
@@ -168,6 +171,7 @@ TEST(ClientAddresses, NeverLiftsTheMetadataAddresses) {
   EXPECT_EQ(caller.call({.authority = "api.example.com"}).reason(), "ssrf_blocked");
 }
 
+// Case 127.
 TEST(ClientAddresses, NeverConnectsToAListenerOfOurOwn) {
   TlsServer server(authority().issue(for_localhost()), answer_ok);
   Client::Options options;
@@ -203,6 +207,7 @@ TEST(ClientAddresses, TriesTheNextAddressWhenOneRefuses) {
   EXPECT_EQ(caller.call({.authority = server.authority("localhost")}).reason(), "ok");
 }
 
+// Case 117.
 TEST(ClientAddresses, StaysWithTheCheckedAddressOfAPooledConnection) {
   TlsServer server(authority().issue(for_localhost()), answer_ok);
   int lookups = 0;

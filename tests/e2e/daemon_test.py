@@ -91,6 +91,7 @@ class Daemon(Scenario):
         vault.start_daemon()
         self.assertEqual((0o600, 0o700), (vault.socket.stat().st_mode & 0o777, vault.socket.parent.stat().st_mode & 0o777))
 
+    # Case 226.
     def test_killed_in_the_middle_it_starts_again_and_closes_the_record(self):
         release = threading.Event()
         self.addCleanup(release.set)

@@ -58,6 +58,7 @@ class MainJob(Scenario):
         self.assertEqual("# Meta\n\n<begin meta>\n# X\n\n1\n</end meta>\n\n# Tags\n\n  - a\n  - None\n\n"
                          "# User Name\n\nAl", text)
 
+    # Cases 141, 142, 144, 145, 159.
     def test_every_auth_kind_goes_where_it_belongs(self):
         vault, upstream = self.vault(), self.upstream()
         cases = {
@@ -81,6 +82,7 @@ class MainJob(Scenario):
         planned = vault.ok("json", "path/call", "--method", "GET", "--path", "/v1/x").json()["planned"]
         self.assertEqual(f"https://{upstream.authority}/botREDACTED/v1/x", planned["url"])
 
+    # Cases 12, 15.
     def test_bodies_go_through_in_every_form(self):
         vault, upstream = self.vault(), self.upstream()
         vault.add_api(upstream, self.ca, canary())

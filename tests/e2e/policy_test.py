@@ -48,6 +48,7 @@ class Policy(Scenario):
                    "headers": [{"name": n, "value": v} for n, v in headers], **parts}
         return door.call({"capability": "acme/call", "request": request})
 
+    # Cases 92-104, 107-109.
     def test_paths(self):
         vault, upstream = self.ready()
         with HttpSocket(vault.socket) as door:
@@ -71,6 +72,7 @@ class Policy(Scenario):
                 self.assertEqual(400, self.call(door, "GET", f"/v1/foo/a{byte}b").status)
         self.assertEqual(0, upstream.connections)
 
+    # Case 88.
     def test_methods(self):
         vault, upstream = self.ready(methods=("GET",))
         with HttpSocket(vault.socket) as door:
@@ -82,6 +84,7 @@ class Policy(Scenario):
                 self.assertEqual("method_not_allowed", answer.json()["reason"], method)
         self.assertEqual({"GET"}, {request.method for request in upstream.requests})
 
+    # Cases 120, 128, 130-132, 134.
     def test_headers_of_the_caller(self):
         vault, upstream = self.ready()
         refused = ["authorization", "AUTHORIZATION", " authorization ", "Proxy-Authorization", "cookie", "x-api-key",
@@ -106,6 +109,7 @@ class Policy(Scenario):
         self.assertEqual({"host", "authorization", "x-ok", "accept", "accept-encoding", "user-agent"}, set(seen))
         self.assertEqual((upstream.authority, "kept", "identity"), (seen["host"], seen["x-ok"], seen["accept-encoding"]))
 
+    # Case 142.
     def test_query_that_the_broker_manages(self):
         vault, upstream = self.ready(flags=("--auth", "query", "--query-param", "api_key"))
         with HttpSocket(vault.socket) as door:
@@ -123,6 +127,7 @@ class Policy(Scenario):
         self.assertEqual(("/v1/foo?q=%7B%7Bsecret%7D%7D", "{{secret}}", b"{{secret}}"),
                          (seen.target, seen.one("x-a"), seen.body))
 
+    # Cases 113-115.
     def test_hosts_that_are_not_public(self):
         vault, upstream = self.vault(), self.upstream()
         secret = vault.add_secret("ACME_KEY", canary())
@@ -140,6 +145,7 @@ class Policy(Scenario):
         vault.ok("capability", "create", "meta/x", "--credential", "meta", "--method", "GET", "--path", "/v1")
         vault.fails("PolicyViolation: upstream host blocked by SSRF guard", "invoke", "meta/x")
 
+    # Cases 124, 125.
     def test_certificates_that_do_not_fit(self):
         other = self.authority.issue("other", ("DNS:other.test",))
         expired = self.authority.issue("expired", expired=True)
@@ -159,6 +165,7 @@ class Policy(Scenario):
         vault.ok("invoke", "acme/call", "--method", "GET", "--path", "/v1")
         vault.fails("UpstreamUnreachable", "invoke", "plain/x")
 
+    # Cases 121, 138.
     def test_redirects_and_response_headers(self):
         vault, elsewhere = self.vault(), self.upstream()
 
@@ -175,6 +182,7 @@ class Policy(Scenario):
         self.assertIn(f"location: https://{elsewhere.authority}/x", printed)
         self.assertEqual(0, elsewhere.connections)
 
+    # Case 123.
     def test_proxy_variables_have_no_effect(self):
         vault, upstream, proxy = self.vault(), self.upstream(), self.upstream()
         vault.add_api(upstream, self.ca, canary())
@@ -183,6 +191,7 @@ class Policy(Scenario):
                  env={name: there for name in ("HTTP_PROXY", "HTTPS_PROXY", "https_proxy", "ALL_PROXY")})
         self.assertEqual((1, 0), (len(upstream.requests), proxy.connections))
 
+    # Cases 46, 49.
     def test_choice_of_the_credential(self):
         vault, upstream = self.vault(), self.upstream()
         first = vault.add_api(upstream, self.ca, "first-" + canary())

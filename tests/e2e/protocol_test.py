@@ -26,6 +26,7 @@ class Protocol(Scenario):
             door.send(data)
             return door.answer().status
 
+    # Case 224.
     def test_heads_that_two_parsers_could_read_differently(self):
         ok = b"GET /aivault/health HTTP/1.1\r\nhost: a\r\n"
         self.assertEqual(200, self.raw(ok + b"\r\n"))
@@ -67,6 +68,7 @@ class Protocol(Scenario):
                     self.assertEqual((400, "invalid_request"), (answer.status, answer.json()["error"]))
         self.assertEqual(["ACME_KEY"], [s["name"] for s in self.v.ok("secrets", "list", "-v").json()])
 
+    # Case 18.
     def test_announced_bytes_must_come_exactly(self):
         envelope = {"capability": "acme/call",
                     "request": {"method": "POST", "path": "/v1", "bodyStream": {"size": 4}}}
@@ -140,6 +142,7 @@ class Protocol(Scenario):
             door.socket.close()
         self.assertIsNone(self.v.daemon.poll())
 
+    # Case 203.
     def test_a_caller_that_leaves_cancels_the_upstream(self):
         import threading
         cut = threading.Event()
@@ -166,6 +169,7 @@ class Protocol(Scenario):
         return (b"POST /aivault/proxy HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: "
                 + str(len(body)).encode() + b"\r\n\r\n" + body)
 
+    # Case 201.
     def test_a_timeout_is_a_clear_error(self):
         self.up.answer = lambda exchange: time.sleep(3)
         failed = self.v.fails("UpstreamUnreachable", "invoke", "acme/call", "--method", "GET", "--path", "/v1",
@@ -189,6 +193,7 @@ class Protocol(Scenario):
                                [("x-aivault-token", "avp_" + "a" * 43)])
             self.assertEqual((401, "token_invalid"), (answer.status, answer.json()["error"]))
 
+    # Case 226.
     def test_denials_are_audited_and_coalesce(self):
         with self.door() as door:
             for _ in range(5):

@@ -30,6 +30,7 @@ class Registry(Scenario):
         self.assertEqual(("POST", "/v1/chat/completions", f"Bearer {key}", "api.openai.com"),
                          (seen.method, seen.target, seen.one("authorization"), seen.one("host")))
 
+    # Case 140.
     def test_anthropic_with_default_headers(self):
         key = "sk-ant-" + canary("")
         vault, upstream = self.ready(("ANTHROPIC_API_KEY", key))
@@ -39,6 +40,7 @@ class Registry(Scenario):
         self.call(vault, "anthropic/messages", "--method", "POST", "--body", "{}", "--header", "anthropic-version=2099-01-01")
         self.assertEqual("2099-01-01", upstream.requests[-1].one("anthropic-version"))
 
+    # Cases 145, 146.
     def test_telegram_with_the_path(self):
         vault, upstream = self.ready(("TELEGRAM_BOT_TOKEN", "123456789:" + canary("")[:35]))
         self.call(vault, "telegram/get-me")
@@ -46,6 +48,7 @@ class Registry(Scenario):
         vault.fails("PolicyViolation: path not allowed by capability", "invoke", "telegram/get-me", "--path", "/setWebhook",
                     env=self.env)
 
+    # Cases 66, 144.
     def test_twilio_with_two_secrets(self):
         sid, token = "AC" + canary("")[:32], canary("")[:32]
         vault, upstream = self.ready(("TWILIO_ACCOUNT_SID", sid), ("TWILIO_AUTH_TOKEN", token))
@@ -72,6 +75,7 @@ class Registry(Scenario):
         vault.ok("secrets", "delete", "--id", which["secretId"])
         vault.fails("CredentialNotFound", "invoke", ids[0], "--method", method, "--path", path, env=self.env)
 
+    # Case 179.
     def test_pins_hold(self):
         vault, _ = self.ready(("OPENAI_API_KEY", "sk-" + canary("")))
         secret = next(s for s in vault.ok("secrets", "list", "-v").json() if s["name"] == "OPENAI_API_KEY")
@@ -81,6 +85,7 @@ class Registry(Scenario):
         vault.fails("pinned to provider", "credential", "create", "gh", "--provider", "github", "--secret-ref",
                     f"vault:secret:{secret['secretId']}")
 
+    # Cases 44, 65.
     def test_disabled_stays_disabled(self):
         vault, upstream = self.ready(("OPENAI_API_KEY", "sk-" + canary("")))
         self.assertTrue(vault.ok("credential", "delete", "openai").json()["disabled"])

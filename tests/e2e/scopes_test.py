@@ -45,6 +45,7 @@ class Scopes(Scenario):
     def unbind(self, vault, *flags):
         return vault.ok("capability", "unbind", "--capability", "acme/call", *flags)
 
+    # Cases 61, 63.
     def test_table_of_scopes(self):
         vault, upstream = self.ready()
         self.attach(vault, f"vault:secret:{self.own['secretId']}")
@@ -65,6 +66,7 @@ class Scopes(Scenario):
             self.attach(vault, ref, "detach-group")
             self.assertEqual(made[2] == "y", self.arrived(vault, upstream, IN_G) == key)
 
+    # Case 67.
     def test_narrower_bindings_win(self):
         vault, upstream = self.ready()
         self.attach(vault, f"vault:secret:{self.own['secretId']}")
@@ -107,6 +109,7 @@ class Scopes(Scenario):
         vault.fails("secret does not exist", "capability", "bind", "--capability", "acme/call",
                     "--secret-ref", ref)
 
+    # Case 68.
     def test_an_expired_or_pinned_secret_is_no_way_back_to_the_own_one(self):
         vault, upstream = self.ready()
         _, ref = self.add(vault)

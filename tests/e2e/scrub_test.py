@@ -17,6 +17,7 @@ class Scrub(Scenario):
     def get(self, vault, *flags):
         return vault.ok("invoke", "acme/call", "--method", "GET", "--path", "/v1", *flags)
 
+    # Cases 193, 194.
     def test_encodings_in_body_and_headers(self):
         value = canary("sk+/=&") + '"<q>'
         raw = value.encode()
@@ -45,6 +46,7 @@ class Scrub(Scenario):
                 core = encoded[4:-6]
                 self.assertNotIn(core, printed)
 
+    # Case 195.
     def test_cut_at_every_byte_while_streaming(self):
         value = canary()
         whole = f"a{value}b{value[:-1]}c\n{value}".encode()
@@ -62,6 +64,7 @@ class Scrub(Scenario):
             got = vault.ok("invoke", "acme/call", "--method", "GET", "--path", f"/v1?cut={cut}").out
             self.assertEqual(expected, got, cut)
 
+    # Cases 122, 193.
     def test_basic_pair_and_query_value(self):
         def answer(exchange):
             exchange.reply(200, exchange.request.target + " " + str(exchange.request.one("authorization")),
@@ -73,6 +76,7 @@ class Scrub(Scenario):
         self.assertIn("location: https://x.test/v1?key=REDACTED", printed)
         self.assertTrue(printed.endswith("/v1?key=[REDACTED] None"), printed)
 
+    # Case 196.
     def test_an_event_is_not_held_back_by_the_scrubber(self):
         import threading
         value, released = canary(), threading.Event()

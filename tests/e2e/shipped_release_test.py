@@ -9,6 +9,7 @@ from lib.scenario import Scenario, canary, main
 
 
 class Shipped(Scenario):
+    # Case 126.
     def test_development_variables_are_refused(self):
         vault, upstream = self.vault(), self.upstream()
         vault.add_api(upstream, self.ca, canary())

@@ -22,6 +22,7 @@ class Vault(Scenario):
             self.assertGreater(database.execute(statement, values).rowcount, 0)
         database.close()
 
+    # Case 178.
     def test_an_edited_credential_is_refused_and_others_work(self):
         vault, upstream = self.two_apis()
         self.edit(vault, "UPDATE credentials SET body = replace(body, ?, 'evil.example:443') WHERE id = 'one'",
@@ -35,6 +36,7 @@ class Vault(Scenario):
         self.assertIn("row integrity check failed", problems[0]["message"])
         self.assertEqual(1, vault.run("doctor").code)
 
+    # Case 178.
     def test_swapped_ciphertexts_never_open(self):
         vault, upstream = self.two_apis()
         database = vault.database()
@@ -146,6 +148,7 @@ class Vault(Scenario):
         self.assertEqual(["secret.rotate"], [r["kind"] for r in vault.audit("--kind", "secret.rotate")])
         self.assertTrue(all(r["kind"].startswith("capability.") for r in vault.audit("--kind", "capability.*")))
 
+    # Case 227.
     def test_no_record_no_call(self):
         # The audit cannot be written: the database has become read-only for the daemon.
         vault, upstream = self.two_apis()
