@@ -36,8 +36,10 @@ auto bad_path(std::string_view what) {
 
 auto traversal() { return policy_violation("path_traversal", "path traversal is not allowed"); }
 
+// Parameters end a segment; a '?' or '#' that was encoded ends the path for whoever decodes and
+// then parses.
 bool is_dot_segment(std::string_view segment) {
-  segment = segment.substr(0, segment.find(';'));
+  segment = segment.substr(0, segment.find_first_of(";?#"));
   while (segment.ends_with(' ')) segment.remove_suffix(1);
   return segment == "." || segment == "..";
 }
