@@ -182,6 +182,12 @@ Result<Injection> inject(const registry::PathAuth& auth, std::string_view secret
   return injection;
 }
 
+// Kinds that no request can be signed with yet; parse_auth refuses them in records.
+template <typename Auth>
+Result<Injection> inject(const Auth& auth, std::string_view /*secret*/) {
+  return refused(std::string(registry::auth_word(auth)) + " auth is not available");
+}
+
 }  // namespace
 
 Result<std::string_view> secret_text(const registry::AuthSpec& auth, const Secret& secret) {

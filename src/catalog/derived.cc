@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "json/parse.h"
 #include "registry/registry.h"
 
 namespace aivault::catalog {
@@ -27,19 +28,13 @@ std::string composite_name(const registry::Provider& provider,
 }
 
 bool needs_composite(const registry::AuthKind& kind) {
-  return kind.secrets.size() > 1 || kind.type == registry::AuthType::basic;
+  return kind.secrets.size() > 1 || kind.word == "basic";
 }
 
 registry::AuthSpec spec_of(const registry::AuthKind& kind) {
-  switch (kind.type) {
-    case registry::AuthType::header:
-      return registry::HeaderAuth{std::string(kind.header_name), std::string(kind.value_template)};
-    case registry::AuthType::path: return registry::PathAuth{std::string(kind.prefix_template)};
-    case registry::AuthType::query: return registry::QueryAuth{std::string(kind.param_name)};
-    case registry::AuthType::basic: break;
-  }
-  return registry::BasicAuth{
-      std::string(kind.username_template), std::string(kind.password_template), true};
+  const auto config = json::parse(kind.config);
+  if (!config) return {};
+  return registry::parse_auth(*config, registry::AuthForm::file).value_or(registry::AuthSpec());
 }
 
 const registry::AuthKind& base_kind(const registry::Provider& provider) {

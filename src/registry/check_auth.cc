@@ -33,7 +33,7 @@ class AuthChecks {
       check_prefix(kind);
       check_secret_names(kind);
       if (!check_config(kind)) continue;
-      auto spec = parse_auth(kind.config);
+      auto spec = parse_auth(kind.config, AuthForm::file);
       if (!spec) {
         add(position_of(kind.config), "AUTH-1", spec.error().message);
         continue;

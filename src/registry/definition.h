@@ -60,19 +60,14 @@ struct SecretClaim {
   bool is_public = false;        // The value need not be scrubbed (user name, SID).
 };
 
-enum class AuthType : std::uint8_t { header, path, query, basic };
-
 struct AuthKind {
   std::string_view name;
   bool base = false, named_only = false;
   int priority = 0;
   std::span<const SecretClaim> secrets;
-  AuthType type = AuthType::header;
-  std::string_view header_name, value_template;           // header
-  std::string_view prefix_template;                       // path
-  std::string_view param_name;                            // query
-  std::string_view username_template, password_template;  // basic
-  std::string_view path_prefix;                           // Applied upstream, after the decision.
+  std::string_view word;         // "header", "oauth2", ...
+  std::string_view config;       // The auth config as JSON, in its stored form.
+  std::string_view path_prefix;  // Applied upstream, after the decision.
 };
 
 // A value that is not secret and that the operator binds: "{sub}" in hosts and headers.

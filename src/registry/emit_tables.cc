@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "json/write.h"
 #include "registry/check.h"
 #include "registry/emit.h"
 
@@ -85,33 +86,6 @@ class TableWriter {
     return array("SecretClaim", items);
   }
 
-  static std::string spec_fields(const AuthSpec& spec) {
-    struct Printer {
-      std::string operator()(const HeaderAuth& auth) const {
-        return ".header_name = " + quoted(auth.header_name) +
-               ", .value_template = " + quoted(auth.value_template) +
-               ", .prefix_template = {}, .param_name = {}, .username_template = {}, "
-               ".password_template = {}";
-      }
-      std::string operator()(const PathAuth& auth) const {
-        return ".header_name = {}, .value_template = {}, .prefix_template = " +
-               quoted(auth.prefix_template) +
-               ", .param_name = {}, .username_template = {}, .password_template = {}";
-      }
-      std::string operator()(const QueryAuth& auth) const {
-        return ".header_name = {}, .value_template = {}, .prefix_template = {}, .param_name = " +
-               quoted(auth.param_name) + ", .username_template = {}, .password_template = {}";
-      }
-      std::string operator()(const BasicAuth& auth) const {
-        return ".header_name = {}, .value_template = {}, .prefix_template = {}, .param_name = {}, "
-               ".username_template = " +
-               quoted(auth.username_template) +
-               ", .password_template = " + quoted(auth.password_template);
-      }
-    };
-    return std::visit(Printer{}, spec);
-  }
-
   std::string kinds(const ProviderFile& file) {
     std::string items;
     for (const auto& kind : file.kinds) {
@@ -120,7 +94,8 @@ class TableWriter {
                ", .base = " + std::string(word(kind.base)) +
                ", .named_only = " + std::string(word(kind.named_only)) +
                ", .priority = " + std::to_string(kind.priority) + ", .secrets = " + secrets(kind) +
-               ", .type = AuthType::" + std::string(auth_word(spec)) + ", " + spec_fields(spec) +
+               ", .word = " + quoted(auth_word(spec)) +
+               ", .config = " + quoted(json::compact(to_json(spec))) +
                ", .path_prefix = " + quoted(kind.path_prefix.text) + "},";
     }
     return array("AuthKind", items);
