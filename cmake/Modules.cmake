@@ -25,7 +25,7 @@ foreach(line IN LISTS layer_lines)
 endforeach()
 
 # Asio is compiled once, in src/upstream/asio_impl.cc, and precompiled where coroutines live.
-foreach(module upstream broker server daemon)
+foreach(module upstream tokens broker server daemon)
   get_target_property(type aivault_${module} TYPE)
   if(type STREQUAL "STATIC_LIBRARY")
     target_precompile_headers(aivault_${module} PRIVATE <boost/asio.hpp> <boost/asio/ssl.hpp> <string> <vector> <memory>)

@@ -15,6 +15,12 @@
 
 namespace aivault::auth {
 
+class SignedRequest;
+Result<SignedRequest> sign_token_request(const policy::TokenEndpoint&,
+                                         http::Headers,
+                                         std::uint64_t,
+                                         const Secret&);
+
 // Move-only and unprintable: the head holds the credential.
 class SignedRequest {
  public:
@@ -32,6 +38,10 @@ class SignedRequest {
   friend Result<SignedRequest> sign(policy::PlannedRequest,
                                     const registry::AuthSpec&,
                                     const Secret&);
+  friend Result<SignedRequest> sign_token_request(const policy::TokenEndpoint&,
+                                                  http::Headers,
+                                                  std::uint64_t,
+                                                  const Secret&);
   SignedRequest(policy::PlannedRequest planned, Secret head)
       : planned_(std::move(planned)), head_(std::move(head)) {}
   policy::PlannedRequest planned_;

@@ -14,6 +14,8 @@ struct PlanOptions {
   std::string version;  // For user-agent: aivault/<version>.
 };
 
+class TokenEndpoint;
+
 class PlannedRequest {
  public:
   const std::string& method() const { return method_; }
@@ -29,6 +31,7 @@ class PlannedRequest {
 
  private:
   friend PlannedRequest plan(Approved, PlanOptions);
+  friend PlannedRequest plan_token_request(const TokenEndpoint&, http::Headers, std::uint64_t);
   explicit PlannedRequest(http::Authority authority) : authority_(std::move(authority)) {}
   std::string method_;
   http::Authority authority_;
