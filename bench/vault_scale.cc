@@ -1,6 +1,7 @@
 // What single changes, lookups and pages of the list cost in a vault of many secrets.
-// usage: vault_scale DIRECTORY COUNT: makes a vault (data/vault, keys/kek.key) in the empty DIRECTORY if there is none, fills
-// it up to COUNT secrets, and prints medians of processor time in microseconds.
+// usage: vault_scale DIRECTORY COUNT: makes a vault (data/vault, keys/kek.key) in the empty
+// DIRECTORY if there is none, fills it up to COUNT secrets, and prints medians of processor time in
+// microseconds.
 #include <time.h>
 
 #include <algorithm>

@@ -12,8 +12,8 @@ struct AuthorizationUrl {
   std::string endpoint;  // May have a query of its own.
   std::string client_id;
   std::string redirect_uri;
-  std::vector<std::string> scopes;  // None: no `scope`.
-  std::string state;                // Blank: no `state`.
+  std::vector<std::string> scopes;                             // None: no `scope`.
+  std::string state;                                           // Blank: no `state`.
   std::vector<std::pair<std::string, std::string>> more = {};  // Behind the others.
 };
 
