@@ -21,7 +21,7 @@ struct ArchiveHead {
 
 // With their line ends.
 std::string to_line(const ArchiveHead& head);
-std::string to_line(const StoredRow& row);
+std::string to_line(const StoredRow& stored);
 
 // Without line end. nullopt: it is not such a line.
 std::optional<ArchiveHead> parse_archive_head(std::string_view line);

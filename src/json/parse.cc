@@ -24,11 +24,14 @@ struct Cursor {
 // Value names it as a friend.
 class Builder {
  public:
+  // The names are those that the parser wants of a handler.
+  // NOLINTBEGIN(readability-identifier-naming)
   static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
   using error_code = boost::json::error_code;
+  // NOLINTEND(readability-identifier-naming)
 
   Builder(std::pmr::memory_resource* memory, Limits limits)
       : memory_(memory), limits_(limits), key_(memory), text_(memory) {}
@@ -133,7 +136,8 @@ class Builder {
     Value* value = place(kind, ec);
     if (value == nullptr) return false;
     value->text_ = std::move(text_);
-    text_.resize(text_.capacity());  // A short text stays behind in the string object.
+    // A short text stays behind in the string object.
+    text_.resize(text_.capacity());  // NOLINT(clang-analyzer-cplusplus.Move): nobody reads it.
     wipe(text_.data(), text_.size());
     text_.clear();
     return true;

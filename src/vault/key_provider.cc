@@ -102,9 +102,9 @@ Result<crypto::PassphraseCost> parse_cost(const Value& entry) {
     return malformed(Kind::passphrase, "names an unknown key derivation");
   }
   auto bytes = from_base64(salt->text());
-  const crypto::PassphraseCost cost{bytes ? std::move(*bytes) : std::string(),
-                                    passes->integer().value_or(0),
-                                    memory->integer().value_or(0)};
+  crypto::PassphraseCost cost{bytes ? std::move(*bytes) : std::string(),
+                              passes->integer().value_or(0),
+                              memory->integer().value_or(0)};
   if (!crypto::is_acceptable(cost)) {
     return malformed(Kind::passphrase,
                      "has a kdf out of bounds (16 bytes of salt, 2 to 32 passes, 65536 to "

@@ -27,7 +27,6 @@
 namespace aivault::vault {
 namespace {
 
-using store::Statement;
 using store::Table;
 
 constexpr std::size_t kMaxObjects = 10'000;  // Named one by one in the audit.
