@@ -11,7 +11,7 @@
 
 namespace aivault::cli {
 
-std::string render_status(const json::Value& status, const std::string& socket, const Style& style);
+std::string render_status(const json::Value& all, const std::string& socket, const Style& style);
 // The view of somebody who is not an operator.
 std::string render_access(const json::Value& view, const Style& style);
 // One secret of a list.
