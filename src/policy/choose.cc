@@ -43,12 +43,18 @@ bool serves(const Candidate& candidate, std::string_view provider) {
          candidate.secret_accessible;
 }
 
+// Its owner has to set something right before it can be chosen.
+bool is_unready(const Candidate& candidate) {
+  return candidate.defect && (candidate.defect->code == ErrorCode::credential_not_found ||
+                              candidate.defect->reason == "secret_malformed");
+}
+
 // Of what would serve if it were whole: the first defect, if none of them lacks a setting only.
 std::optional<Error> common_defect(Candidates candidates, std::string_view provider) {
   std::optional<Error> first;
   for (const auto& candidate : candidates) {
     if (!candidate.enabled || !candidate.defect || !serves(candidate, provider)) continue;
-    if (candidate.defect->code == ErrorCode::credential_not_found) return std::nullopt;
+    if (is_unready(candidate)) return std::nullopt;
     if (!first) first = candidate.defect;
   }
   return first;
@@ -65,9 +71,10 @@ tl::unexpected<Error> none(Candidates candidates, std::string_view provider) {
       return fail(
           ErrorCode::credential_not_found, "credential_disabled", message + which + "is disabled");
     }
-    if (candidate.defect && candidate.defect->code == ErrorCode::credential_not_found) {
+    if (is_unready(candidate)) {
+      const bool is_own = candidate.defect->code == ErrorCode::credential_not_found;
       return fail(ErrorCode::credential_not_found,
-                  candidate.defect->reason,
+                  is_own ? candidate.defect->reason : "none_for_provider",
                   message + which + "cannot serve: " + candidate.defect->message);
     }
   }

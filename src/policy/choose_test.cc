@@ -63,7 +63,7 @@ TEST(Choose, LeavesOutWhatCannotServe) {
   EXPECT_EQ(chosen({other, off, away, narrow, closed, broken, candidate("good")}), "good");
 }
 
-// Case 50.
+// Cases 50 and 86.
 TEST(Choose, ExplainsWhyThereIsNone) {
   const std::string none = "no credential for capability provider 'test'";
   EXPECT_EQ(chosen({}), "none_for_provider: " + none);
@@ -76,10 +76,11 @@ TEST(Choose, ExplainsWhyThereIsNone) {
             "needs_host: " + none + ": credential 'z' cannot serve: needs host");
   auto malformed = candidate("m");
   malformed.defect = Error{ErrorCode::vault_unavailable, "secret_malformed", "bad", 0};
-  EXPECT_EQ(chosen({malformed}), "secret_malformed: bad");
+  EXPECT_EQ(chosen({malformed}),
+            "none_for_provider: " + none + ": credential 'm' cannot serve: bad");
   auto expired = candidate("e");
   expired.defect = Error{ErrorCode::vault_unavailable, "secret_expired", "secret expired", 0};
-  const auto result = choose(std::vector{off, expired, malformed}, std::nullopt, "test");
+  const auto result = choose(std::vector{off, expired}, std::nullopt, "test");
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::vault_unavailable);
   EXPECT_EQ(result.error().reason, "secret_expired");
