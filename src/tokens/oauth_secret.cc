@@ -151,4 +151,10 @@ Secret OAuthSecret::with(const NewTokens& tokens) const {
   return rewriting.joined();
 }
 
+Secret OAuthSecret::fields_with(const Secret& access) const {
+  Rewriting rewriting(*document_);
+  for (const auto name : kAccess) rewriting.set(name, quoted(access.text(Reveal())));
+  return rewriting.joined();
+}
+
 }  // namespace aivault::tokens

@@ -50,6 +50,8 @@ class OAuthSecret {
   // Only tokens, expiry and time change, each in the spelling and form that is there; every other
   // key and the order stay.
   Secret with(const NewTokens& tokens) const;
+  // For templates: the access token under both spellings.
+  Secret fields_with(const Secret& access) const;
 
  private:
   OAuthSecret() = default;

@@ -10,6 +10,8 @@
 namespace aivault::tokens {
 namespace {
 
+using registry::ClientAuth;
+using registry::RequestFormat;
 using Parts = std::vector<std::string_view>;
 
 // "%00%01...%FF": every escape is a view into it.

@@ -3,15 +3,16 @@
 // Errors: oauth_refresh_required setup_incomplete.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "registry/auth_spec.h"
 
 namespace aivault::tokens {
 
@@ -23,18 +24,10 @@ struct TokenRequest {
   std::vector<std::pair<std::string, std::string>> headers;  // Besides these; lower-case names.
 };
 
-enum class ClientAuth : std::uint8_t {
-  automatic,  // Basic if there is a secret, else nothing.
-  basic,
-  body,  // client_secret among the fields.
-  none,
-};
-enum class RequestFormat : std::uint8_t { form, json };
-
 struct Client {
   std::string_view id;  // May be empty.
   std::optional<std::string_view> secret;
-  ClientAuth auth = ClientAuth::automatic;
+  registry::ClientAuth auth = registry::ClientAuth::automatic;  // Basic if there is a secret.
 };
 
 struct FormField {
@@ -44,6 +37,6 @@ struct FormField {
 // client_id first, then `fields` in their order.
 Result<TokenRequest> make_token_request(const Client& client,
                                         std::span<const FormField> fields,
-                                        RequestFormat format = RequestFormat::form);
+                                        registry::RequestFormat format = registry::RequestFormat::form);
 
 }  // namespace aivault::tokens

@@ -7,6 +7,9 @@
 namespace aivault::tokens {
 namespace {
 
+using registry::ClientAuth;
+using registry::RequestFormat;
+
 const std::vector<FormField> kFields = {
     {"grant_type", "refresh_token"}, {"refresh_token", "r+/="}, {"scope", "a b"}};
 
