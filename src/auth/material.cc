@@ -11,7 +11,7 @@ namespace aivault::auth {
 namespace {
 
 // Names of fields that are no secrets at any vendor; compared without case, '_' and '-'.
-constexpr std::array<std::string_view, 14> kPublicByNature = {"username",
+constexpr std::array<std::string_view, 19> kPublicByNature = {"username",
                                                               "user",
                                                               "email",
                                                               "clientid",
@@ -24,7 +24,12 @@ constexpr std::array<std::string_view, 14> kPublicByNature = {"username",
                                                               "region",
                                                               "scope",
                                                               "scopes",
-                                                              "endpoint"};
+                                                              "endpoint",
+                                                              "tokenendpoint",
+                                                              "tokentype",
+                                                              "expires",
+                                                              "expiresat",
+                                                              "expiry"};
 
 constexpr std::size_t kShortestSecret = 6;  // In bytes; what is shorter is not scrubbed.
 
@@ -60,6 +65,28 @@ Result<std::vector<Secret>> basic_set(const registry::BasicAuth& auth,
   return values;
 }
 
+// Secrets that are exchanged for a token and never sent themselves as they are.
+bool is_exchanged(const registry::AuthSpec& auth) {
+  return std::holds_alternative<registry::OAuth2Auth>(auth) ||
+         std::holds_alternative<registry::GithubAppAuth>(auth);
+}
+
+Result<Fields> exchanged_fields(std::string_view secret) {
+  auto fields = Fields::parse(secret);
+  if (fields) return *std::move(fields);
+  return vault_unavailable("secret_malformed", "oauth2 secret must be JSON with clientId");
+}
+
+Result<std::vector<Secret>> exchanged_set(std::string_view secret,
+                                          std::span<const std::string> public_fields) {
+  TRY_ASSIGN(const auto fields, exchanged_fields(secret));
+  std::vector<Secret> values;
+  for (const auto& [name, value] : fields.all()) {
+    if (!value.empty() && !is_public(name, public_fields)) values.push_back(Secret::copy_of(value));
+  }
+  return values;
+}
+
 void append_escaped(std::string_view text, std::vector<std::string_view>& parts) {
   constexpr std::array<std::string_view, 32> kControls = {
       "\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007",
@@ -84,6 +111,11 @@ void append_escaped(std::string_view text, std::vector<std::string_view>& parts)
 }  // namespace
 
 Result<void> check_material(const registry::AuthSpec& auth, const Secret& secret) {
+  if (is_exchanged(auth)) {
+    TRY_ASSIGN(const auto text, secret_text(auth, secret));
+    TRY(exchanged_fields(text));
+    return {};
+  }
   TRY(make_injection(auth, secret));
   return {};
 }
@@ -95,6 +127,7 @@ Result<std::vector<Secret>> secret_set(const registry::AuthSpec& auth,
   if (const auto* basic = std::get_if<registry::BasicAuth>(&auth)) {
     return basic_set(*basic, text, public_fields);
   }
+  if (is_exchanged(auth)) return exchanged_set(text, public_fields);
   std::vector<Secret> values;
   values.push_back(secret.clone());
   return values;

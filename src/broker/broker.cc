@@ -34,7 +34,9 @@ Broker::Impl::Impl(boost::asio::any_io_executor executor,
       options_(std::move(options)),
       refusals_(std::make_shared<Refusals>(
           executor_, [this](audit::Event event) { keep_refusal(std::move(event)); })),
-      ends_(std::make_shared<EndQueue>(executor_)) {
+      ends_(std::make_shared<EndQueue>(executor_)),
+      keeper_(std::make_shared<tokens::Keeper>(
+          executor_, client_, options_.version, options_.notices)) {
 #ifndef AIVAULT_DEV_OVERRIDES
   options_.secret_echo = false;
   options_.allow_remote_clients = false;

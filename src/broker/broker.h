@@ -14,6 +14,7 @@
 
 #include "broker/call.h"
 #include "catalog/catalog.h"
+#include "tokens/notices.h"
 #include "upstream/client.h"
 #include "vault/slot.h"
 
@@ -27,6 +28,7 @@ class Broker {
     bool secret_echo = false;  // AIVAULT_DEV_ALLOW_SECRET_ECHO, development builds only.
     bool allow_remote_clients = false;
     bool allow_non_default_ports = false;
+    tokens::Notices* notices = nullptr;  // Of tokens, for `status`; nullptr: none are kept.
   };
   Broker(boost::asio::any_io_executor executor,
          vault::Slot& slot,

@@ -13,12 +13,15 @@
 
 #include "broker/broker.h"
 #include "broker/candidates.h"
+#include "broker/material.h"
 #include "broker/outgoing_body.h"
 #include "broker/overlap.h"
 #include "broker/records.h"
 #include "broker/running_calls.h"
 #include "policy/decide.h"
+#include "policy/plan.h"
 #include "policy/scrub.h"
+#include "tokens/keeper.h"
 
 namespace aivault::broker {
 
@@ -37,8 +40,14 @@ class Broker::Impl {
   vault::Slot& slot() { return slot_; }
   const RunningCalls& running() const { return running_; }
   void settle();
-  void forget_secrets() { derived_ = {}; }
-  void break_off() { ends_->break_off(); }
+  void forget_secrets() {
+    derived_ = {};
+    keeper_->forget();
+  }
+  void break_off() {
+    ends_->break_off();
+    keeper_->stop();
+  }
 
  private:
   // All that rows 2 to 16 say about a call.
@@ -92,11 +101,12 @@ class Broker::Impl {
                              const catalog::Credential& credential,
                              const CredentialWish& wish,
                              audit::Event& event);
-  // Again, for a call that has waited since `version` of its secret was opened.
+  // Again, for a call that has waited since `version` of its secret was opened; with a token, the
+  // secret may have got a newer one meanwhile.
   Result<void> check_unchanged(vault::Vault& vault,
                                const Call& call,
                                const Decision& decision,
-                               std::int64_t version);
+                               std::optional<std::int64_t> version);
   Result<void> check_room(const RunningCalls::Ticket& ticket) const;
   Result<std::shared_ptr<const catalog::Snapshot>> current_snapshot(vault::Vault& vault);
   std::vector<const catalog::Credential*> candidates(const catalog::Snapshot& snapshot,
@@ -104,6 +114,25 @@ class Broker::Impl {
                                                      const std::optional<std::string>& named) const;
   Result<std::shared_ptr<const policy::ScrubForms>> scrub_forms(
       const catalog::Credential& credential, const vault::OpenedSecret& secret);
+
+  boost::asio::awaitable<Result<Material>> material_of(const VaultPtr& vault,
+                                                       const Decision& decision,
+                                                       EndRecord& record);
+  // The answer to the request, or to its repetition where the first token was not taken.
+  boost::asio::awaitable<Result<std::unique_ptr<upstream::Exchange>>> exchange(
+      const VaultPtr& vault,
+      const Call& call,
+      const Decision& decision,
+      const policy::PlannedRequest& planned,
+      Material& material,
+      EndRecord& record);
+  boost::asio::awaitable<Result<std::unique_ptr<upstream::Exchange>>> send_once(
+      const VaultPtr& vault,
+      const Call& call,
+      const Decision& decision,
+      const policy::PlannedRequest& planned,
+      Material& material,
+      upstream::BodySource* body);
 
   boost::asio::any_io_executor executor_;
   vault::Slot& slot_;
@@ -114,6 +143,7 @@ class Broker::Impl {
   std::shared_ptr<Refusals> refusals_;
   std::shared_ptr<EndQueue> ends_;
   Derived derived_;
+  std::shared_ptr<tokens::Keeper> keeper_;
   std::optional<boost::asio::thread_pool> opener_;  // Made when a vault must first be opened.
 };
 

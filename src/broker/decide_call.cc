@@ -172,7 +172,7 @@ Result<Broker::Impl::Source> Broker::Impl::find_source(vault::Vault& vault,
 Result<void> Broker::Impl::check_unchanged(vault::Vault& vault,
                                            const Call& call,
                                            const Decision& decision,
-                                           std::int64_t version) {
+                                           std::optional<std::int64_t> version) {
   TRY_ASSIGN(const auto snapshot, current_snapshot(vault));
   if (snapshot == decision.snapshot) return {};
   const auto& capability = *decision.capability;
@@ -186,7 +186,8 @@ Result<void> Broker::Impl::check_unchanged(vault::Vault& vault,
   audit::Event unused;
   TRY_ASSIGN(const auto source, find_source(vault, *snapshot, *credential, wish, unused));
   const bool is_same = source.secret == decision.secret &&
-                       derived_.secrets.at(source.secret)->value_version == version;
+                       (!version ||
+                        derived_.secrets.at(source.secret)->value_version == *version);
   if (is_same) return {};
   return vault_unavailable("secret_missing", "the secret was replaced while the call waited");
 }

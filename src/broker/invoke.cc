@@ -5,7 +5,6 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "auth/material.h"
-#include "auth/sign.h"
 #include "broker/broker_impl.h"
 #include "broker/relay.h"
 #include "broker/run_on.h"
@@ -17,22 +16,17 @@ namespace {
 
 namespace asio = boost::asio;
 
-upstream::Timeouts timeouts_of(const Call& call) {
-  upstream::Timeouts timeouts;
-  if (call.timeout) timeouts.total = std::max(*call.timeout, std::chrono::milliseconds(1));
-  return timeouts;
-}
-
 // Something of ours broke; the call ends, and no other.
 Error internal_error() {
   return Error{ErrorCode::vault_unavailable, "internal", "internal error", 0};
 }
 
-// The credential is fine; what is bound to the capability does not fit its auth.
-void explain_misfit(const std::string& binding, Error& error) {
-  if (!binding.empty() && error.reason == "secret_malformed") {
-    error.message = "secret of binding '" + binding + "': " + error.message;
-  }
+// What a caller's leaving does to the call is no error of it.
+asio::awaitable<Error> ended(EndRecord& record, Error why, EndRecord::Bytes bytes) {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  record.note_progress(bytes);
+  if (state.cancelled() == asio::cancellation_type::none) record.error(why, bytes);
+  co_return why;
 }
 
 }  // namespace
@@ -118,55 +112,20 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
     const bool has_body = decision.body.source != nullptr;
     return EndRecord::Bytes{has_body ? decision.body.source->taken() : 0, 0};
   };
-  auto secret = vault->open_secret(decision.secret, decision.context, opener_of(credential));
-  if (!secret) {
-    record.error(secret.error(), {});
-    co_return fail(std::move(secret).error());
-  }
-  auto forms = scrub_forms(credential, *secret);
-  if (!forms) {
-    explain_misfit(decision.binding, forms.error());
-    record.error(forms.error(), {});
-    co_return fail(std::move(forms).error());
-  }
+  auto material = co_await material_of(vault, decision, record);
+  if (!material) co_return fail(co_await ended(record, std::move(material).error(), {}));
   http::Headers own_headers;
   own_headers.push_back({std::string(protocol::kCapability), std::string(decision.capability->id)});
   own_headers.push_back({std::string(protocol::kCredential), credential.id});
   own_headers.push_back({std::string(protocol::kMethod), planned.method()});
   own_headers.push_back(
       {std::string(protocol::kUrl), policy::redacted_url(planned, credential.policy.auth)});
-  auto request = auth::sign(std::move(planned), credential.policy.auth, secret->value);
-  if (!request) {
-    explain_misfit(decision.binding, request.error());
-    record.error(request.error(), {});
-    co_return fail(std::move(request).error());
-  }
-  upstream::Destination destination;
-  const auto version = secret->record.value_version;
-  destination.pool_key = credential.id + ' ' + decision.secret.str() + ' ' +
-                         std::to_string(version) + ' ' + std::to_string(call.caller.uid);
-  destination.extra_ca_pem = credential.tls_ca_pem;
-  secret->value = Secret();  // The request holds the only copy from here on.
-
-  // What was withdrawn while the call waited for its turn or a connection stays here.
-  auto may_go = [this, &vault, &call, &decision, version] {
-    return check_unchanged(*vault, call, decision, version);
-  };
-  auto exchange = co_await client_.send(*std::move(request),
-                                        std::move(destination),
-                                        decision.body.source.get(),
-                                        timeouts_of(call),
-                                        std::move(may_go));
-  if (!exchange) {
-    const auto state = co_await asio::this_coro::cancellation_state;
-    record.note_progress(sent());
-    if (state.cancelled() == asio::cancellation_type::none) record.error(exchange.error(), sent());
-    co_return fail(std::move(exchange).error());
-  }
+  auto answer = co_await exchange(vault, call, decision, planned, *material, record);
+  if (!answer) co_return fail(co_await ended(record, std::move(answer).error(), sent()));
   Relay::Scrubbing scrubbing;
-  scrubbing.forms = *std::move(forms);
+  scrubbing.forms = std::move(material->forms);
   scrubbing.bodies = !options_.secret_echo;
-  auto relay = std::make_unique<Relay>(*std::move(exchange),
+  auto relay = std::make_unique<Relay>(*std::move(answer),
                                        credential.policy.auth,
                                        std::move(scrubbing),
                                        std::move(own_headers),

@@ -101,6 +101,11 @@ void EndRecord::error(const Error& why, Bytes bytes) {
 
 void EndRecord::forget() { vault_.reset(); }
 
+void EndRecord::note(std::string_view remark) {
+  if (!event_.note.empty()) event_.note += "; ";
+  event_.note += remark;
+}
+
 void EndRecord::write(audit::Event event) {
   const auto took = Clock::now() - started_;
   event.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
