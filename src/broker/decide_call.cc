@@ -186,8 +186,7 @@ Result<void> Broker::Impl::check_unchanged(vault::Vault& vault,
   audit::Event unused;
   TRY_ASSIGN(const auto source, find_source(vault, *snapshot, *credential, wish, unused));
   const bool is_same = source.secret == decision.secret &&
-                       (!version ||
-                        derived_.secrets.at(source.secret)->value_version == *version);
+                       (!version || derived_.secrets.at(source.secret)->value_version == *version);
   if (is_same) return {};
   return vault_unavailable("secret_missing", "the secret was replaced while the call waited");
 }

@@ -68,7 +68,7 @@ class EndRecord {
   };
   void ok(int status, Bytes bytes);
   void error(const Error& why, Bytes bytes);
-  void forget();  // There is no start record.
+  void forget();                       // There is no start record.
   void note(std::string_view remark);  // For the record, behind what is noted already.
   const audit::Event& event() const { return event_; }
   void note_progress(Bytes bytes) { bytes_ = bytes; }

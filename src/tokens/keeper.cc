@@ -154,9 +154,8 @@ void Keeper::notice(const Job& job) {
 
 void Keeper::forget() {
   // What is unstored stays: the secret lacks it.
-  std::erase_if(entries_, [](const auto& entry) {
-    return !entry.second.flight && !entry.second.storing;
-  });
+  std::erase_if(entries_,
+                [](const auto& entry) { return !entry.second.flight && !entry.second.storing; });
   for (auto& [key, entry] : entries_) entry.state->token.reset();
 }
 

@@ -52,7 +52,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   };
   struct Entry {
     std::shared_ptr<State> state = std::make_shared<State>();
-    std::shared_ptr<Flight> flight;  // nullptr: none is under way.
+    std::shared_ptr<Flight> flight;                      // nullptr: none is under way.
     std::shared_ptr<boost::asio::steady_timer> storing;  // Until what is unstored is tried again.
   };
   RefreshTools tools();

@@ -18,7 +18,9 @@ struct Prepared {
   TokenRequest request;
 };
 
-UnixMs now() { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
+UnixMs now() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
 
 Result<Prepared> prepare(const Job& job, const registry::OAuth2Auth& auth, const Secret& secret) {
   TRY_ASSIGN(const auto parsed, OAuthSecret::parse(secret));

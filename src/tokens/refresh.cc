@@ -22,11 +22,11 @@ constexpr auto kLoginPause = std::chrono::minutes(5);
 tl::unexpected<Failure> give_up(Cause cause, Error error) {
   return tl::unexpected<Failure>(Failure{cause, std::move(error)});
 }
-tl::unexpected<Failure> give_up(Error error) {
-  return give_up(Cause::refused, std::move(error));
-}
+tl::unexpected<Failure> give_up(Error error) { return give_up(Cause::refused, std::move(error)); }
 
-UnixMs now() { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
+UnixMs now() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
 
 // Of the secret as it is, to which the tokens of before are added.
 Result<std::vector<Secret>> secrets_of(const Job& job, const Secret& value) {

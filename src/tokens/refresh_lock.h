@@ -4,9 +4,9 @@
 // Errors: oauth_refresh_required refresh_busy (after 30 s), vault_unavailable unsafe_path.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
-
 #include <string>
+
+#include <boost/asio/awaitable.hpp>
 
 #include "base/ids.h"
 #include "base/result.h"

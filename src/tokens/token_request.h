@@ -35,8 +35,9 @@ struct FormField {
 };
 
 // client_id first, then `fields` in their order.
-Result<TokenRequest> make_token_request(const Client& client,
-                                        std::span<const FormField> fields,
-                                        registry::RequestFormat format = registry::RequestFormat::form);
+Result<TokenRequest> make_token_request(
+    const Client& client,
+    std::span<const FormField> fields,
+    registry::RequestFormat format = registry::RequestFormat::form);
 
 }  // namespace aivault::tokens
