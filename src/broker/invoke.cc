@@ -113,7 +113,7 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
     return EndRecord::Bytes{has_body ? decision.body.source->taken() : 0, 0};
   };
   auto material = co_await material_of(vault, decision, record);
-  if (!material) co_return fail(co_await ended(record, std::move(material).error(), {}));
+  if (!material) co_return fail(co_await ended(record, std::move(material).error(), sent()));
   http::Headers own_headers;
   own_headers.push_back({std::string(protocol::kCapability), std::string(decision.capability->id)});
   own_headers.push_back({std::string(protocol::kCredential), credential.id});

@@ -12,7 +12,7 @@ namespace {
 
 // Kinds that a credential of this version cannot use yet.
 constexpr std::string_view kNotServed[] = {
-    "multi_header", "multi_query", "hmac", "aws_sig_v4", "mtls", "jwt", "o_auth2", "github_app"};
+    "multi_header", "multi_query", "hmac", "aws_sig_v4", "mtls", "jwt", "github_app"};
 
 tl::unexpected<Error> malformed(std::string message) {
   return invalid_request("record_invalid", std::move(message));

@@ -77,7 +77,7 @@ TEST(ParseAuth, SaysWhatIsWrong) {
       {R"({"header":"x"})", "record_invalid", "header auth must be an object"},
       {R"("magic")", "auth_config", "unknown auth.type 'magic'"},
       {R"({"type":"magic"})", "auth_config", "unknown auth.type 'magic'"},
-      {R"("OAuth2")", "record_invalid", "auth kind 'OAuth2' is not available in this version"},
+      {R"("mTLS")", "record_invalid", "auth kind 'mTLS' is not available in this version"},
       {R"({"header":{"colour":"red"}})", "record_invalid", "unknown field 'colour' in header auth"},
       {R"({"header":{"header_name":7}})",
        "record_invalid",
