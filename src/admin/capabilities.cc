@@ -166,6 +166,21 @@ Result<Answer> switch_capability(Desk& desk, const Request& request, bool enable
   return changed(ad_hoc(Value::object({{"enabled", enabled}, {"id", id}})));
 }
 
+// As in answers to a change, and what people search by.
+Value list_entry(const registry::Capability& capability) {
+  auto entry = catalog::to_json(capability);
+  auto highest = capability.declared;
+  if (capability.form == registry::PathForm::prefix) {
+    highest = registry::CallClass::read;
+    for (const auto method : registry::methods_of(capability)) {
+      highest = std::max(highest, registry::class_of_method(method));
+    }
+  }
+  entry.set("class", registry::to_string(highest));
+  if (!capability.summary.empty()) entry.set("summary", capability.summary);
+  return entry;
+}
+
 }  // namespace
 
 Result<Answer> list_capabilities(Desk& desk, const Request& request) {
@@ -195,7 +210,7 @@ Result<Answer> list_capabilities(Desk& desk, const Request& request) {
   const auto shapes = [](std::vector<const registry::Capability*>& list) {
     std::ranges::sort(list, {}, &registry::Capability::id);
     Value array = Value::array();
-    for (const auto* capability : list) array.push(catalog::to_json(*capability));
+    for (const auto* capability : list) array.push(list_entry(*capability));
     return array;
   };
   auto result = Value::object(

@@ -48,8 +48,8 @@ struct Command {
   std::string_view summary;
   Handler run = nullptr;
   std::span<const Flag> flags = {};
-  std::span<const Flag> shared_flags = {};                    // A set that several commands have.
-  std::string_view positional = {};                           // "ID"; empty: none.
+  std::span<const Flag> shared_flags = {};  // A set that several commands have.
+  std::string_view positional = {};         // "ID"; "[TEXT]" may be left out; empty: none.
   std::span<const std::string_view> positional_choices = {};  // Empty: any text.
   Verbose verbose = Verbose::accepted;
   std::vector<std::string_view> aliases = {};  // Other spellings of the last word.

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "cli/capability_filter.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
@@ -102,14 +103,19 @@ Result<int> run_capability_create(Session& session, const Arguments& arguments) 
 
 Result<int> run_capability_list(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto client, Client::for_operator(session));
-  TRY_ASSIGN(const auto list, client.get("/aivault/capabilities"));
+  TRY_ASSIGN(auto list, client.get("/aivault/capabilities"));
   show_warnings(session, list);
+  const CapabilityFilter wanted{.text = arguments.positional(),
+                                .provider = arguments.text("provider").value_or(std::string()),
+                                .call_class = arguments.text("class").value_or(std::string()),
+                                .ready = arguments.has("ready")};
+  if (!wanted.is_empty()) list = filter(list, wanted);
   if (arguments.wants_json()) {
     session.print_json(list, json::Order::alphabetical);
     return kSuccess;
   }
   TRY_ASSIGN(const auto setup, setup_commands(client, list));
-  session.print(render_capabilities(list, setup, session.style()));
+  session.print(render_capabilities(list, setup, session.style(), !wanted.is_empty()));
   return kSuccess;
 }
 

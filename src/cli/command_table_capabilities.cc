@@ -24,6 +24,12 @@ constexpr auto kBindings = std::to_array<Flag>({
     {"capability", ValueKind::text, "ID", "Only those of this capability"},
     {"consumer", ValueKind::text, "NAME", "Only those for this consumer"},
 });
+constexpr auto kClasses = std::to_array<std::string_view>({"read", "write", "destructive"});
+constexpr auto kCapabilityList = std::to_array<Flag>({
+    {"provider", ValueKind::text, "ID", "Only those of this provider"},
+    {"class", ValueKind::choice, "CLASS", "Only those of this class", Need::optional, kClasses},
+    {"ready", ValueKind::boolean, {}, "Only those that can be called now"},
+});
 
 }  // namespace
 
@@ -42,8 +48,15 @@ std::vector<Command> capability_commands() {
       {.words = "capability list",
        .summary = "List what can be called",
        .run = run_capability_list,
-       .about = "Reads only: what is ready, what still needs a credential, and what is disabled.",
-       .examples = "aivault capability list"},
+       .flags = kCapabilityList,
+       .positional = "[TEXT]",
+       .about =
+           "Reads only: what is ready, what still needs a credential, and what is disabled. With\n"
+           "words or flags it shows those that fit all of them, with class and summary.",
+       .examples = "aivault capability list\n"
+                   "aivault capability list 'send mail'\n"
+                   "aivault capability list --provider github --class read\n"
+                   "aivault capability list --ready"},
       {.words = "capability describe",
        .summary = "Show how a capability is called",
        .run = run_capability_describe,

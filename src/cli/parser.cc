@@ -187,8 +187,11 @@ Parsed parse_command(const Command& command, Words words) {
   }
   CLI::Option* positional = nullptr;
   if (!command.positional.empty()) {
-    positional = app.add_option(std::string(command.positional))->type_size(1)->expected(1);
-    positional->required()->allow_extra_args(false);
+    std::string_view name = command.positional;  // "ID"; "[TEXT]" may be left out.
+    const bool may_lack = name.starts_with('[');
+    if (may_lack) name = name.substr(1, name.size() - 2);
+    positional = app.add_option(std::string(name))->type_size(1)->expected(1);
+    positional->required(!may_lack)->allow_extra_args(false);
   }
   std::ranges::reverse(words);  // As CLI11 takes them.
   try {
@@ -205,7 +208,7 @@ Parsed parse_command(const Command& command, Words words) {
       return wrong(command, "the flag '--verbose' was given more than once");
     arguments.set_wants_json();
   }
-  if (positional != nullptr) {
+  if (positional != nullptr && positional->count() > 0) {
     const auto& text = positional->results().front();
     if (auto problem = problem_with_positional(command, text); !problem.empty()) {
       return wrong(command, std::move(problem));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <utility>
 
 #include "cli/render_parts.h"
@@ -94,6 +93,16 @@ std::string why_not_writable(const Value& status) {
   const bool is_open = is_true_in(status, "enabled") && !is_true_in(status, "locked");
   if (!is_open || status.find("writable") == nullptr || is_true_in(status, "writable")) return {};
   return "no (disk full, read-only or failing: calls and changes are refused)";
+}
+
+// "  (read) List the models"
+std::string details_of(const Value& capability, const Style& style) {
+  std::string text;
+  const auto call_class = text_in(capability, "class");
+  if (!call_class.empty()) text += "  " + style.label("(" + call_class + ")");
+  const auto summary = text_in(capability, "summary");
+  if (!summary.empty()) text += " " + style.plain(summary);
+  return text;
 }
 
 }  // namespace
@@ -189,15 +198,17 @@ std::string render_credentials(const Value& credentials, const Style& style) {
 
 std::string render_capabilities(const Value& list,
                                 const std::map<std::string, std::vector<std::string>>& setup,
-                                const Style& style) {
+                                const Style& style,
+                                bool details) {
   const auto& ready = items_in(list, "capabilities");
   const auto& not_ready = items_in(list, "registryCapabilities");
   const auto& disabled = items_in(list, "disabledCapabilities");
   const auto count = ready.size() + not_ready.size() + disabled.size();
   if (count == 0) return "No capabilities found.\n";
-  std::map<std::string, std::set<std::string>> by_provider;
+  std::map<std::string, std::map<std::string, std::string>> by_provider;
   for (const auto& capability : not_ready) {
-    by_provider[text_in(capability, "provider")].insert(text_in(capability, "id"));
+    by_provider[text_in(capability, "provider")].emplace(
+        text_in(capability, "id"), details ? details_of(capability, style) : std::string());
   }
   std::string text;
   if (!by_provider.empty()) text += style.heading("Available (needs credential)") + "\n";
@@ -205,7 +216,7 @@ std::string render_capabilities(const Value& list,
   for (const auto& [provider, ids] : by_provider) {
     if (!std::exchange(first, false)) text += "\n";
     text += "  " + style.identifier(provider) + "\n";
-    for (const auto& id : ids) text += "      " + style.dim(id) + "\n";
+    for (const auto& [id, about] : ids) text += "      " + style.dim(id) + about + "\n";
     std::string commands;
     if (const auto found = setup.find(provider); found != setup.end()) {
       for (const auto& command : found->second) {
@@ -219,7 +230,8 @@ std::string render_capabilities(const Value& list,
   if (!ready.empty()) {
     text += (text.empty() ? "" : "\n") + style.heading("Ready (credential configured)") + "\n";
     for (const auto& capability : ready) {
-      text += "  " + style.identifier(text_in(capability, "id")) + "\n";
+      text += "  " + style.identifier(text_in(capability, "id"));
+      text += (details ? details_of(capability, style) : std::string()) + "\n";
     }
   }
   if (!disabled.empty()) {

@@ -18,10 +18,12 @@ std::string render_access(const json::Value& view, const Style& style);
 void render_secret(const json::Value& secret, Listing& listing);
 std::string render_bindings(const json::Value& bindings, const Style& style);
 std::string render_credentials(const json::Value& credentials, const Style& style);
-// `setup`: by provider, the commands that make its capabilities ready.
+// `setup`: by provider, the commands that make its capabilities ready. `details`: class and summary
+// behind each id.
 std::string render_capabilities(const json::Value& list,
                                 const std::map<std::string, std::vector<std::string>>& setup,
-                                const Style& style);
+                                const Style& style,
+                                bool details = false);
 std::string render_doctor(const json::Value& report, const Style& style);
 
 }  // namespace aivault::cli

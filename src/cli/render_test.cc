@@ -136,6 +136,17 @@ TEST(Render, ListsCapabilitiesByWhatTheyNeed) {
             "\n5 capabilities\nHow to call one: aivault capability describe <id>\n");
   EXPECT_EQ(render_capabilities(value(R"({"capabilities":[]})"), {}, kPlain),
             "No capabilities found.\n");
+  EXPECT_EQ(render_capabilities(value(R"({
+    "capabilities":[{"id":"own/x","provider":"own","class":"read"}],
+    "registryCapabilities":[{"id":"a/1","provider":"a","class":"write","summary":"Send mail"}]})"),
+                                {},
+                                kPlain,
+                                true),
+            "Available (needs credential)\n"
+            "  a\n      a/1  (write) Send mail\n"
+            "\n"
+            "Ready (credential configured)\n  own/x  (read)\n"
+            "\n2 capabilities\nHow to call one: aivault capability describe <id>\n");
 }
 
 TEST(Render, ShowsAHintUnderEveryCheckThatIsNotFine) {
