@@ -70,6 +70,45 @@ class Credentials(Conformance):
         self.v.ok("credential", "delete", "acme")
         self.arrives(50, "KNF no credential for capability provider")
 
+    # Cases 51 and 52.
+    def test_an_alternative_serves_what_it_lists(self):
+        self.stage(secrets=(("POSTMARK_SERVER_TOKEN", "server-token-01"), ("POSTMARK_ACCOUNT_TOKEN", "account-token-1")),
+                   hosts=("api.postmarkapp.com",))
+        answer = self.ask(self.envelope("/domains", "GET", "postmark/domains"))
+        self.check(51, "domains", "ok", answer)
+        seen = self.up.requests[-1]
+        self.assertEqual(("postmark:account", "account-token-1", None), (
+            answer.header("x-aivault-credential"), seen.one("x-postmark-account-token"), seen.one("x-postmark-server-token")))
+        answer = self.ask(self.envelope("/stats/outbound", "GET", "postmark/stats"))
+        self.check(52, "stats", "ok", answer)
+        seen = self.up.requests[-1]
+        self.assertEqual(("postmark", "server-token-01", None), (
+            answer.header("x-aivault-credential"), seen.one("x-postmark-server-token"), seen.one("x-postmark-account-token")))
+        self.judge([(52, "postmark:account", "PV credential is not scoped to this capability")],
+                   lambda name: {**self.envelope("/domains", "GET", "postmark/stats"), "credential": name})
+
+    # Cases 72 and 73.
+    def test_a_tenant_host(self):
+        tenant = "acme.zendesk.com"
+        self.stage(secrets=(("ZENDESK_EMAIL", "me@x.test"), ("ZENDESK_API_TOKEN", "zendesk-token-1"),
+                            ("OPENAI_API_KEY", "sk-test-0001")), hosts=(tenant, "api.openai.com"))
+        views = self.envelope("/api/v2/views", "GET", "zendesk/macros-views")
+        answer = self.ask(views)
+        self.assertEqual("KNF", self.outcome(answer).split(" ")[0])
+        self.assertIn(answer.json()["reason"], ("needs_host", "needs_param"))
+        self.check(73, "others", "ok", self.ask(self.envelope()))
+        listed = {entry["id"]: entry for entry in self.v.ok("credential", "list", "-v").json()}
+        self.assertIn(listed["zendesk"]["state"], ("needs host", "needs param"))
+        secrets = {entry["name"]: entry for entry in self.v.ok("secrets", "list", "-v").json()}
+        pair = next(entry for entry in secrets.values() if entry["systemManaged"])
+        create = ("credential", "create", "tenant", "--provider", "zendesk", "--secret-ref", f"vault:secret:{pair['secretId']}")
+        for host in ("evil.com", "zendesk.com", "acme.zendesk.com.evil.io"):
+            self.v.fails("credential host is not allowed by registry provider host policy", *create, "--host", host)
+        self.v.ok(*create, "--host", tenant)
+        self.check(72, tenant, "ok", self.ask(views))
+        self.assertEqual((tenant, "Basic bWVAeC50ZXN0L3Rva2VuOnplbmRlc2stdG9rZW4tMQ=="),
+                         (self.up.requests[-1].one("host"), self.up.requests[-1].one("authorization")))
+
     # Cases 55-59.
     def test_the_narrower_level_wins(self):
         self.stage(secrets=())
