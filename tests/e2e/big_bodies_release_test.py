@@ -57,6 +57,7 @@ class BigBodies(Scenario):
         self.assertLess(grown, 16 * 1024, "KiB grown")
         big.unlink()
 
+    # Case 197.
     def test_download(self):
         def answer(exchange):
             exchange.reply(200, b"", [("content-length", str(GIB)), ("content-type", "application/octet-stream")])
