@@ -46,13 +46,27 @@ Result<void> check_path(const registry::Capability& capability,
   return {};
 }
 
+// A registry's pattern may have params in it: "{sub}.x.com". What they may stand for was judged
+// when the host was bound; here the rest must fit, and no param reaches beyond it.
+bool matches_pattern(std::string_view pattern, const http::Authority& authority) {
+  if (pattern == "{own}") return !authority.port();  // Whatever host the operator bound.
+  const auto open = pattern.find('{');
+  if (open == std::string_view::npos) return http::matches(pattern, authority);
+  const auto before = pattern.substr(0, open);
+  const auto after = pattern.substr(pattern.rfind('}') + 1);
+  const std::string_view host = authority.host();
+  return !authority.port() && after.starts_with('.') &&
+         host.size() > before.size() + after.size() && host.starts_with(before) &&
+         host.ends_with(after);
+}
+
 Result<http::Authority> effective_host(const registry::Capability& capability,
                                        const CredentialPolicy& credential) {
   std::vector<http::Authority> matching;
   for (const auto& host : credential.hosts) {
     TRY_ASSIGN(auto authority, http::parse_authority(host));
     const bool allowed = std::ranges::any_of(capability.hosts, [&](std::string_view pattern) {
-      return http::matches(pattern, authority);
+      return matches_pattern(pattern, authority);
     });
     if (allowed && std::ranges::find(matching, authority) == matching.end()) {
       matching.push_back(std::move(authority));
