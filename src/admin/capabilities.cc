@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "catalog/identifier.h"
 #include "catalog/own_capability.h"
+#include "catalog/policy_row.h"
 #include "json/write.h"
 #include "registry/registry.h"
 
@@ -181,6 +182,14 @@ Value list_entry(const registry::Capability& capability) {
   return entry;
 }
 
+Value policies_of(const catalog::Snapshot& snapshot) {
+  Value list = Value::array();
+  for (const auto& policy : snapshot.policies()) {
+    list.push(catalog::to_json(policy.capability, policy.limits));
+  }
+  return list;
+}
+
 }  // namespace
 
 Result<Answer> list_capabilities(Desk& desk, const Request& request) {
@@ -217,7 +226,7 @@ Result<Answer> list_capabilities(Desk& desk, const Request& request) {
       {{"capabilities", shapes(ready)},
        {"disabledCapabilities", is_operator ? texts(snapshot.disabled()) : Value::array()},
        {"path", is_operator ? Value(records.root() + "/vault.db") : Value()},
-       {"policies", Value::array()},
+       {"policies", is_operator ? policies_of(snapshot) : Value::array()},
        {"registryCapabilities", shapes(rest)}});
   add_warnings(result, warnings);
   return ad_hoc(std::move(result));

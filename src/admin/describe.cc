@@ -6,6 +6,7 @@
 #include "admin/visibility.h"
 #include "base/text.h"
 #include "catalog/derived.h"
+#include "catalog/policy_row.h"
 #include "json/write.h"
 #include "registry/registry.h"
 
@@ -248,6 +249,11 @@ Result<Answer> describe_capability(Desk& desk, const Request& request) {
   }
   if (!visible) return not_found("capability '" + quote_for_message(id) + "' not found");
   auto result = description(*capability);
+  const auto* policy = snapshot->find_policy(capability->id);
+  if (policy != nullptr && request.actor.is_operator) {
+    const auto shown = catalog::to_json(policy->capability, policy->limits);
+    result.set("policy", *shown.find("policy"));
+  }
   add_warnings(result, warnings);
   return ad_hoc(std::move(result));
 }

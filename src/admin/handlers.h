@@ -35,6 +35,8 @@ Result<Answer> delete_capability(Desk& desk, const Request& request);
 Result<Answer> enable_capability(Desk& desk, const Request& request);
 Result<Answer> disable_capability(Desk& desk, const Request& request);
 
+Result<Answer> set_policy(Desk& desk, const Request& request);
+
 Result<Answer> list_bindings(Desk& desk, const Request& request);
 Result<Answer> bind_capability(Desk& desk, const Request& request);
 Result<Answer> unbind_capability(Desk& desk, const Request& request);

@@ -56,6 +56,7 @@ constexpr auto kTable = std::to_array<Operation>({
     {"DELETE", "/aivault/capabilities/{id}", operators, kNoBody, kNone, delete_capability},
     {"POST", "/aivault/capabilities/{id}/enable", operators, kBody, kNone, enable_capability},
     {"POST", "/aivault/capabilities/{id}/disable", operators, kBody, kNone, disable_capability},
+    {"PUT", "/aivault/capabilities/{id}/policy", operators, kBody, kNone, set_policy},
 
     {"GET", "/aivault/bindings", operators, kNoBody, kBindingKeys, list_bindings},
     {"PUT", "/aivault/bindings", operators, kBody, kNone, bind_capability},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "catalog/facts.h"
+#include "catalog/policy_row.h"
 #include "registry/registry.h"
 
 namespace aivault::catalog {
@@ -116,12 +117,41 @@ Result<void> read_bindings(vault::Reader& reader, Parts& parts) {
   return {};
 }
 
+bool is_known(std::string_view capability, const Parts& parts) {
+  return registry::find_capability(capability) != nullptr ||
+         std::ranges::any_of(parts.capabilities, [&](const auto& own) {
+           return own->definition().id == capability;
+         });
+}
+
+// A limit that cannot be read refuses its capability.
+Result<void> read_policies(vault::Reader& reader, Parts& parts) {
+  std::vector<vault::Problem> damaged;
+  TRY_ASSIGN(const auto rows, reader.policies(damaged));
+  for (const auto& row : rows) {
+    const auto* known = registry::find_capability(row.id);
+    auto id = known != nullptr ? std::string(known->id) : row.id;
+    auto limits = parse_policy_body(row.body);
+    if (!limits) {
+      damaged.push_back({"policy", std::move(id), limits.error().message});
+    } else if (!is_known(id, parts)) {
+      parts.problems.push_back(
+          {"policy", std::move(id), "there is no such capability; the policy limits nothing"});
+    } else {
+      parts.policies.push_back({std::move(id), *std::move(limits)});
+    }
+  }
+  refuse_all(damaged, parts);
+  std::ranges::sort(parts.policies, {}, &Snapshot::Policy::capability);
+  return {};
+}
+
 Result<void> read_capabilities(vault::Reader& reader, Parts& parts) {
   std::vector<vault::Problem> damaged;
   TRY_ASSIGN(const auto rows, reader.capabilities(damaged));
   for (const auto& row : rows) read_capability(row, parts);
-  TRY(reader.policies(damaged));
   refuse_all(damaged, parts);
+  TRY(read_policies(reader, parts));
   TRY(read_bindings(reader, parts));
   std::ranges::sort(parts.capabilities, {}, [](const auto& own) {
     return std::string_view(own->definition().id);

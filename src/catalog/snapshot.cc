@@ -6,7 +6,14 @@
 
 namespace aivault::catalog {
 
-Snapshot::Snapshot(Parts parts) : parts_(std::move(parts)) {}
+Snapshot::Snapshot(Parts parts) : parts_(std::move(parts)) {
+  for (const auto& policy : parts_.policies) {
+    const auto* capability = find_capability(policy.capability);
+    if (capability != nullptr) {
+      policies_of_[std::string(capability->provider)].push_back(&policy);
+    }
+  }
+}
 
 const Credential* Snapshot::find_credential(std::string_view id) const {
   const auto found =
@@ -32,6 +39,17 @@ bool Snapshot::is_disabled(std::string_view capability) const {
 
 bool Snapshot::is_refused(std::string_view capability) const {
   return std::ranges::binary_search(parts_.refused, capability);
+}
+
+const Snapshot::Policy* Snapshot::find_policy(std::string_view capability) const {
+  const auto found = std::ranges::lower_bound(parts_.policies, capability, {}, &Policy::capability);
+  return found != parts_.policies.end() && found->capability == capability ? &*found : nullptr;
+}
+
+std::span<const Snapshot::Policy* const> Snapshot::policies_of(std::string_view provider) const {
+  const auto found = policies_of_.find(provider);
+  return found != policies_of_.end() ? std::span<const Policy* const>(found->second)
+                                     : std::span<const Policy* const>();
 }
 
 bool Snapshot::is_ready(std::string_view provider) const {

@@ -1,12 +1,14 @@
-// Snapshot: credentials, own capabilities, disables and bindings of one moment, immutable, holding
-// no secret value. A call is decided on one snapshot; a change of the vault builds another. Thread:
-// any; constant after construction.
+// Snapshot: credentials, own capabilities, disables, policies and bindings of one moment, immutable,
+// holding no secret value. A call is decided on one snapshot; a change of the vault builds another.
+// Thread: any; constant after construction.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "catalog/bindings.h"
 #include "catalog/credential.h"
 #include "catalog/own_capability.h"
+#include "policy/limits.h"
 #include "registry/definition.h"
 #include "vault/rows.h"
 
@@ -21,11 +24,17 @@ namespace aivault::catalog {
 
 class Snapshot {
  public:
+  // The operator's limits of a capability that there is.
+  struct Policy {
+    std::string capability;
+    policy::Limits limits;
+  };
   struct Parts {
     std::vector<Credential> credentials;                       // Sorted by id.
     std::vector<std::unique_ptr<OwnCapability>> capabilities;  // Sorted by id.
     std::vector<std::string> disabled;                         // Capability ids, sorted.
     Bindings bindings;
+    std::vector<Policy> policies;          // Sorted by capability.
     std::vector<vault::Problem> problems;  // Damaged or malformed rows.
     std::vector<std::string> refused;      // Capabilities with a damaged restricting row.
   };
@@ -42,6 +51,10 @@ class Snapshot {
   const std::vector<std::string>& disabled() const { return parts_.disabled; }
   bool is_refused(std::string_view capability) const;
   const std::vector<std::string>& refused() const { return parts_.refused; }
+  const std::vector<Policy>& policies() const { return parts_.policies; }
+  const Policy* find_policy(std::string_view capability) const;
+  // Of the capabilities of one provider.
+  std::span<const Policy* const> policies_of(std::string_view provider) const;
   const Bindings& bindings() const { return parts_.bindings; }
   const std::vector<vault::Problem>& problems() const { return parts_.problems; }
   // Has the provider an enabled credential (then its registry capabilities are ready)?
@@ -49,6 +62,7 @@ class Snapshot {
 
  private:
   Parts parts_;
+  std::map<std::string, std::vector<const Policy*>, std::less<>> policies_of_;
 };
 
 }  // namespace aivault::catalog

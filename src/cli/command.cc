@@ -12,6 +12,7 @@ constexpr auto kGroups = std::to_array<Group>({
     {"secrets", "Store, list, rotate and delete secrets"},
     {"credential", "Say where a secret may be sent, and how"},
     {"capability", "Say what callers may ask for, and look it up"},
+    {"capability policy", "Limit what is called: rates, sizes, answers, approval"},
     {"audit", "Look at the record of calls and changes"},
 });
 
@@ -45,7 +46,7 @@ std::string_view last_word(const Command& command) {
 }
 
 std::string_view group_word(const Command& command) {
-  const auto space = command.words.find(' ');
+  const auto space = command.words.rfind(' ');
   return space == std::string_view::npos ? std::string_view() : command.words.substr(0, space);
 }
 

@@ -16,6 +16,29 @@ constexpr auto kBind = std::to_array<Flag>({
     {"secret-ref", ValueKind::text, "REF", "vault:secret:<id>", Need::required},
     {"consumer", ValueKind::text, "NAME", "Only for this agent or user"},
 });
+constexpr auto kScrubModes = std::to_array<std::string_view>({"auto", "all", "off"});
+constexpr auto kPolicySet = std::to_array<Flag>({
+    {"capability", ValueKind::text, "ID", "The capability", Need::required},
+    {"rate-limit-per-minute", ValueKind::number, "N", "Calls in any 60 seconds; 0 refuses all"},
+    {"max-request-body-bytes", ValueKind::number, "N", "Larger request bodies are refused"},
+    {"max-response-body-bytes", ValueKind::number, "N", "Larger answers are an error"},
+    {"response-block",
+     ValueKind::text,
+     "TEXT",
+     "Becomes [REDACTED] in answers: literal:TEXT, field:NAME (a JSON member), or both",
+     Need::repeatable},
+    {"require-approval", ValueKind::boolean, {}, "Each call waits for `aivault approve`"},
+    {"approval-timeout",
+     ValueKind::duration,
+     "DURATION",
+     "How long a call waits (default 5m, at most 1h)"},
+    {"scrub",
+     ValueKind::choice,
+     "MODE",
+     "Which answers are searched for the secret (default auto)",
+     Need::optional,
+     kScrubModes},
+});
 constexpr auto kUnbind = std::to_array<Flag>({
     {"capability", ValueKind::text, "ID", "The capability", Need::required},
     {"consumer", ValueKind::text, "NAME", "The consumer of the binding"},
@@ -81,6 +104,17 @@ std::vector<Command> capability_commands() {
               run_capability_disable,
               "Every call of it is refused until it is enabled again. Nothing is removed.",
               "aivault capability disable acme/items"),
+      {.words = "capability policy set",
+       .summary = "Replace the limits of a capability",
+       .run = run_capability_policy_set,
+       .flags = kPolicySet,
+       .about =
+           "The flags replace the whole policy: without any, nothing is limited. Limits hold across\n"
+           "callers, daemons and restarts. Where several capabilities of a provider reach a call,\n"
+           "the strictest of their policies applies. `aivault capability list -v` shows them.",
+       .examples = "aivault capability policy set --capability openai/chat-completions "
+                   "--rate-limit-per-minute 60\n"
+                   "aivault capability policy set --capability stripe/charges --require-approval"},
       {.words = "capability bind",
        .summary = "Let a capability use another secret for some calls",
        .run = run_capability_bind,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
@@ -32,7 +33,13 @@ std::vector<Place> places() {
   Place beginning;
   std::vector<Place> list;
   for (const auto& group : groups()) {
-    append(beginning.subcommands, group.word);
+    const auto space = group.word.rfind(' ');
+    if (space == std::string_view::npos) {
+      append(beginning.subcommands, group.word);
+    } else {
+      auto& parent = *std::ranges::find(list, group.word.substr(0, space), &Place::words);
+      append(parent.subcommands, group.word.substr(space + 1));
+    }
     list.push_back({std::string(group.word), {}, {}, {}});
   }
   for (const auto& command : commands()) {
@@ -96,7 +103,7 @@ std::string bash_function() {
       compopt -o default 2>/dev/null
       return ;;
   esac
-  for ((i = 1; i < COMP_CWORD && i <= 2; i++)); do
+  for ((i = 1; i < COMP_CWORD && i <= 3; i++)); do
     word=${COMP_WORDS[i]}
     [[ $word == -* ]] && break
     case "${at:+$at }$word" in
@@ -147,6 +154,16 @@ std::string fish_flags(std::string_view condition, std::span<const Flag> flags) 
   return text;
 }
 
+// Every word of a group was typed.
+std::string fish_seen(std::string_view group) {
+  std::string condition;
+  for (const auto word : split(group, ' ')) {
+    condition += condition.empty() ? "" : "; and ";
+    condition += "__fish_seen_subcommand_from " + std::string(word);
+  }
+  return condition;
+}
+
 std::string fish_script() {
   std::string text =
       "complete -c aivault -f\n"
@@ -154,8 +171,13 @@ std::string fish_script() {
       "complete -c aivault -n __fish_use_subcommand -s V -l version -d 'Print the version'\n";
   std::string subcommands;
   for (const auto& group : groups()) {
-    text += "complete -c aivault -n __fish_use_subcommand -a " + std::string(group.word) + " -d " +
-            fish_quoted(group.summary) + "\n";
+    const auto space = group.word.rfind(' ');
+    const auto place = space == std::string_view::npos
+                           ? std::string("__fish_use_subcommand")
+                           : fish_quoted(fish_seen(group.word.substr(0, space)));
+    text += "complete -c aivault -n " + place + " -a " +
+            std::string(group.word.substr(space == std::string_view::npos ? 0 : space + 1)) +
+            " -d " + fish_quoted(group.summary) + "\n";
   }
   for (const auto& command : commands()) {
     const auto group = group_word(command);
@@ -168,9 +190,8 @@ std::string fish_script() {
                 fish_quoted(command.summary) + "\n";
       }
     } else {
-      condition = "__fish_seen_subcommand_from " + std::string(group) + "; and " + condition;
-      text += "complete -c aivault -n " +
-              fish_quoted("__fish_seen_subcommand_from " + std::string(group)) + " -a " +
+      condition = fish_seen(group) + "; and " + condition;
+      text += "complete -c aivault -n " + fish_quoted(fish_seen(group)) + " -a " +
               std::string(last) + " -d " + fish_quoted(command.summary) + "\n";
     }
     text += fish_flags(condition, command.flags) + fish_flags(condition, command.shared_flags);

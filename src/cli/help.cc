@@ -84,6 +84,17 @@ std::vector<Row> commands_of(std::string_view group) {
   return rows;
 }
 
+// Of the groups right below `group`.
+void add_groups(std::string_view group, std::vector<Row>& rows) {
+  for (const auto& inner : groups()) {
+    const auto space = inner.word.rfind(' ');
+    const auto parent = space == std::string_view::npos ? "" : inner.word.substr(0, space);
+    if (parent != group) continue;
+    const auto last = space == std::string_view::npos ? inner.word : inner.word.substr(space + 1);
+    rows.emplace_back(last, inner.summary);
+  }
+}
+
 const Row kHelpRow{"-h, --help", "Print this help"};
 const Row kVersionRow{"-V, --version", "Print the version"};
 
@@ -110,7 +121,7 @@ std::string program_help() {
       "\n";
   auto rows = commands_of("");
   std::erase_if(rows, [](const Row& row) { return row.first == "audit"; });
-  for (const auto& group : groups()) rows.emplace_back(group.word, group.summary);
+  add_groups("", rows);
   rows.emplace_back("help", "Print help, also of a command: aivault help COMMAND");
   std::ranges::sort(rows);
   return text + table("Commands", rows) + table("Options", {kHelpRow, kVersionRow}) +
@@ -121,7 +132,9 @@ std::string group_help(std::string_view group) {
   const auto found =
       std::ranges::find_if(groups(), [group](const Group& g) { return g.word == group; });
   std::string text = std::string(found->summary) + "\n\nUsage: " + group_usage(group) + "\n";
-  return text + table("Subcommands", commands_of(group)) +
+  auto rows = commands_of(group);
+  add_groups(group, rows);
+  return text + table("Subcommands", rows) +
          table("Options", {kHelpRow, kVersionRow});
 }
 

@@ -218,11 +218,15 @@ Parsed parse_command(const Command& command, Words words) {
   return arguments;
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): groups of groups, two deep.
 Parsed parse_group(const std::string& group, const Words& words) {
   if (words.empty()) return SubcommandMissing{group_help(group)};
   const auto& word = words.front();
   if (is_help(word)) return ShowHelp{group_help(group)};
   if (is_version(word)) return ShowVersion{};
+  if (const auto inner = group + ' ' + word; is_group(inner)) {
+    return parse_group(inner, {words.begin() + 1, words.end()});
+  }
   const auto* command = find_command(group, word);
   if (command != nullptr) return parse_command(*command, {words.begin() + 1, words.end()});
   return UsageError{word.starts_with('-') ? "unexpected argument '" + word + "' found"
@@ -240,11 +244,15 @@ Parsed help_about(const Words& words) {
   }
   if (words.empty()) return ShowHelp{program_help()};
   const auto& first = words.front();
-  if (words.size() == 1 && is_plain_group(first)) return ShowHelp{group_help(first)};
+  std::string all = first;
+  for (std::size_t i = 1; i < words.size(); ++i) all += ' ' + words[i];
+  if (is_plain_group(all)) return ShowHelp{group_help(all)};
   if (words.size() == 1 && first == "help") return ShowHelp{program_help()};
   const Command* command = nullptr;
   if (words.size() == 1) command = find_command("", first);
-  if (words.size() == 2) command = find_command(first, words[1]);
+  if (words.size() >= 2) {
+    command = find_command(all.substr(0, all.size() - words.back().size() - 1), words.back());
+  }
   if (command != nullptr) return ShowHelp{command_help(*command)};
   return UsageError{"unrecognized command '" + words.back() + "'", std::string(kHelpUsage)};
 }

@@ -3,13 +3,13 @@
 #include <utility>
 
 #include "catalog/own_capability.h"
+#include "catalog/policy_row.h"
 #include "catalog/provision.h"
 #include "format1/broker_file.h"
 #include "format1/credential_import.h"
 #include "format1/fields.h"
 #include "format1/run.h"
 #include "format1/target.h"
-#include "json/write.h"
 #include "registry/registry.h"
 #include "vault/secret_rules.h"
 
@@ -36,7 +36,8 @@ Result<std::string> policy_body(const Value& limits) {
     for (const auto& entry : blocklist) list.push(entry);
     body.set(kBlocklist, std::move(list));
   }
-  return json::compact(body);
+  TRY_ASSIGN(const auto understood, catalog::parse_limits(body));
+  return catalog::body_of(understood);
 }
 
 Result<void> take_capability(Run& run, const OldCapability& old) {
