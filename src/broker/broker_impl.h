@@ -13,12 +13,14 @@
 
 #include "broker/broker.h"
 #include "broker/candidates.h"
+#include "broker/closed_rates.h"
 #include "broker/material.h"
 #include "broker/outgoing_body.h"
 #include "broker/overlap.h"
 #include "broker/records.h"
 #include "broker/running_calls.h"
 #include "policy/decide.h"
+#include "policy/limits.h"
 #include "policy/plan.h"
 #include "policy/scrub.h"
 #include "tokens/keeper.h"
@@ -60,6 +62,7 @@ class Broker::Impl {
     vault::Context context;
     policy::Approved approved;
     Reach reach;  // Of approved.
+    policy::CallLimits limits;
     OutgoingBody body;
   };
   // What is derived from one snapshot and kept until the next.
@@ -68,6 +71,7 @@ class Broker::Impl {
     std::unordered_map<std::string_view, std::vector<const catalog::Credential*>> of_provider;
     std::map<std::string, std::shared_ptr<const policy::ScrubForms>> scrub_forms;
     KnownSecrets secrets;
+    ClosedRates closed_rates;
   };
 
   boost::asio::awaitable<Result<std::unique_ptr<Answer>>> answer(Call& call,
@@ -75,6 +79,10 @@ class Broker::Impl {
                                                                  RunningCalls::Ticket ticket);
   boost::asio::awaitable<Result<VaultPtr>> open_vault();
   void keep_refusal(audit::Event event);
+  // Row 17: writes the record of the start, if there is room.
+  boost::asio::awaitable<Result<void>> begin(const VaultPtr& vault,
+                                             const Decision& decision,
+                                             const audit::Event& event);
   boost::asio::awaitable<Result<std::unique_ptr<Answer>>> carry_out(const VaultPtr& vault,
                                                                     const Call& call,
                                                                     Decision decision,

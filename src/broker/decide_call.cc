@@ -73,6 +73,21 @@ Result<void> check_overlaps(const Snapshot& snapshot,
   return {};
 }
 
+// The policies of every capability that reaches the call: naming a wider one evades none of them.
+policy::CallLimits limits_of(const Snapshot& snapshot,
+                             const registry::Capability& chosen,
+                             const Reach& reach) {
+  std::vector<policy::Limited> apply;
+  for (const auto* policy : snapshot.policies_of(chosen.provider)) {
+    const auto* limited = snapshot.find_capability(policy->capability);
+    if (limited == &chosen || (limited != nullptr && covers(*limited, reach))) {
+      apply.push_back({policy->capability, &policy->limits});
+    }
+  }
+  if (apply.empty()) return {};
+  return policy::strictest(chosen.id, apply);
+}
+
 Result<vault::Context> context_of(const Call& call) {
   const bool stated = !call.workspace.empty() || !call.group.empty();
   if (stated && !call.caller.is_operator) {
@@ -141,6 +156,12 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   event.path = approved.target().path();
   Reach reach{approved.authority(), approved.method(), approved.target().path()};
   TRY(check_overlaps(*snapshot, *capability, reach));
+  auto call_limits = limits_of(*snapshot, *capability, reach);
+  if (call_limits.approval_ms) {  // Nobody can be asked here.
+    return policy_violation("approval_denied", "request denied by operator: it needs approval");
+  }
+  TRY(limit_size(body, call_limits.max_request_bytes));
+  TRY(derived_.closed_rates.check(call_limits.rates, ClosedRates::Clock::now()));
   return Decision{std::move(snapshot),
                   capability,
                   credential,
@@ -149,6 +170,7 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
                   std::move(context),
                   std::move(approved),
                   std::move(reach),
+                  std::move(call_limits),
                   std::move(body)};
 }
 

@@ -21,6 +21,15 @@ Error internal_error() {
   return Error{ErrorCode::vault_unavailable, "internal", "internal error", 0};
 }
 
+std::vector<vault::RateUnit> units_of(std::span<const policy::Rate> rates) {
+  std::vector<vault::RateUnit> units;
+  units.reserve(rates.size());
+  for (const auto& rate : rates) {
+    units.push_back({"capability:" + rate.capability, rate.per_minute});
+  }
+  return units;
+}
+
 // What a caller's leaving does to the call is no error of it.
 asio::awaitable<Error> ended(EndRecord& record, Error why, EndRecord::Bytes bytes) {
   const auto state = co_await asio::this_coro::cancellation_state;
@@ -81,10 +90,10 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
   // The record comes first: what is not recorded is not done.
   event.outcome = "started";
   EndRecord record(ends_, vault, event);
-  auto started = co_await write_record(*ends_, vault, event);
+  auto started = co_await begin(vault, decision, event);
   if (!started) {
     record.forget();
-    co_return fail(ErrorCode::vault_unavailable, "audit_unavailable", "audit log unavailable");
+    co_return fail(std::move(started).error());
   }
 
   const auto state = co_await asio::this_coro::cancellation_state;
@@ -96,6 +105,23 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
     record.error(error, {});
     co_return fail(std::move(error));
   }
+}
+
+asio::awaitable<Result<void>> Broker::Impl::begin(const VaultPtr& vault,
+                                                  const Decision& decision,
+                                                  const audit::Event& event) {
+  const auto& rates = decision.limits.rates;
+  auto units = units_of(rates);
+  auto started = co_await write_record(*ends_, vault, event, std::move(units));
+  if (started) co_return started;
+  if (started.error().reason != "rate_limit_exceeded") {
+    co_return fail(ErrorCode::vault_unavailable, "audit_unavailable", "audit log unavailable");
+  }
+  if (derived_.snapshot == decision.snapshot) {
+    derived_.closed_rates.note(rates, started.error(), ClosedRates::Clock::now());
+  }
+  note_refusal(vault, event, started.error());
+  co_return started;
 }
 
 asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultPtr& vault,

@@ -92,6 +92,38 @@ class MultipartBody final : public CountedSource {
   std::size_t position_ = 0;
 };
 
+std::uint64_t payload_of(const protocol::Multipart& multipart) {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, value] : multipart.fields) bytes += name.size() + value.size();
+  for (const auto& file : multipart.files) {
+    bytes += file.field.size() + (file.data ? file.data->size() : file.size.value_or(0));
+  }
+  return bytes;
+}
+
+auto too_large() {
+  return policy_violation("body_too_large", "request body exceeds capability size limit");
+}
+
+// Ends with an error once it has given more than its limit.
+class LimitedBody final : public CountedSource {
+ public:
+  LimitedBody(std::unique_ptr<CountedSource> body, std::uint64_t limit)
+      : body_(std::move(body)), limit_(limit) {}
+
+  asio::awaitable<Result<std::size_t>> read(std::span<std::byte> into) override {
+    auto got = co_await body_->read(into);
+    if (!got) co_return got;
+    count(*got);
+    if (taken() > limit_) co_return too_large();
+    co_return got;
+  }
+
+ private:
+  std::unique_ptr<CountedSource> body_;
+  std::uint64_t limit_;
+};
+
 }  // namespace
 
 asio::awaitable<Result<void>> expect_end(BodySource* announced) {
@@ -103,16 +135,25 @@ asio::awaitable<Result<void>> expect_end(BodySource* announced) {
   co_return Result<void>();
 }
 
+Result<void> limit_size(OutgoingBody& body, const std::optional<std::int64_t>& limit) {
+  if (!limit || !body.source) return {};
+  const auto most = static_cast<std::uint64_t>(*limit);
+  if (body.payload) return *body.payload > most ? Result<void>(too_large()) : Result<void>();
+  body.source = std::make_unique<LimitedBody>(std::move(body.source), most);
+  return {};
+}
+
 Result<OutgoingBody> make_body(protocol::Body body, BodySource* announced) {
   OutgoingBody result;
   if (auto* text = std::get_if<std::string>(&body)) {
-    result.size = text->size();
+    result.size = result.payload = text->size();
     result.source = std::make_unique<TextBody>(std::move(*text), announced);
   } else if (const auto* stream = std::get_if<protocol::StreamBody>(&body)) {
     if (announced == nullptr) return wrong_length("shorter");
-    result.size = stream->size;
+    result.size = result.payload = stream->size;
     result.source = std::make_unique<StreamedBody>(*announced);
   } else if (auto* multipart = std::get_if<protocol::Multipart>(&body)) {
+    result.payload = payload_of(*multipart);
     TRY_ASSIGN(auto layout, lay_out(std::move(*multipart), make_boundary()));
     if (layout.announced > 0 && announced == nullptr) return wrong_length("shorter");
     result.size = layout.size;

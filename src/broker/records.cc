@@ -49,9 +49,13 @@ void EndQueue::release() {
   }
 }
 
-asio::awaitable<Result<void>> write_record(EndQueue& ends, VaultPtr vault, audit::Event event) {
+asio::awaitable<Result<void>> write_record(EndQueue& ends,
+                                           VaultPtr vault,
+                                           audit::Event event,
+                                           std::vector<vault::RateUnit> units) {
   ends.release();
-  auto initiate = [vault = std::move(vault), event = std::move(event)](auto handler) mutable {
+  auto initiate = [vault = std::move(vault), event = std::move(event), units = std::move(units)](
+                      auto handler) mutable {
     auto home = kept_busy(asio::get_associated_executor(handler));
     // The vault wants a function that can be copied; a handler cannot be.
     auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
@@ -62,7 +66,8 @@ asio::awaitable<Result<void>> write_record(EndQueue& ends, VaultPtr vault, audit
       };
       asio::post(home, std::move(resume));
     };
-    vault->record(std::move(event), std::move(done));
+    if (units.empty()) return vault->record(std::move(event), std::move(done));
+    vault->record_limited(std::move(event), std::move(units), std::move(done));
   };
   const auto token = asio::use_awaitable;
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<void>)>(

@@ -50,10 +50,12 @@ class EndQueue : public std::enable_shared_from_this<EndQueue> {
   std::vector<Held> held_;
 };
 
-// Releases the ends before it. Ends when the record is written, or cannot be.
+// Releases the ends before it. Ends when the record is written, or cannot be, or a rate window has
+// no room.
 boost::asio::awaitable<Result<void>> write_record(EndQueue& ends,
                                                   VaultPtr vault,
-                                                  audit::Event event);
+                                                  audit::Event event,
+                                                  std::vector<vault::RateUnit> units = {});
 
 // The end record of one call that was started: written once, whatever happens to the call.
 class EndRecord {

@@ -24,6 +24,9 @@ class RecordingVault final : public vault::Vault {
       done(vault_unavailable("audit_unavailable", "audit log unavailable"));
     }).join();
   }
+  void record_limited(audit::Event event, std::vector<vault::RateUnit>, Recorded done) override {
+    record(std::move(event), std::move(done));
+  }
   void lock() override {}
   bool is_locked() const override { return false; }
   vault::Status status() override { return {}; }

@@ -181,7 +181,9 @@ TEST(Parse, ShowsHelpOnEveryLevel) {
   EXPECT_EQ(help_of({"help", "secrets"}), group_help("secrets"));
   for (const auto& command : commands()) {
     Words words{"help"};
-    if (!group_word(command).empty()) words.emplace_back(group_word(command));
+    if (!group_word(command).empty()) {
+      for (const auto word : split(group_word(command), ' ')) words.emplace_back(word);
+    }
     words.emplace_back(last_word(command));
     EXPECT_EQ(help_of(words), command_help(command)) << command.words;
   }

@@ -217,6 +217,15 @@ void OpenVault::record(audit::Event event, Recorded done) {
   writer_.record(std::move(event), std::move(done));
 }
 
+void OpenVault::record_limited(audit::Event event, std::vector<RateUnit> units, Recorded done) {
+  const bool recorded = call_records_ != CallRecords::disabled;
+  if (!recorded && !disabled_noted_.exchange(true)) writer_.record(disabled_event(), nullptr);
+  writer_.record_limited(
+      std::move(event),
+      {std::move(units), recorded ? Writer::Row::written : Writer::Row::left_out},
+      std::move(done));
+}
+
 Result<std::int64_t> OpenVault::audit_head() {
   TRY_ASSIGN(auto lease, Lease::from(*this));
   TRY_ASSIGN(const auto state, store::load_state(lease.database()));

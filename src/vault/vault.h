@@ -163,6 +163,12 @@ struct OpenedSecret {
   SecretRecord record;
 };
 
+// A call's use of one rate window. The window is named "<what>:<id>", as in "capability:a/b".
+struct RateUnit {
+  std::string window;
+  std::int64_t per_minute = 0;
+};
+
 // The second copy of the audit outside of the vault.
 struct MirrorState {
   std::string path;      // Empty: none is kept.
@@ -224,6 +230,10 @@ class Vault {
   // With CallRecords::disabled, capability.invoke records are not written and `done` gets success.
   using Recorded = std::function<void(Result<void>)>;
   virtual void record(audit::Event event, Recorded done) = 0;
+  // The same for a call that rates limit, by whatever process: takes one unit in every window, in
+  // the transaction of the record. If one has no room, nothing is recorded or taken, and `done`
+  // gets policy_violation rate_limit_exceeded with the seconds to wait.
+  virtual void record_limited(audit::Event event, std::vector<RateUnit> units, Recorded done) = 0;
   // Returns when everything recorded so far is committed.
   virtual void flush() = 0;
 

@@ -81,17 +81,26 @@ Result<void> Writer::wait_for(Job& job) {
 }
 
 void Writer::record(audit::Event event, Vault::Recorded done) {
+  queue({std::move(event), std::move(done)});
+}
+
+void Writer::record_limited(audit::Event event, Rated rated, Vault::Recorded done) {
+  queue({std::move(event), std::move(done), std::move(rated)});
+}
+
+void Writer::queue(Entry entry) {
   {
     const std::lock_guard lock(guard_);
     if (records_.size() < kMaxQueue) {
-      records_.push_back({std::move(event), std::move(done)});
+      records_.push_back(std::move(entry));
       ++recorded_;
       wake_.notify_all();
       return;
     }
   }
-  if (!done) return;
-  done(vault_unavailable("audit_unavailable", "audit log unavailable: too many records wait"));
+  if (!entry.done) return;
+  entry.done(
+      vault_unavailable("audit_unavailable", "audit log unavailable: too many records wait"));
 }
 
 void Writer::flush() {

@@ -23,6 +23,7 @@
 #include "vault/commit_signal.h"
 #include "vault/core.h"
 #include "vault/draft.h"
+#include "vault/rates.h"
 #include "vault/reserve.h"
 #include "vault/segments.h"
 #include "vault/vault.h"
@@ -55,6 +56,13 @@ class Writer {
   using Exclusive = std::function<Result<void>(Core&, store::Database&)>;
   Result<void> exclusive(const Exclusive& work);
   void record(audit::Event event, Vault::Recorded done);
+  // A record that is written only if each of its rate windows has room; perhaps only the units are.
+  enum class Row : std::uint8_t { written, left_out };
+  struct Rated {
+    std::vector<RateUnit> units;
+    Row row = Row::written;
+  };
+  void record_limited(audit::Event event, Rated rated, Vault::Recorded done);
   void flush();
   bool is_writable() const;
   CommitSignal& commits() { return commits_; }
@@ -72,6 +80,9 @@ class Writer {
   struct Entry {
     audit::Event event;
     Vault::Recorded done;
+    Rated rated{};
+    std::optional<Error> refused{};  // There was no room.
+    bool is_written() const { return rated.row == Row::written && !refused; }
   };
 
   // The turn of this process to write. What is under way ends soon when the keys are locked away,
@@ -107,6 +118,9 @@ class Writer {
   void write_batch(std::vector<Entry> batch);
   Result<void> keep_for_unlock(std::span<Entry> batch);
   Result<void> append(std::span<Entry> batch);
+  Result<void> take_rates(std::span<Entry> batch, UnixMs now);
+  Result<std::vector<audit::Event>> events_of(std::span<const Entry> batch, UnixMs now);
+  void queue(Entry entry);
   void after_failure(const Error& error, std::vector<Entry> batch);
   void note_failure(const Error& error);
   Result<void> probe();
@@ -136,6 +150,7 @@ class Writer {
   int io_failures_ = 0;             // In a row.
   Reserve reserve_;
   Sealer sealer_;
+  Rates rates_;
   CommitSignal commits_;
   bool needs_keys_ = false;
   bool clock_noted_ = false, switch_known_ = false;

@@ -46,7 +46,9 @@ bool is_end_of_call(const audit::Event& event) {
 
 // A first record of a call shows that calls are recorded again.
 Result<std::optional<audit::Event>> Writer::switch_note(std::span<const Entry> batch) {
-  const auto is_call = [](const Entry& entry) { return entry.event.kind == "capability.invoke"; };
+  const auto is_call = [](const Entry& entry) {
+    return entry.is_written() && entry.event.kind == "capability.invoke";
+  };
   if (switch_known_ || std::ranges::none_of(batch, is_call)) return std::nullopt;
   TRY_ASSIGN(const bool off, audit::calls_are_off(database_));
   if (!off) return std::nullopt;
@@ -73,6 +75,38 @@ Result<void> Writer::keep_for_unlock(std::span<Entry> batch) {
   return add_pending(database_, events);
 }
 
+// One after another, so that those of one batch see each other's units.
+Result<void> Writer::take_rates(std::span<Entry> batch, UnixMs now) {
+  for (auto& entry : batch) {
+    entry.refused.reset();
+    if (entry.rated.units.empty()) continue;
+    TRY_ASSIGN(entry.refused, rates_.take(database_, entry.rated.units, now));
+  }
+  return {};
+}
+
+Result<std::vector<audit::Event>> Writer::events_of(std::span<const Entry> batch, UnixMs now) {
+  std::vector<audit::Event> events;
+  events.reserve(batch.size() + waiting_ends_.size() + 3);
+  if (auto note = clock_note(now)) events.push_back(std::move(*note));
+  if (refused_calls_ > 0) events.push_back(gap_of(refused_calls_));
+  TRY_ASSIGN(auto switched, switch_note(batch));
+  if (switched) events.push_back(*std::move(switched));
+  for (const auto& entry : waiting_ends_) {
+    events.push_back(entry.event);
+    events.back().late = true;
+  }
+  for (const auto& entry : batch) {
+    if (!entry.is_written()) continue;
+    if (entry.event.kind == "audit.disabled") {
+      TRY_ASSIGN(const bool off, audit::calls_are_off(database_));
+      if (off) continue;  // It is recorded once.
+    }
+    events.push_back(entry.event);
+  }
+  return events;
+}
+
 Result<void> Writer::append(std::span<Entry> batch) {
   if (damaged_) return fail(*damaged_);
   if (core_.is_locked()) return keep_for_unlock(batch);
@@ -84,24 +118,13 @@ Result<void> Writer::append(std::span<Entry> batch) {
   TRY_ASSIGN(auto transaction, store::Transaction::begin(database_, store::Kind::write));
   TRY(core_.catch_up(database_));
   Draft draft(database_, core_, wall_clock());
-  std::vector<audit::Event> events;
-  events.reserve(batch.size() + waiting_ends_.size() + 3);
-  if (auto note = clock_note(draft.now())) events.push_back(std::move(*note));
-  if (refused_calls_ > 0) events.push_back(gap_of(refused_calls_));
-  TRY_ASSIGN(auto switched, switch_note(batch));
-  if (switched) events.push_back(*std::move(switched));
-  for (const auto& entry : waiting_ends_) {
-    events.push_back(entry.event);
-    events.back().late = true;
+  TRY(take_rates(batch, draft.now()));
+  TRY_ASSIGN(const auto events, events_of(batch, draft.now()));
+  if (events.empty()) {  // Units may have been taken.
+    TRY(transaction.commit());
+    wal_.wrote_unsynced(Clock::now());
+    return {};
   }
-  for (const auto& entry : batch) {
-    if (entry.event.kind == "audit.disabled") {
-      TRY_ASSIGN(const bool off, audit::calls_are_off(database_));
-      if (off) continue;  // It is recorded once.
-    }
-    events.push_back(entry.event);
-  }
-  if (events.empty()) return {};
   TRY_ASSIGN(const bool sealed, finish(draft, events));
   TRY(publish(core_, draft, std::move(transaction)));
   if (strict) {
@@ -139,8 +162,9 @@ void Writer::write_batch(std::vector<Entry> batch) {
     for (const auto& entry : std::exchange(waiting_ends_, {})) {
       if (entry.done) entry.done({});
     }
-    for (const auto& entry : batch) {
-      if (entry.done) entry.done({});
+    for (auto& entry : batch) {
+      if (!entry.done) continue;
+      entry.done(entry.refused ? Result<void>(fail(*std::move(entry.refused))) : Result<void>());
     }
   } else {
     if (probing) note_failure(written.error());
