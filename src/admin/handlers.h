@@ -36,6 +36,10 @@ Result<Answer> enable_capability(Desk& desk, const Request& request);
 Result<Answer> disable_capability(Desk& desk, const Request& request);
 
 Result<Answer> set_policy(Desk& desk, const Request& request);
+Result<Answer> list_approvals(Desk& desk, const Request& request);
+Result<Answer> show_approval(Desk& desk, const Request& request);
+Result<Answer> approve_call(Desk& desk, const Request& request);
+Result<Answer> deny_call(Desk& desk, const Request& request);
 
 Result<Answer> list_bindings(Desk& desk, const Request& request);
 Result<Answer> bind_capability(Desk& desk, const Request& request);

@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 12> kAuditKeys = {"limit",
                                                          "agent",
                                                          "uid",
                                                          "outcome"};
+constexpr std::array<std::string_view, 3> kApprovalKeys = {"limit", "cursor", "all"};
 constexpr std::array<std::string_view, 1> kVerifyKeys = {"head"};
 
 constexpr auto kTable = std::to_array<Operation>({
@@ -57,6 +58,11 @@ constexpr auto kTable = std::to_array<Operation>({
     {"POST", "/aivault/capabilities/{id}/enable", operators, kBody, kNone, enable_capability},
     {"POST", "/aivault/capabilities/{id}/disable", operators, kBody, kNone, disable_capability},
     {"PUT", "/aivault/capabilities/{id}/policy", operators, kBody, kNone, set_policy},
+
+    {"GET", "/aivault/approvals", operators, kNoBody, kApprovalKeys, list_approvals},
+    {"GET", "/aivault/approvals/{id}", operators, kNoBody, kNone, show_approval},
+    {"POST", "/aivault/approvals/{id}/approve", operators, kBody, kNone, approve_call},
+    {"POST", "/aivault/approvals/{id}/deny", operators, kBody, kNone, deny_call},
 
     {"GET", "/aivault/bindings", operators, kNoBody, kBindingKeys, list_bindings},
     {"PUT", "/aivault/bindings", operators, kBody, kNone, bind_capability},

@@ -79,10 +79,16 @@ class Broker::Impl {
                                                                  RunningCalls::Ticket ticket);
   boost::asio::awaitable<Result<VaultPtr>> open_vault();
   void keep_refusal(audit::Event event);
-  // Row 17: writes the record of the start, if there is room.
-  boost::asio::awaitable<Result<void>> begin(const VaultPtr& vault,
-                                             const Decision& decision,
-                                             const audit::Event& event);
+  // Row 17: writes the record of the start, or of the question that comes before it, if there is
+  // room.
+  boost::asio::awaitable<Result<void>> take_start(const VaultPtr& vault,
+                                                  const Decision& decision,
+                                                  audit::Event event);
+  // Row 18, for a call that needs it: holds it until the operator has decided.
+  boost::asio::awaitable<Result<void>> get_approval(const VaultPtr& vault,
+                                                    const Call& call,
+                                                    Decision& decision,
+                                                    const audit::Event& event);
   boost::asio::awaitable<Result<std::unique_ptr<Answer>>> carry_out(const VaultPtr& vault,
                                                                     const Call& call,
                                                                     Decision decision,

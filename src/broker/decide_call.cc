@@ -157,9 +157,6 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   Reach reach{approved.authority(), approved.method(), approved.target().path()};
   TRY(check_overlaps(*snapshot, *capability, reach));
   auto call_limits = limits_of(*snapshot, *capability, reach);
-  if (call_limits.approval_ms) {  // Nobody can be asked here.
-    return policy_violation("approval_denied", "request denied by operator: it needs approval");
-  }
   TRY(limit_size(body, call_limits.max_request_bytes));
   TRY(derived_.closed_rates.check(call_limits.rates, ClosedRates::Clock::now()));
   return Decision{std::move(snapshot),

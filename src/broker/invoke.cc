@@ -77,6 +77,13 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::answer(Call& call
     note_refusal(*vault, std::move(event), decision.error());
     co_return fail(std::move(decision).error());
   }
+  if (decision->limits.approval_ms) {
+    auto allowed = co_await get_approval(*vault, call, *decision, event);
+    if (!allowed) {
+      note_refusal(*vault, std::move(event), allowed.error());
+      co_return fail(std::move(allowed).error());
+    }
+  }
   co_return co_await carry_out(
       *vault, call, *std::move(decision), std::move(event), std::move(ticket));
 }
@@ -90,9 +97,12 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
   // The record comes first: what is not recorded is not done.
   event.outcome = "started";
   EndRecord record(ends_, vault, event);
-  auto started = co_await begin(vault, decision, event);
+  auto started = co_await take_start(vault, decision, event);
   if (!started) {
     record.forget();
+    if (started.error().code == ErrorCode::policy_violation) {
+      note_refusal(vault, event, started.error());
+    }
     co_return fail(std::move(started).error());
   }
 
@@ -107,12 +117,12 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
   }
 }
 
-asio::awaitable<Result<void>> Broker::Impl::begin(const VaultPtr& vault,
-                                                  const Decision& decision,
-                                                  const audit::Event& event) {
+asio::awaitable<Result<void>> Broker::Impl::take_start(const VaultPtr& vault,
+                                                       const Decision& decision,
+                                                       audit::Event event) {
   const auto& rates = decision.limits.rates;
   auto units = units_of(rates);
-  auto started = co_await write_record(*ends_, vault, event, std::move(units));
+  auto started = co_await write_record(*ends_, vault, std::move(event), std::move(units));
   if (started) co_return started;
   if (started.error().reason != "rate_limit_exceeded") {
     co_return fail(ErrorCode::vault_unavailable, "audit_unavailable", "audit log unavailable");
@@ -120,7 +130,6 @@ asio::awaitable<Result<void>> Broker::Impl::begin(const VaultPtr& vault,
   if (derived_.snapshot == decision.snapshot) {
     derived_.closed_rates.note(rates, started.error(), ClosedRates::Clock::now());
   }
-  note_refusal(vault, event, started.error());
   co_return started;
 }
 

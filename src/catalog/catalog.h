@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 
+#include "catalog/approvals.h"
 #include "catalog/snapshot.h"
 #include "vault/vault.h"
 
@@ -19,11 +20,15 @@ class Catalog {
   // Of one moment, kept nowhere.
   static Result<std::shared_ptr<const Snapshot>> of(vault::Reader& reader);
 
+  // The calls that wait for the operator in this process.
+  Approvals& approvals() { return approvals_; }
+
  private:
   std::mutex guard_;
   std::int64_t counter_ = -1;
   const vault::Vault* vault_ = nullptr;
   std::shared_ptr<const Snapshot> snapshot_;
+  Approvals approvals_;
 };
 
 // A program whose registry differs from the one the vault last saw reconciles derived credentials

@@ -24,6 +24,7 @@ std::vector<Command> make_commands() {
                      credential_commands,
                      capability_commands,
                      call_commands,
+                     approval_commands,
                      audit_commands,
                      service_commands}) {
     for (auto& command : part()) all.push_back(std::move(command));

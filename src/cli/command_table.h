@@ -17,6 +17,7 @@ std::vector<Command> secret_commands();
 std::vector<Command> credential_commands();
 std::vector<Command> capability_commands();
 std::vector<Command> call_commands();
+std::vector<Command> approval_commands();
 std::vector<Command> audit_commands();
 std::vector<Command> service_commands();
 

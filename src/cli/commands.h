@@ -47,6 +47,10 @@ Result<int> run_capability_enable(Session& session, const Arguments& arguments);
 Result<int> run_capability_disable(Session& session, const Arguments& arguments);
 // command_policy.cc
 Result<int> run_capability_policy_set(Session& session, const Arguments& arguments);
+// command_approval.cc
+Result<int> run_approvals(Session& session, const Arguments& arguments);
+Result<int> run_approve(Session& session, const Arguments& arguments);
+Result<int> run_deny(Session& session, const Arguments& arguments);
 // command_binding.cc
 Result<int> run_capability_bind(Session& session, const Arguments& arguments);
 Result<int> run_capability_unbind(Session& session, const Arguments& arguments);
