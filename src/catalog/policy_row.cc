@@ -14,7 +14,7 @@ namespace {
 using json::Kind;
 using json::Value;
 using policy::Limits;
-using policy::ScrubMode;
+using policy::ScrubRule;
 
 constexpr std::string_view kRate = "rateLimitPerMinute";
 constexpr std::string_view kMaxRequest = "maxRequestBodyBytes";
@@ -62,13 +62,13 @@ Result<std::vector<std::string>> blocklist_in(const Value& object) {
   return entries;
 }
 
-Result<std::optional<ScrubMode>> scrub_in(const Value& object) {
+Result<std::optional<ScrubRule>> scrub_in(const Value& object) {
   const auto* found = find(object, kScrub);
-  if (found == nullptr) return std::optional<ScrubMode>();
+  if (found == nullptr) return std::optional<ScrubRule>();
   const std::string_view text = found->is(Kind::string) ? found->text() : std::string_view();
-  if (text == "auto") return std::optional<ScrubMode>();
-  if (text == "all") return std::optional(ScrubMode::all);
-  if (text == "off") return std::optional(ScrubMode::off);
+  if (text == "auto") return std::optional<ScrubRule>();
+  if (text == "all") return std::optional(ScrubRule::all);
+  if (text == "off") return std::optional(ScrubRule::off);
   return invalid(kScrub, "auto, all or off");
 }
 
@@ -89,8 +89,8 @@ Value texts(const std::vector<std::string>& list) {
 void add_rest(const Limits& limits, Value& object) {
   if (limits.require_approval) object.set(kApproval, true);
   if (limits.approval_timeout_ms) object.set(kApprovalTimeout, *limits.approval_timeout_ms);
-  if (limits.scrub == ScrubMode::all) object.set(kScrub, "all");
-  if (limits.scrub == ScrubMode::off) object.set(kScrub, "off");
+  if (limits.scrub == ScrubRule::all) object.set(kScrub, "all");
+  if (limits.scrub == ScrubRule::off) object.set(kScrub, "off");
 }
 
 }  // namespace

@@ -12,14 +12,15 @@
 
 namespace aivault::policy {
 
-// Which answers are searched for the secret: automatic leaves out media and archives.
-enum class ScrubMode : std::uint8_t { off, automatic, all };
+// Which answers are searched for the secret, least strict first; automatic leaves out media and
+// archives.
+enum class ScrubRule : std::uint8_t { off, automatic, all };
 
 struct Limits {
   std::optional<std::int64_t> rate_per_minute;
   std::optional<std::int64_t> max_request_bytes, max_response_bytes;
   std::vector<std::string> blocklist;  // As written: "literal:TEXT", "field:NAME" or "TEXT".
-  std::optional<ScrubMode> scrub;
+  std::optional<ScrubRule> scrub;
   bool require_approval = false;
   std::optional<std::int64_t> approval_timeout_ms;
   bool operator==(const Limits&) const = default;
@@ -45,7 +46,7 @@ struct CallLimits {
   std::vector<Rate> rates;  // Each must have room.
   std::optional<std::int64_t> max_request_bytes, max_response_bytes;
   std::vector<std::string> blocklist;  // Of all.
-  ScrubMode scrub = ScrubMode::automatic;
+  ScrubRule scrub = ScrubRule::automatic;
   std::optional<std::int64_t> approval_ms;  // How long to wait; unset: none is asked for.
 };
 

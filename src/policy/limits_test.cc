@@ -9,7 +9,7 @@ TEST(Strictest, SaysNothingWithoutPolicies) {
   const auto call = strictest("a/x", {});
   EXPECT_TRUE(call.rates.empty());
   EXPECT_FALSE(call.max_request_bytes || call.max_response_bytes || call.approval_ms);
-  EXPECT_EQ(call.scrub, ScrubMode::automatic);
+  EXPECT_EQ(call.scrub, ScrubRule::automatic);
 }
 
 TEST(Strictest, TakesTheLowestLimitAndEveryRate) {
@@ -42,14 +42,14 @@ TEST(Strictest, AsksForApprovalWhereOneDoesAndWaitsTheShortestTime) {
 
 TEST(Strictest, SwitchesScrubbingOffOnlyForTheCapabilityThatSaysSo) {
   Limits off, all, silent;
-  off.scrub = ScrubMode::off;
-  all.scrub = ScrubMode::all;
+  off.scrub = ScrubRule::off;
+  all.scrub = ScrubRule::all;
   const Limited with_off[] = {{"a/off", &off}, {"a/silent", &silent}};
-  EXPECT_EQ(strictest("a/off", with_off).scrub, ScrubMode::off);
-  EXPECT_EQ(strictest("a/silent", with_off).scrub, ScrubMode::automatic);
-  EXPECT_EQ(strictest("a/other", with_off).scrub, ScrubMode::automatic);
+  EXPECT_EQ(strictest("a/off", with_off).scrub, ScrubRule::off);
+  EXPECT_EQ(strictest("a/silent", with_off).scrub, ScrubRule::automatic);
+  EXPECT_EQ(strictest("a/other", with_off).scrub, ScrubRule::automatic);
   const Limited with_all[] = {{"a/off", &off}, {"a/all", &all}};
-  EXPECT_EQ(strictest("a/off", with_all).scrub, ScrubMode::all);
+  EXPECT_EQ(strictest("a/off", with_all).scrub, ScrubRule::all);
 }
 
 }  // namespace
