@@ -134,8 +134,7 @@ std::string group_help(std::string_view group) {
   std::string text = std::string(found->summary) + "\n\nUsage: " + group_usage(group) + "\n";
   auto rows = commands_of(group);
   add_groups(group, rows);
-  return text + table("Subcommands", rows) +
-         table("Options", {kHelpRow, kVersionRow});
+  return text + table("Subcommands", rows) + table("Options", {kHelpRow, kVersionRow});
 }
 
 std::string command_help(const Command& command) {
