@@ -157,16 +157,16 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
       {std::string(protocol::kUrl), policy::redacted_url(planned, credential.policy.auth)});
   auto answer = co_await exchange(vault, call, decision, planned, *material, record);
   if (!answer) co_return fail(co_await ended(record, std::move(answer).error(), sent()));
-  Relay::Scrubbing scrubbing;
-  scrubbing.forms = std::move(material->forms);
-  scrubbing.bodies = !options_.secret_echo;
+  Relay::Treatment treatment;
+  treatment.forms = std::move(material->forms);
+  if (options_.secret_echo) treatment.scrub = policy::ScrubMode::off;
   auto relay = std::make_unique<Relay>(*std::move(answer),
                                        credential.policy.auth,
-                                       std::move(scrubbing),
+                                       std::move(treatment),
                                        std::move(own_headers),
                                        std::move(record),
                                        std::move(ticket));
-  CO_TRY(co_await relay->take_small_body());
+  CO_TRY(co_await relay->begin());
   co_return relay;
 }
 

@@ -83,7 +83,8 @@ EndRecord::EndRecord(std::shared_ptr<EndQueue> queue, VaultPtr vault, audit::Eve
 EndRecord::~EndRecord() {
   if (!vault_) return;
   event_.outcome = "error";
-  event_.note = queue_->why_dropped();
+  const std::string why = queue_->why_dropped();
+  event_.note = event_.note.empty() ? why : why + "; " + event_.note;
   write(std::move(event_));
 }
 

@@ -65,7 +65,7 @@ constexpr auto kAccountSelectors = std::to_array<std::string_view>({"openai-orga
                                                                     "sudo",
                                                                     "x-sudo"});
 
-constexpr std::array<std::string_view, 3> kReplaced = {"accept-encoding", "range", "if-range"};
+constexpr std::array<std::string_view, 2> kRanges = {"range", "if-range"};
 
 bool holds(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
@@ -81,6 +81,25 @@ std::string comparable(std::string_view name) {
 bool holds_alike(std::span<const std::string> names, std::string_view compared) {
   return std::ranges::any_of(names,
                              [&](const std::string& name) { return comparable(name) == compared; });
+}
+
+// What the caller asked for and we can undo. A part of a coded body could not be undone.
+std::string codings_to_ask_for(std::string_view wish) {
+  std::string asked;
+  for (const auto known : {"gzip", "deflate", "br", "zstd"}) {
+    const auto wants = [known](std::string_view item) {
+      const auto name = trim(item.substr(0, item.find(';')));
+      const auto quality = to_lower(item.substr(std::min(item.size(), name.size())));
+      const bool refuses = quality.find("q=0") != std::string::npos &&
+                           quality.find_first_of("123456789") == std::string::npos;
+      return !refuses && (name == "*" || equals_ignore_case(name, known));
+    };
+    const auto items = split(wish, ',');
+    if (std::ranges::none_of(items, [&](auto item) { return wants(trim(item)); })) continue;
+    if (!asked.empty()) asked += ", ";
+    asked += known;
+  }
+  return asked;
 }
 
 std::vector<std::string> names_in_connection(const http::Headers& headers) {
@@ -115,6 +134,7 @@ Result<http::Headers> keep_caller_headers(const http::Headers& headers,
   const auto hop_by_hop = names_in_connection(headers);
   std::vector<std::string> seen;
   http::Headers kept;
+  std::string_view wish;  // Of accept-encoding.
   for (const auto& header : headers) {
     const std::string name = to_lower(trim(header.name));
     if (name.empty()) continue;
@@ -138,10 +158,15 @@ Result<http::Headers> keep_caller_headers(const http::Headers& headers,
       return refuse("duplicate_header", "duplicate headers are not allowed", name);
     }
     seen.push_back(compared);
-    const bool replaced =
-        holds(kReplaced, compared) && (compared == "accept-encoding" || range == RangePolicy::drop);
-    if (!replaced) kept.push_back({name, header.value});
+    if (compared == "accept-encoding") {
+      wish = header.value;
+    } else if (range == RangePolicy::keep || !holds(kRanges, compared)) {
+      kept.push_back({name, header.value});
+    }
   }
+  const bool ranged = http::find(kept, "range") != nullptr;
+  auto codings = ranged ? std::string() : codings_to_ask_for(wish);
+  if (!codings.empty()) kept.push_back({"accept-encoding", std::move(codings)});
   return kept;
 }
 

@@ -14,7 +14,8 @@ namespace aivault::policy {
 
 enum class RangePolicy : std::uint8_t { drop, keep };  // `range` and `if-range`.
 
-// Kept headers in order, names in lower case. accept-encoding is never kept: plan() sets it.
+// Kept headers in order, names in lower case. accept-encoding, last, names what was asked for and
+// can be decoded; it is left out where nothing was.
 Result<http::Headers> keep_caller_headers(const http::Headers& headers,
                                           const CredentialPolicy& credential,
                                           RangePolicy range);

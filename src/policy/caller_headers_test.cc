@@ -132,13 +132,36 @@ TEST(CallerHeaders, DropsFramingForwardingAndBrokerNames) {
                             {"if-range", "x"},
                             {"X-Ok", " a,b "}});
   ASSERT_TRUE(result) << result.error().message;
-  EXPECT_EQ(*result, (http::Headers{{"x-ok", " a,b "}}));
+  EXPECT_EQ(*result, (http::Headers{{"x-ok", " a,b "}, {"accept-encoding", "gzip"}}));
 }
 
 TEST(CallerHeaders, KeepsRangeWhereTheCapabilityAllowsIt) {
   const auto credential = with_auth(registry::HeaderAuth{});
   const http::Headers headers = {{"range", "bytes=0-1"}, {"if-range", "x"}};
   EXPECT_EQ(*kept(headers, credential, RangePolicy::keep), headers);
+}
+
+TEST(CallerHeaders, AsksForTheCodingsThatTheCallerWantsAndThatCanBeUndone) {
+  struct Row {
+    std::string_view wish, asked;
+  };
+  for (const auto& row : std::vector<Row>{{"gzip, deflate, br, zstd", "gzip, deflate, br, zstd"},
+                                          {"BR;q=0.5 , x-foo", "br"},
+                                          {"gzip;q=0, br;q=0.0", ""},
+                                          {"gzip;q=0.001", "gzip"},
+                                          {"*", "gzip, deflate, br, zstd"},
+                                          {"identity", ""},
+                                          {"compress", ""},
+                                          {"", ""}}) {
+    const auto result = kept({{"accept-encoding", std::string(row.wish)}});
+    const auto* asked = http::find(*result, "accept-encoding");
+    EXPECT_EQ(asked == nullptr ? "" : *asked, row.asked) << row.wish;
+  }
+  // A part of a coded body cannot be decoded.
+  const auto part = kept({{"accept-encoding", "gzip"}, {"range", "bytes=5-"}},
+                         with_auth(registry::HeaderAuth{}),
+                         RangePolicy::keep);
+  EXPECT_EQ(*part, (http::Headers{{"range", "bytes=5-"}}));
 }
 
 // Case 132.

@@ -48,8 +48,8 @@ PlannedRequest plan(Approved approved, PlanOptions options) {
   }
   add_default({"accept", "*/*"}, planned.headers_);
   add_default({"user-agent", "aivault/" + options.version}, planned.headers_);
-  // Only what arrives as it is can be scrubbed.
-  add_default({"accept-encoding", "identity", false}, planned.headers_);
+  // Only what can be decoded can be scrubbed.
+  add_default({"accept-encoding", "identity"}, planned.headers_);
   planned.body_size_ = approved.body_size();
   planned.chunked_ = approved.has_body() && !approved.body_size();
   return planned;

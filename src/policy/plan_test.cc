@@ -61,8 +61,8 @@ TEST(Plan, DefaultsGiveWayOrNotAsTheyAreDeclared) {
             (http::Headers{{"anthropic-version", "mine"},
                            {"user-agent", "sdk/1"},
                            {"accept", "text/event-stream"},
-                           {"x-fixed", "ours"},
-                           {"accept-encoding", "identity"}}));
+                           {"accept-encoding", "gzip"},
+                           {"x-fixed", "ours"}}));
 }
 
 TEST(Plan, PutsTheUpstreamPrefixBeforeThePath) {

@@ -11,29 +11,27 @@
 namespace aivault::policy {
 namespace {
 
-constexpr std::array<std::string_view, 21> kHidden = {
-    "set-cookie",
-    "set-cookie2",
-    "www-authenticate",
-    "proxy-authenticate",
-    "authorization",
-    "proxy-authorization",
-    "authentication-info",
-    "proxy-authentication-info",
-    "x-auth-token",
-    "x-access-token",
-    "x-csrf-token",
-    "x-xsrf-token",
-    "x-amz-security-token",
-    "alt-svc",
-    "clear-site-data",
-    "nel",
-    "report-to",
-    // True only of bytes that nobody has scrubbed, which is not known yet.
-    "content-md5",
-    "digest",
-    "content-digest",
-    "repr-digest"};
+constexpr std::array<std::string_view, 17> kHidden = {"set-cookie",
+                                                      "set-cookie2",
+                                                      "www-authenticate",
+                                                      "proxy-authenticate",
+                                                      "authorization",
+                                                      "proxy-authorization",
+                                                      "authentication-info",
+                                                      "proxy-authentication-info",
+                                                      "x-auth-token",
+                                                      "x-access-token",
+                                                      "x-csrf-token",
+                                                      "x-xsrf-token",
+                                                      "x-amz-security-token",
+                                                      "alt-svc",
+                                                      "clear-site-data",
+                                                      "nel",
+                                                      "report-to"};
+
+// True only of the very bytes that the upstream sent.
+constexpr std::array<std::string_view, 4> kDigests = {
+    "content-md5", "digest", "content-digest", "repr-digest"};
 
 std::vector<std::string> hidden_by_answer(const http::Headers& upstream,
                                           const registry::AuthSpec& auth) {
@@ -62,6 +60,12 @@ http::Headers visible_headers(const http::Headers& upstream, const registry::Aut
     visible.push_back({name, holds_url(name) ? managed.redact_url(header.value) : header.value});
   }
   return visible;
+}
+
+void drop_digests(http::Headers& headers) {
+  std::erase_if(headers, [](const http::Header& header) {
+    return std::ranges::find(kDigests, header.name) != kDigests.end();
+  });
 }
 
 }  // namespace aivault::policy

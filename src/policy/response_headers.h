@@ -8,8 +8,11 @@
 
 namespace aivault::policy {
 
-// Framing, hop-by-hop, cookie, auth-class, CORS, digest and x-aivault-* names go, and whatever the
+// Framing, hop-by-hop, cookie, auth-class, CORS and x-aivault-* names go, and whatever the
 // credential injects; managed query values in Location read REDACTED.
 http::Headers visible_headers(const http::Headers& upstream, const registry::AuthSpec& auth);
+
+// For a body that does not reach the caller byte for byte. Names in lower case.
+void drop_digests(http::Headers& headers);
 
 }  // namespace aivault::policy

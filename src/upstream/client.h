@@ -2,7 +2,7 @@
 // network. Nothing is ever sent twice: a request that left us, even in part, is not repeated.
 // Thread: the event loop. An Exchange may outlive the Client.
 // Errors: upstream_unreachable dns | connect | tls | connection_lost | protocol | timeout_* |
-// encoding_unsupported, policy_violation ssrf_blocked, invalid_request body_length.
+// policy_violation ssrf_blocked, invalid_request body_length.
 #pragma once
 
 #include <chrono>

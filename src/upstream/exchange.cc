@@ -186,9 +186,21 @@ asio::awaitable<Result<std::size_t>> Exchange::receive() {
 }
 
 asio::awaitable<Result<std::size_t>> Exchange::read(std::span<std::byte> into) {
+  auto got = co_await read_unless_late(into, std::nullopt);
+  if (!got) co_return fail(std::move(got).error());
+  co_return got->value_or(0);
+}
+
+asio::awaitable<Result<std::optional<std::size_t>>> Exchange::read_before(std::span<std::byte> into,
+                                                                          Clock::time_point when) {
+  co_return co_await read_unless_late(into, when);
+}
+
+asio::awaitable<Result<std::optional<std::size_t>>> Exchange::read_unless_late(
+    std::span<std::byte> into, std::optional<Clock::time_point> when) {
   if (failure_) co_return fail(*failure_);
   if (finished_) co_return std::size_t{0};
-  auto got = co_await read_body(into);
+  auto got = co_await read_body(into, when);
   if (!got && !failure_) {
     failure_ = deadlines_->explain(std::move(got).error());
     connection_.reset();
@@ -199,7 +211,8 @@ asio::awaitable<Result<std::size_t>> Exchange::read(std::span<std::byte> into) {
   co_return got;
 }
 
-asio::awaitable<Result<std::size_t>> Exchange::read_body(std::span<std::byte> into) {
+asio::awaitable<Result<std::optional<std::size_t>>> Exchange::read_body(
+    std::span<std::byte> into, std::optional<Clock::time_point> when) {
   for (;;) {
     if (begin_ < end_) {
       auto step = parser_.parse_body(received(), into);
@@ -208,6 +221,10 @@ asio::awaitable<Result<std::size_t>> Exchange::read_body(std::span<std::byte> in
       if (parser_.done()) complete();
       if (step->produced > 0 || finished_) co_return step->produced;
       if (step->consumed > 0 && begin_ < end_) continue;
+    }
+    if (when) {
+      const bool readable = co_await connection_->is_readable_before(*when);
+      if (!readable) co_return std::nullopt;
     }
     auto got = co_await receive();
     if (!got) co_return fail(std::move(got).error());

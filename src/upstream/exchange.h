@@ -1,9 +1,10 @@
 // Exchange: one request that was sent and the answer to it, which streams while the caller
 // reads. Destroying it before the end closes the connection at once.
 // Thread: the event loop. Errors: upstream_unreachable connection_lost | protocol | timeout_* |
-// encoding_unsupported, invalid_request body_length.
+// invalid_request body_length.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -38,6 +39,11 @@ class Exchange {
   // that ends too early is connection_lost. An error stays.
   boost::asio::awaitable<Result<std::size_t>> read(std::span<std::byte> into);
 
+  // The same, but nullopt if nothing has come until `when`.
+  using Clock = std::chrono::steady_clock;
+  boost::asio::awaitable<Result<std::optional<std::size_t>>> read_before(std::span<std::byte> into,
+                                                                         Clock::time_point when);
+
   std::uint64_t request_bytes() const { return request_bytes_; }  // Of the body, that were sent.
   void cancel();
 
@@ -67,7 +73,10 @@ class Exchange {
   boost::asio::awaitable<Result<void>> read_head_while_uploading(BodySource& body);
   Result<bool> parse_head();  // Whether it was complete and final.
   boost::asio::awaitable<Result<std::size_t>> receive();
-  boost::asio::awaitable<Result<std::size_t>> read_body(std::span<std::byte> into);
+  boost::asio::awaitable<Result<std::optional<std::size_t>>> read_unless_late(
+      std::span<std::byte> into, std::optional<Clock::time_point> when);
+  boost::asio::awaitable<Result<std::optional<std::size_t>>> read_body(
+      std::span<std::byte> into, std::optional<Clock::time_point> when);
   std::string_view received() const;
   void request_is_sent();
   void complete();

@@ -187,6 +187,35 @@ asio::awaitable<Result<std::size_t>> HttpsConnection::read_some(std::span<std::b
   }
 }
 
+// False: nothing came until `when`.
+asio::awaitable<bool> HttpsConnection::wait_readable(std::chrono::steady_clock::time_point when) {
+  asio::steady_timer patience(socket_.get_executor(), when);
+  auto late = std::make_shared<bool>(false);
+  patience.async_wait([this, weak = std::weak_ptr(late)](const error_code& error) {
+    const auto flag = weak.lock();
+    if (error || !flag) return;
+    *flag = true;
+    socket_.cancel();
+  });
+  co_await socket_.async_wait(WaitType::wait_read, kAsTuple);
+  co_return !*late;
+}
+
+asio::awaitable<bool> HttpsConnection::is_readable_before(
+    std::chrono::steady_clock::time_point when) {
+  for (;;) {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (!is_open() || state.cancelled() != asio::cancellation_type::none) co_return true;
+    ERR_clear_error();
+    std::byte next{};
+    const int result = SSL_peek(session_.get(), &next, 1);
+    if (result > 0 || wanted_after(result) != Want::read) co_return true;
+    if (std::chrono::steady_clock::now() >= when) co_return false;
+    const bool readable = co_await wait_readable(when);
+    if (!readable && is_open()) co_return false;
+  }
+}
+
 bool HttpsConnection::is_quiet() {
   if (!is_open() || !session_) return false;
   ERR_clear_error();

@@ -3,6 +3,7 @@
 // Errors: upstream_unreachable connect | tls | connection_lost.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -38,6 +39,10 @@ class HttpsConnection {
   // 0: the peer ended the connection properly (close_notify).
   boost::asio::awaitable<Result<std::size_t>> read_some(std::span<std::byte> into);
 
+  // Whether read_some() would not have to wait, or when it will not have to until `when`. For a
+  // connection that nothing is written to.
+  boost::asio::awaitable<bool> is_readable_before(std::chrono::steady_clock::time_point when);
+
   // False once the peer closed or sent something nobody asked for.
   bool is_quiet();
   void close();
@@ -49,6 +54,7 @@ class HttpsConnection {
   using WaitType = boost::asio::ip::tcp::socket::wait_type;
   enum class Want : std::uint8_t { nothing, read, write };
   boost::asio::awaitable<Result<void>> wait(WaitType type);
+  boost::asio::awaitable<bool> wait_readable(std::chrono::steady_clock::time_point when);
   boost::asio::awaitable<void> give_others_a_turn(unsigned& uses_without_wait);
   Want wanted_after(int result) const;
   boost::asio::awaitable<Result<void>> connect_one(const boost::asio::ip::tcp::endpoint& endpoint,

@@ -23,14 +23,6 @@ tl::unexpected<Error> refuse(const std::string& what) {
               "the upstream's answer is not valid HTTP/1.1: " + what);
 }
 
-bool is_identity(std::string_view codings) {
-  for (const auto coding : split(codings, ',')) {
-    const auto name = trim(coding);
-    if (!name.empty() && !equals_ignore_case(name, "identity")) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 class ResponseParser::Impl final : public beast::http::basic_parser<false> {
@@ -97,15 +89,6 @@ Result<ResponseHead> ResponseParser::parse_head(std::string_view raw) {
   auto head = std::move(impl_->head);
   if (const auto length = impl_->content_length()) head.content_length = *length;
   head.body_expected = !impl_->is_done();
-  if (head.body_expected) {
-    for (const auto& header : head.headers) {
-      if (header.name == "content-encoding" && !is_identity(header.value)) {
-        return fail(ErrorCode::upstream_unreachable,
-                    "encoding_unsupported",
-                    "the upstream answered in a content coding that was not asked for");
-      }
-    }
-  }
   return head;
 }
 

@@ -1,7 +1,6 @@
 // ResponseParser: one HTTP/1.1 response of an upstream, head first, then its body decoded into
-// buffers of the caller. Trailers are dropped.
-// Thread: any; one parser per response. Errors: upstream_unreachable protocol |
-// encoding_unsupported.
+// buffers of the caller. Trailers are dropped; content codings are left as they are.
+// Thread: any; one parser per response. Errors: upstream_unreachable protocol.
 #pragma once
 
 #include <cstddef>

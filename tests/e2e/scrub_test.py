@@ -49,7 +49,7 @@ class Scrub(Scenario):
     # Case 195.
     def test_cut_at_every_byte_while_streaming(self):
         value = canary()
-        whole = f"a{value}b{value[:-1]}c\n{value}".encode()
+        whole = f"a{value}b{value[:-1]}z\n{value}".encode()
 
         def answer(exchange):
             cut = int(exchange.request.target.split("=")[1])
@@ -59,7 +59,7 @@ class Scrub(Scenario):
                     exchange.chunk(piece)
             exchange.end()
         vault = self.make(answer, value)
-        expected = f"a[REDACTED]b{value[:-1]}c\n[REDACTED]".encode()
+        expected = f"a[REDACTED]b{value[:-1]}z\n[REDACTED]".encode()
         for cut in range(0, len(whole), 7):
             got = vault.ok("invoke", "acme/call", "--method", "GET", "--path", f"/v1?cut={cut}").out
             self.assertEqual(expected, got, cut)
@@ -104,16 +104,27 @@ class Scrub(Scenario):
         self.assertIn("x-seen: Bearer [REDACTED]", printed)
         self.assertTrue(printed.endswith("you sent Bearer [REDACTED]\n"), printed)
 
-    def test_a_coded_answer_is_not_passed_on_unread(self):
+    # Case 200.
+    def test_a_coded_answer_is_decoded_and_scrubbed(self):
         import gzip
+        import zlib
         value = canary()
+        codings = {"gzip": gzip.compress, "deflate": zlib.compress}
+        asked = []
 
         def answer(exchange):
-            self.assertEqual("identity", exchange.request.one("accept-encoding"))
-            exchange.reply(200, gzip.compress(value.encode()), [("content-encoding", "gzip")])
+            asked.append(exchange.request.one("accept-encoding"))
+            coding = exchange.request.target.split("=")[1]
+            body = codings.get(coding, bytes)(f"before {value} after".encode())
+            exchange.reply(200, body, [("content-encoding", coding), ("content-type", "text/plain")])
         vault = self.make(answer, value)
-        vault.fails("UpstreamUnreachable", "invoke", "acme/call", "--method", "GET", "--path", "/v1",
-                    "--header", "accept-encoding: gzip")
+        for coding in codings:
+            printed = vault.ok("invoke", "acme/call", "--method", "GET", "--path", f"/v1?c={coding}", "--include").out
+            self.assertNotIn(b"content-encoding", printed)
+            self.assertTrue(printed.endswith(b"\r\n\r\nbefore [REDACTED] after"), printed)
+        vault.fails("UpstreamUnreachable", "invoke", "acme/call", "--method", "GET", "--path", "/v1?c=x-foo",
+                    "--header", "accept-encoding: x-foo, br;q=0.1, gzip")
+        self.assertEqual(["identity", "identity", "gzip, br"], asked)
 
 
 if __name__ == "__main__":
