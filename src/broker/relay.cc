@@ -116,7 +116,7 @@ Result<void> Relay::prepare_decoder() {
     // Nobody wants to read it: it may pass as it is.
     const bool unread = treatment_.scrub == policy::ScrubMode::off && treatment_.stages.empty();
     if (!unread) return fail(std::move(decoder).error());
-    *decoder = nullptr;
+    decoder = std::unique_ptr<upstream::ContentDecoder>();
   }
   body_.emplace(*exchange_, *std::move(decoder));
   if (body_->is_decoded()) drop_header("content-encoding");
