@@ -26,7 +26,7 @@ target_link_libraries(aivault_asio INTERFACE Boost::headers OpenSSL::SSL Threads
 # What a module needs from outside, by the [third-party] section of src/layers.txt.
 set(AIVAULT_LIBS_base aivault_sodium)
 set(AIVAULT_LIBS_json Boost::json Boost::container)
-set(AIVAULT_LIBS_crypto aivault_sodium)
+set(AIVAULT_LIBS_crypto aivault_sodium OpenSSL::Crypto)
 set(AIVAULT_LIBS_store SQLite::SQLite3)
 set(AIVAULT_LIBS_upstream aivault_asio ZLIB::ZLIB PkgConfig::BROTLI PkgConfig::ZSTD)
 set(AIVAULT_LIBS_tokens aivault_asio)

@@ -1,14 +1,18 @@
 #include "auth/injection.h"
 
 #include <algorithm>
-#include <array>
+#include <chrono>
 
+#include "auth/field_template.h"
+#include "auth/hmac_signature.h"
+#include "auth/sigv4.h"
 #include "base/encoding.h"
 #include "base/reveal.h"
 #include "base/text.h"
-#include "http/message.h"
+#include "crypto/signature.h"
+#include "json/parse.h"
+#include "json/wiping_memory.h"
 #include "policy/path_template.h"
-#include "registry/template.h"
 
 namespace aivault::auth {
 namespace {
@@ -18,43 +22,6 @@ tl::unexpected<Error> malformed(std::string message) {
 }
 tl::unexpected<Error> refused(std::string message) {
   return policy_violation("auth_config", std::move(message));
-}
-
-std::size_t size_of(const Parts& parts) {
-  std::size_t size = 0;
-  for (const auto part : parts) size += part.size();
-  return size;
-}
-
-// Every literal {{secret}} gives way to the secret; the result is not read again.
-Parts filled_in(std::string_view text, std::string_view secret) {
-  constexpr std::string_view kPlaceholder = "{{secret}}";
-  Parts parts;
-  for (auto at = text.find(kPlaceholder); at != std::string_view::npos;
-       at = text.find(kPlaceholder)) {
-    parts.push_back(text.substr(0, at));
-    parts.push_back(secret);
-    text.remove_prefix(at + kPlaceholder.size());
-  }
-  parts.push_back(text);
-  return parts;
-}
-
-// Field templates: {{ name }}.
-Result<Parts> rendered(std::string_view text, const Fields& fields) {
-  TRY_ASSIGN(const auto names, registry::placeholders_of(text));
-  Parts parts;
-  for (const auto& name : names) {
-    const auto open = text.find("{{");
-    const auto close = text.find("}}", open);
-    const auto value = fields.find(name);
-    if (!value) return malformed("missing secret field '" + quote_for_message(name) + "' for auth");
-    parts.push_back(text.substr(0, open));
-    parts.push_back(*value);
-    text.remove_prefix(close + 2);
-  }
-  parts.push_back(text);
-  return parts;
 }
 
 Result<Fields> basic_fields(const registry::BasicAuth& auth, std::string_view secret) {
@@ -72,82 +39,165 @@ Result<Fields> basic_fields(const registry::BasicAuth& auth, std::string_view se
       {{"username", secret.substr(0, colon)}, {"password", secret.substr(colon + 1)}});
 }
 
-// Joined and in Base64, without a copy of the joined text.
-Secret base64_of(const Parts& parts) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  Secret encoded = Secret::zeroed((size_of(parts) + 2) / 3 * 4);
-  auto out = encoded.writable(Reveal()).begin();
-  const auto put = [&](unsigned sextet) { *out++ = std::byte(kAlphabet[sextet & 0x3FU]); };
-  unsigned bits = 0;
-  int count = 0;  // Of bits that wait.
-  for (const auto part : parts) {
-    for (const char c : part) {
-      bits = bits << 8U | static_cast<unsigned char>(c);
-      for (count += 8; count >= 6; count -= 6) put(bits >> static_cast<unsigned>(count - 6));
-    }
-  }
-  if (count > 0) put(bits << static_cast<unsigned>(6 - count));
-  while (out != encoded.writable(Reveal()).end()) *out++ = std::byte('=');
-  return encoded;
-}
+struct Request {
+  const policy::PlannedRequest& planned;
+  const SigningInput& input;
+};
 
-Secret percent_encoded(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  const auto is_plain = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-  };
-  const auto plain = static_cast<std::size_t>(std::ranges::count_if(text, is_plain));
-  Secret encoded = Secret::zeroed(plain + 3 * (text.size() - plain));
-  auto out = encoded.writable(Reveal()).begin();
-  for (const char c : text) {
-    const unsigned value = static_cast<unsigned char>(c);
-    if (is_plain(c)) {
-      *out++ = std::byte(value);
-    } else {
-      *out++ = std::byte('%');
-      *out++ = std::byte(kHex[value >> 4U]);
-      *out++ = std::byte(kHex[value & 0xFU]);
-    }
-  }
-  return encoded;
-}
-
-Result<void> check_header_value(const Parts& value) {
-  if (!std::ranges::all_of(value, http::is_field_value)) {
-    return malformed("secret cannot be sent in a header");
-  }
+Result<void> add_header(Injection& injection, std::string_view name, Parts value) {
+  TRY(check_header_value(value));
+  injection.headers.push_back({std::string(name), std::move(value)});
   return {};
 }
 
-Result<Injection> inject(const registry::HeaderAuth& auth, std::string_view secret) {
+Result<Injection> inject(const registry::HeaderAuth& auth,
+                         std::string_view secret,
+                         const Request& /*request*/) {
   Injection injection;
-  injection.header_name = auth.header_name;
-  injection.header_value = filled_in(auth.value_template, secret);
-  TRY(check_header_value(injection.header_value));
+  TRY(add_header(injection, auth.header_name, filled_in(auth.value_template, secret)));
   return injection;
 }
 
-Result<Injection> inject(const registry::BasicAuth& auth, std::string_view secret) {
+Result<Injection> inject(const registry::BasicAuth& auth,
+                         std::string_view secret,
+                         const Request& /*request*/) {
   TRY_ASSIGN(auto material, basic_material(auth, secret));
   Parts pair = std::move(material.username);
   pair.emplace_back(":");
-  pair.insert(pair.end(), material.password.begin(), material.password.end());
+  append(pair, material.password);
   Injection injection;
-  injection.encoded = base64_of(pair);
-  injection.header_name = "authorization";
-  injection.header_value = {"Basic ", injection.encoded.text(Reveal())};
+  const auto& encoded = injection.made.emplace_back(base64_of(pair, Alphabet::standard));
+  TRY(add_header(injection, "authorization", {"Basic ", encoded.text(Reveal())}));
   return injection;
 }
 
-Result<Injection> inject(const registry::QueryAuth& auth, std::string_view secret) {
+void add_pair(Injection& injection, std::string_view name, const Parts& value) {
+  const auto& encoded = injection.made.emplace_back(percent_encoded(value));
+  injection.query_pairs.push_back(
+      {injection.texts.emplace_back(percent_encode(std::string(name))), "=", encoded.text(Reveal())});
+}
+
+Result<Injection> inject(const registry::QueryAuth& auth,
+                         std::string_view secret,
+                         const Request& /*request*/) {
   Injection injection;
-  const std::string name = percent_encode(auth.param_name);
-  const Secret value = percent_encoded(secret);
-  injection.encoded = Secret::join({name, "=", value.text(Reveal())});
-  injection.query_pair = {injection.encoded.text(Reveal())};
+  add_pair(injection, auth.param_name, {secret});
   return injection;
+}
+
+Result<Injection> inject(const registry::MultiHeaderAuth& auth,
+                         std::string_view secret,
+                         const Request& /*request*/) {
+  TRY_ASSIGN(auto fields, multi_fields("multi-header", secret));
+  Injection injection;
+  const auto& kept = injection.fields.emplace_back(std::move(fields));
+  for (const auto& header : auth.headers) {
+    TRY_ASSIGN(auto value, render(header.value_template, kept));
+    TRY(add_header(injection, header.name, std::move(value)));
+  }
+  return injection;
+}
+
+Result<Injection> inject(const registry::MultiQueryAuth& auth,
+                         std::string_view secret,
+                         const Request& /*request*/) {
+  TRY_ASSIGN(const auto fields, multi_fields("multi-query", secret));
+  Injection injection;
+  for (const auto& param : auth.params) {
+    TRY_ASSIGN(const auto value, render(param.value_template, fields));
+    add_pair(injection, param.name, value);
+  }
+  return injection;
+}
+
+Result<Injection> inject(const registry::HmacAuth& auth,
+                         std::string_view secret,
+                         const Request& request) {
+  if (auth.payload != registry::HmacPayload::canonical && !request.input.body) {
+    return invalid_request("body_not_signable", "request body too large to sign");
+  }
+  Injection injection;
+  const auto& planned = request.planned;
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(request.input.now);
+  const auto& time = injection.texts.emplace_back(std::to_string(seconds.time_since_epoch().count()));
+  const SignedParts parts{planned.method(),
+                          planned.path(),
+                          planned.query(),
+                          request.input.body.value_or(std::string_view()),
+                          time};
+  const auto& signature = injection.texts.emplace_back(hmac_signature(auth, secret, parts));
+  const auto made = Fields::of({{"signature", signature}, {"timestamp", time}});
+  TRY_ASSIGN(auto value, render(auth.value_template, made));
+  TRY(add_header(injection, auth.header_name, std::move(value)));
+  if (auth.payload == registry::HmacPayload::timestamp) {
+    TRY(add_header(injection, registry::kTimestampHeader, {time}));
+  }
+  return injection;
+}
+
+Result<Injection> inject(const registry::AwsSigV4Auth& auth,
+                         std::string_view secret,
+                         const Request& request) {
+  TRY_ASSIGN(auto read, aws_material(secret));
+  const auto& planned = request.planned;
+  const AwsRequest signable{planned.method(),
+                            planned.authority().text(),
+                            aws_path(planned.path()),
+                            aws_query(planned.query()),
+                            planned.headers(),
+                            request.input.body};
+  TRY_ASSIGN(auto signature, sign_aws(auth, read, signable, request.input.now));
+  Injection injection;
+  const auto token = read.session_token;
+  injection.fields.push_back(std::move(read.fields));
+  const auto add = [&](std::string_view name, std::string text) {
+    return add_header(injection, name, {injection.texts.emplace_back(std::move(text))});
+  };
+  TRY(add("x-amz-date", std::move(signature.date)));
+  if (!signature.content_sha256.empty()) {
+    TRY(add("x-amz-content-sha256", std::move(signature.content_sha256)));
+  }
+  if (!token.empty()) TRY(add_header(injection, "x-amz-security-token", {token}));
+  TRY(add("authorization", std::move(signature.authorization)));
+  injection.path = signable.path;
+  auto& query = injection.query.emplace();
+  for (const auto& [name, value] : signable.query) query.push_back(name + "=" + value);
+  return injection;
+}
+
+Result<Injection> inject(const registry::MtlsAuth& /*auth*/,
+                         std::string_view secret,
+                         const Request& /*request*/) {
+  TRY(mtls_material(secret));
+  return Injection();
+}
+
+Result<Injection> inject(const registry::JwtAuth& auth,
+                         std::string_view secret,
+                         const Request& request) {
+  TRY_ASSIGN(const auto material, jwt_material(secret));
+  if (is_google_exchange(auth, material)) {
+    return refused("a Google key file with scopes is exchanged for a token first");
+  }
+  TRY_ASSIGN(auto token, self_signed_jwt(auth, material, request.input.now, request.input.jti));
+  Injection injection;
+  const auto& kept = injection.made.emplace_back(std::move(token));
+  const auto made = Fields::of({{"jwt", kept.text(Reveal())}});
+  TRY_ASSIGN(auto value, render(auth.value_template, made));
+  TRY(add_header(injection, auth.header_name, std::move(value)));
+  return injection;
+}
+
+// Tokens of these come from a token endpoint; src/tokens gets them before a request is signed.
+Result<Injection> inject(const registry::OAuth2Auth& /*auth*/,
+                         std::string_view /*secret*/,
+                         const Request& /*request*/) {
+  return refused("oauth2 auth needs a token first");
+}
+Result<Injection> inject(const registry::GithubAppAuth& /*auth*/,
+                         std::string_view /*secret*/,
+                         const Request& /*request*/) {
+  return refused("github-app auth needs a token first");
 }
 
 bool is_clean_in_path(char c) {
@@ -170,37 +220,73 @@ bool is_dot_segment(const policy::PathTemplate& parts, std::string_view secret) 
   return dots >= 1 && dots <= 2 && is_dots(before) && is_dots(core) && (cut || is_dots(after));
 }
 
-Result<Injection> inject(const registry::PathAuth& auth, std::string_view secret) {
+Result<Injection> inject(const registry::PathAuth& auth,
+                         std::string_view secret,
+                         const Request& /*request*/) {
+  TRY(check_path_secret(auth, secret));
   const auto parts = policy::parse_path_template(auth.prefix_template);
-  if (!parts) return refused("path auth prefixTemplate must contain exactly one {{secret}}");
-  if (!std::ranges::all_of(secret, is_clean_in_path) || secret == "." || secret == ".." ||
-      is_dot_segment(*parts, secret)) {
-    return refused("path auth secret contains invalid characters");
-  }
   Injection injection;
   injection.path_prefix = {parts->before, secret, parts->after};
   return injection;
-}
-
-// Kinds that no request can be signed with yet; parse_auth refuses them in records.
-template <typename Auth>
-Result<Injection> inject(const Auth& auth, std::string_view /*secret*/) {
-  return refused(std::string(registry::auth_word(auth)) + " auth is not available");
 }
 
 }  // namespace
 
 Result<std::string_view> secret_text(const registry::AuthSpec& auth, const Secret& secret) {
   if (secret.empty()) {
-    if (std::holds_alternative<registry::BasicAuth>(auth)) {
-      return malformed("missing username/password secret for basic auth");
-    }
-    return malformed("missing string secret for " + std::string(registry::auth_word(auth)) +
-                     " auth");
+    const std::string word(registry::auth_word(auth));
+    const bool multi = word.starts_with("multi-");
+    if (word == "basic") return malformed("missing username/password secret for basic auth");
+    if (word == "aws-sigv4") return malformed("missing aws credentials");
+    if (word == "hmac") return malformed("missing hmac secret");
+    if (word == "mtls") return malformed("missing mtls cert/key");
+    return malformed((multi ? "missing multi-field secret for " : "missing string secret for ") +
+                     word + " auth");
   }
   const auto text = secret.text(Reveal());
   if (!is_valid_utf8(text)) return malformed("secret must be utf-8");
   return text;
+}
+
+Result<void> check_path_secret(const registry::PathAuth& auth, std::string_view secret) {
+  const auto parts = policy::parse_path_template(auth.prefix_template);
+  if (!parts) return refused("path auth prefixTemplate must contain exactly one {{secret}}");
+  if (!std::ranges::all_of(secret, is_clean_in_path) || secret == "." || secret == ".." ||
+      is_dot_segment(*parts, secret)) {
+    return refused("path auth secret contains invalid characters");
+  }
+  return {};
+}
+
+Result<Fields> multi_fields(std::string_view word, std::string_view secret) {
+  auto fields = Fields::parse(secret);
+  if (fields) return *std::move(fields);
+  const std::string prefix(word);
+  json::WipingMemory memory;
+  const auto document = json::parse(secret, {}, json::Positions::none, &memory);
+  if (!document) return malformed(prefix + " secret must be JSON");
+  if (!document->is(json::Kind::object)) {
+    return malformed(prefix + " secret must be a JSON object");
+  }
+  return malformed(prefix + " secret must include at least one field");
+}
+
+Result<MtlsMaterial> mtls_material(std::string_view secret) {
+  auto fields = Fields::parse(secret);
+  if (!fields) return malformed("mtls secret must be JSON with certPem/keyPem");
+  MtlsMaterial material{*std::move(fields), {}, {}, {}};
+  const auto take = [&](std::string_view name, std::string_view other) {
+    const auto found = material.fields.find(name);
+    return found ? *found : material.fields.find(other).value_or("");
+  };
+  material.certificate = take("certPem", "cert");
+  material.key = take("keyPem", "key");
+  material.chain = take("chainPem", "chain");
+  if (trim(material.certificate).empty() || trim(material.key).empty()) {
+    return malformed("missing mtls cert/key");
+  }
+  TRY(crypto::check_certificate(material.certificate, material.key));
+  return material;
 }
 
 Result<BasicMaterial> basic_material(const registry::BasicAuth& auth, std::string_view secret) {
@@ -209,8 +295,8 @@ Result<BasicMaterial> basic_material(const registry::BasicAuth& auth, std::strin
     return malformed("missing username/password secret for basic auth");
   }
   BasicMaterial material{std::move(fields), {}, {}};
-  TRY_ASSIGN(material.username, rendered(auth.username_template, material.fields));
-  TRY_ASSIGN(material.password, rendered(auth.password_template, material.fields));
+  TRY_ASSIGN(material.username, render(auth.username_template, material.fields));
+  TRY_ASSIGN(material.password, render(auth.password_template, material.fields));
   // The first colon divides the pair (RFC 7617 2).
   const auto has_colon = [](std::string_view part) {
     return part.find(':') != std::string_view::npos;
@@ -224,9 +310,13 @@ Result<BasicMaterial> basic_material(const registry::BasicAuth& auth, std::strin
   return material;
 }
 
-Result<Injection> make_injection(const registry::AuthSpec& auth, const Secret& secret) {
+Result<Injection> make_injection(const registry::AuthSpec& auth,
+                                 const Secret& secret,
+                                 const policy::PlannedRequest& planned,
+                                 const SigningInput& input) {
   TRY_ASSIGN(const auto text, secret_text(auth, secret));
-  return std::visit([&](const auto& strategy) { return inject(strategy, text); }, auth);
+  const Request request{planned, input};
+  return std::visit([&](const auto& strategy) { return inject(strategy, text, request); }, auth);
 }
 
 }  // namespace aivault::auth

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "auth/field_template.h"
 #include "auth/injection.h"
+#include "auth/sigv4.h"
 #include "base/reveal.h"
 #include "base/text.h"
 
@@ -65,59 +67,106 @@ Result<std::vector<Secret>> basic_set(const registry::BasicAuth& auth,
   return values;
 }
 
-// Secrets that are exchanged for a token and never sent themselves as they are.
-bool is_exchanged(const registry::AuthSpec& auth) {
-  return std::holds_alternative<registry::OAuth2Auth>(auth) ||
-         std::holds_alternative<registry::GithubAppAuth>(auth);
-}
-
-Result<Fields> exchanged_fields(std::string_view secret) {
-  auto fields = Fields::parse(secret);
-  if (fields) return *std::move(fields);
-  return vault_unavailable("secret_malformed", "oauth2 secret must be JSON with clientId");
-}
-
-Result<std::vector<Secret>> exchanged_set(std::string_view secret,
-                                          std::span<const std::string> public_fields) {
-  TRY_ASSIGN(const auto fields, exchanged_fields(secret));
+// The values of fields, and long texts (keys in PEM) also line by line, as an echo may wrap them.
+Result<std::vector<Secret>> fields_set(std::string_view secret,
+                                       std::span<const std::string> public_fields) {
+  const auto fields = Fields::parse(secret);
   std::vector<Secret> values;
-  for (const auto& [name, value] : fields.all()) {
-    if (!value.empty() && !is_public(name, public_fields)) values.push_back(Secret::copy_of(value));
+  const auto add = [&](std::string_view value) {
+    if (!value.empty()) values.push_back(Secret::copy_of(value));
+    if (value.find('\n') == std::string_view::npos) return;
+    for (const auto line : split(value, '\n')) {
+      const auto text = trim(line);
+      if (text.size() >= 16 && !text.starts_with("-----")) values.push_back(Secret::copy_of(text));
+    }
+  };
+  if (!fields) {
+    add(secret);
+    return values;
+  }
+  for (const auto& [name, value] : fields->all()) {
+    if (!is_public(name, public_fields)) add(value);
   }
   return values;
 }
 
-void append_escaped(std::string_view text, std::vector<std::string_view>& parts) {
-  constexpr std::array<std::string_view, 32> kControls = {
-      "\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007",
-      "\\u0008", "\\u0009", "\\u000a", "\\u000b", "\\u000c", "\\u000d", "\\u000e", "\\u000f",
-      "\\u0010", "\\u0011", "\\u0012", "\\u0013", "\\u0014", "\\u0015", "\\u0016", "\\u0017",
-      "\\u0018", "\\u0019", "\\u001a", "\\u001b", "\\u001c", "\\u001d", "\\u001e", "\\u001f"};
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto value = static_cast<unsigned char>(text[i]);
-    std::string_view escape;
-    if (value < 0x20) escape = kControls[value];
-    if (value == '"') escape = "\\\"";
-    if (value == '\\') escape = "\\\\";
-    if (escape.empty()) continue;
-    parts.push_back(text.substr(begin, i - begin));
-    parts.push_back(escape);
-    begin = i + 1;
+// Those of the rendered headers and parameters that hold more than one field.
+Result<void> add_rendered(const std::vector<registry::FieldTemplate>& templates,
+                          std::string_view word,
+                          std::string_view secret,
+                          std::vector<Secret>& values) {
+  TRY_ASSIGN(const auto fields, multi_fields(word, secret));
+  for (const auto& entry : templates) {
+    TRY_ASSIGN(const auto parts, render(entry.value_template, fields));
+    if (parts.size() > 3) values.push_back(Secret::join(parts));
   }
-  parts.push_back(text.substr(begin));
+  return {};
 }
+
+struct MaterialCheck {
+  std::string_view secret;
+  Result<void> operator()(const registry::HeaderAuth& auth) const {
+    return check_header_value(filled_in(auth.value_template, secret));
+  }
+  Result<void> operator()(const registry::PathAuth& auth) const {
+    return check_path_secret(auth, secret);
+  }
+  Result<void> operator()(const registry::QueryAuth& /*auth*/) const { return {}; }
+  Result<void> operator()(const registry::BasicAuth& auth) const {
+    TRY(basic_material(auth, secret));
+    return {};
+  }
+  Result<void> operator()(const registry::MultiHeaderAuth& auth) const {
+    TRY_ASSIGN(const auto fields, multi_fields("multi-header", secret));
+    for (const auto& header : auth.headers) {
+      TRY_ASSIGN(const auto value, render(header.value_template, fields));
+      TRY(check_header_value(value));
+    }
+    return {};
+  }
+  Result<void> operator()(const registry::MultiQueryAuth& auth) const {
+    TRY_ASSIGN(const auto fields, multi_fields("multi-query", secret));
+    for (const auto& param : auth.params) TRY(render(param.value_template, fields));
+    return {};
+  }
+  Result<void> operator()(const registry::HmacAuth& /*auth*/) const { return {}; }
+  Result<void> operator()(const registry::AwsSigV4Auth& /*auth*/) const {
+    TRY(aws_material(secret));
+    return {};
+  }
+  Result<void> operator()(const registry::MtlsAuth& /*auth*/) const {
+    TRY(mtls_material(secret));
+    return {};
+  }
+  Result<void> operator()(const registry::JwtAuth& auth) const {
+    TRY_ASSIGN(const auto material, jwt_material(secret));
+    TRY(self_signed_jwt(auth, material, UnixMs(), "0"));
+    return {};
+  }
+  Result<void> operator()(const registry::OAuth2Auth& /*auth*/) const {
+    if (!Fields::parse(secret)) {
+      return vault_unavailable("secret_malformed", "oauth2 secret must be JSON with clientId");
+    }
+    return {};
+  }
+  Result<void> operator()(const registry::GithubAppAuth& auth) const {
+    const auto fields = Fields::parse(secret);
+    const auto has = [&](std::string_view name) { return fields && fields->find(name); };
+    if ((!has("appId") && !has("clientId")) || !has("privateKeyPem") ||
+        (auth.installation_id.empty() && !has("installationId"))) {
+      return vault_unavailable(
+          "secret_malformed",
+          "github-app secret must be JSON with appId or clientId, privateKeyPem, installationId");
+    }
+    return {};
+  }
+};
 
 }  // namespace
 
 Result<void> check_material(const registry::AuthSpec& auth, const Secret& secret) {
-  if (is_exchanged(auth)) {
-    TRY_ASSIGN(const auto text, secret_text(auth, secret));
-    TRY(exchanged_fields(text));
-    return {};
-  }
-  TRY(make_injection(auth, secret));
-  return {};
+  TRY_ASSIGN(const auto text, secret_text(auth, secret));
+  return std::visit(MaterialCheck{text}, auth);
 }
 
 Result<std::vector<Secret>> secret_set(const registry::AuthSpec& auth,
@@ -127,9 +176,19 @@ Result<std::vector<Secret>> secret_set(const registry::AuthSpec& auth,
   if (const auto* basic = std::get_if<registry::BasicAuth>(&auth)) {
     return basic_set(*basic, text, public_fields);
   }
-  if (is_exchanged(auth)) return exchanged_set(text, public_fields);
+  const std::string_view word = registry::auth_word(auth);
   std::vector<Secret> values;
-  values.push_back(secret.clone());
+  if (word == "header" || word == "path" || word == "query" || word == "hmac") {
+    values.push_back(secret.clone());
+    return values;
+  }
+  TRY(check_material(auth, secret));
+  TRY_ASSIGN(values, fields_set(text, public_fields));
+  if (const auto* multi = std::get_if<registry::MultiHeaderAuth>(&auth)) {
+    TRY(add_rendered(multi->headers, word, text, values));
+  } else if (const auto* query = std::get_if<registry::MultiQueryAuth>(&auth)) {
+    TRY(add_rendered(query->params, word, text, values));
+  }
   return values;
 }
 

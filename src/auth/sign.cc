@@ -6,17 +6,16 @@
 #include <utility>
 
 #include "auth/injection.h"
+#include "auth/sigv4.h"
 
 namespace aivault::auth {
 namespace {
 
 constexpr std::string_view kEnd = "\r\n";
 
-void append(Parts& out, const Parts& parts) { out.insert(out.end(), parts.begin(), parts.end()); }
-
 void append_path(const policy::PlannedRequest& planned, const Injection& injection, Parts& out) {
   if (injection.path_prefix.empty()) {
-    out.emplace_back(planned.path());
+    out.emplace_back(injection.path ? *injection.path : planned.path());
     return;
   }
   append(out, injection.path_prefix);
@@ -29,30 +28,32 @@ void append_path(const policy::PlannedRequest& planned, const Injection& injecti
 
 void append_query(const policy::PlannedRequest& planned, const Injection& injection, Parts& out) {
   std::string_view separator = "?";
-  for (const auto& piece : planned.query()) {
+  const auto add = [&](const Parts& pair) {
     out.push_back(std::exchange(separator, "&"));
-    out.emplace_back(piece.wire);
+    append(out, pair);
+  };
+  if (injection.query) {
+    for (const auto& pair : *injection.query) add({pair});
+  } else {
+    for (const auto& piece : planned.query()) add({piece.wire});
   }
-  if (injection.query_pair.empty()) return;
-  out.push_back(separator);
-  append(out, injection.query_pair);
+  for (const auto& pair : injection.query_pairs) add(pair);
 }
 
 void append_headers(const policy::PlannedRequest& planned, const Injection& injection, Parts& out) {
   for (const auto& header : planned.headers()) {
-    if (header.name == injection.header_name) continue;  // A default header gives way.
-    for (const std::string_view part : {std::string_view(header.name),
-                                        std::string_view(": "),
-                                        std::string_view(header.value),
-                                        kEnd}) {
-      out.push_back(part);
+    // A default header gives way.
+    if (std::ranges::find(injection.headers, header.name, &Injection::Header::name) !=
+        injection.headers.end()) {
+      continue;
     }
+    append(out, {header.name, ": ", header.value, kEnd});
   }
-  if (injection.header_name.empty()) return;
-  out.emplace_back(injection.header_name);
-  out.emplace_back(": ");
-  append(out, injection.header_value);
-  out.push_back(kEnd);
+  for (const auto& header : injection.headers) {
+    append(out, {header.name, ": "});
+    append(out, header.value);
+    out.push_back(kEnd);
+  }
 }
 
 std::string framing_of(const policy::PlannedRequest& planned) {
@@ -65,10 +66,21 @@ std::string framing_of(const policy::PlannedRequest& planned) {
 
 }  // namespace
 
+BodyNeed body_need(const registry::AuthSpec& auth) {
+  if (const auto* hmac = std::get_if<registry::HmacAuth>(&auth)) {
+    return hmac->payload == registry::HmacPayload::canonical ? BodyNeed::nothing : BodyNeed::whole;
+  }
+  if (const auto* aws = std::get_if<registry::AwsSigV4Auth>(&auth)) {
+    return is_s3(*aws) ? BodyNeed::small : BodyNeed::whole;
+  }
+  return BodyNeed::nothing;
+}
+
 Result<SignedRequest> sign(policy::PlannedRequest planned,
                            const registry::AuthSpec& auth,
-                           const Secret& secret) {
-  TRY_ASSIGN(const auto injection, make_injection(auth, secret));
+                           const Secret& secret,
+                           const SigningInput& input) {
+  TRY_ASSIGN(const auto injection, make_injection(auth, secret, planned, input));
   const std::string host = planned.authority().text();
   const std::string framing = framing_of(planned);
 

@@ -5,11 +5,16 @@
 // auth_config.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "base/time.h"
 #include "policy/plan.h"
 #include "registry/auth_spec.h"
 
@@ -20,6 +25,18 @@ Result<SignedRequest> sign_token_request(const policy::TokenEndpoint&,
                                          http::Headers,
                                          std::uint64_t,
                                          const Secret&);
+
+// What a strategy may need beside the request and the secret.
+struct SigningInput {
+  UnixMs now;
+  // The whole body, empty if there is none; unset: not at hand (see body_need).
+  std::optional<std::string_view> body = std::string_view();
+  std::string jti;  // 128 random bits as text.
+};
+
+// nothing: never looks at it; small: up to 1 MiB where its size is known; whole: up to 32 MiB.
+enum class BodyNeed : std::uint8_t { nothing, small, whole };
+BodyNeed body_need(const registry::AuthSpec& auth);
 
 // Move-only and unprintable: the head holds the credential.
 class SignedRequest {
@@ -37,7 +54,8 @@ class SignedRequest {
  private:
   friend Result<SignedRequest> sign(policy::PlannedRequest,
                                     const registry::AuthSpec&,
-                                    const Secret&);
+                                    const Secret&,
+                                    const SigningInput&);
   friend Result<SignedRequest> sign_token_request(const policy::TokenEndpoint&,
                                                   http::Headers,
                                                   std::uint64_t,
@@ -50,6 +68,7 @@ class SignedRequest {
 
 Result<SignedRequest> sign(policy::PlannedRequest planned,
                            const registry::AuthSpec& auth,
-                           const Secret& secret);
+                           const Secret& secret,
+                           const SigningInput& input = {});
 
 }  // namespace aivault::auth

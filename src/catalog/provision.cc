@@ -69,7 +69,8 @@ class KindInScope {
       if (record && record->name == claim.name &&
           pin_allows(record->pinned_provider, provider_.id)) {
         members_.push_back(*std::move(record));
-      } else {
+        placeholders_.emplace_back(claim.placeholder);
+      } else if (claim.required) {
         missing_.emplace_back(claim.name);
       }
     }
@@ -102,7 +103,7 @@ class KindInScope {
     }
     std::vector<auth::NamedSecret> named;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      named.push_back({std::string(kind_.secrets[i].placeholder), &values[i]});
+      named.push_back({placeholders_[i], &values[i]});
     }
     auto composite = auth::compose(named);
     if (!composite) return invalid_request("record_invalid", composite.error().message);
@@ -128,7 +129,8 @@ class KindInScope {
       return std::optional<SecretId>();
     }
     if (existing) {
-      TRY(touched_ ? seal_again(*existing) : keep_expiry(*existing));
+      TRY_ASSIGN(const bool stale, has_lost_a_member(*existing));
+      TRY(touched_ || stale ? seal_again(*existing) : keep_expiry(*existing));
       return std::optional(existing->id);
     }
     TRY_ASSIGN(const auto value, composed());
@@ -141,6 +143,14 @@ class KindInScope {
     TRY_ASSIGN(const auto made, change_.create_secret(wanted, value));
     record_composite(made, "created");
     return std::optional(made.id);
+  }
+
+  // Without a required member there is no composite; without an optional one there is another.
+  Result<bool> has_lost_a_member(const vault::SecretRecord& composite) {
+    if (members_.size() == kind_.secrets.size()) return false;
+    TRY_ASSIGN(const auto stored, change_.open_internally(composite.id));
+    TRY_ASSIGN(const auto value, composed());
+    return stored != value;
   }
 
   Result<void> seal_again(const vault::SecretRecord& composite) {
@@ -262,6 +272,7 @@ class KindInScope {
   bool touched_;
   const audit::Event& who_;
   std::vector<vault::SecretRecord> members_;
+  std::vector<std::string> placeholders_;  // Of the members.
   std::vector<std::string> missing_;
   std::optional<Error> damage_;  // Of a member whose row is refused.
 };

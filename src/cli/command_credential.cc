@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/credential_auth.h"
 #include "cli/exit_status.h"
 #include "cli/key_value.h"
 #include "cli/render.h"
@@ -49,42 +50,6 @@ Result<std::string> read_trust_file(const std::string& path) {
   return invalid_request("", "cannot read --tls-ca-file '" + path + "': " + std::strerror(errno));
 }
 
-// The flags of the auth kinds, each with the kind it belongs to.
-constexpr auto kAuthFlags = std::to_array<std::pair<std::string_view, std::string_view>>({
-    {"header-name", "header"},
-    {"value-template", "header"},
-    {"query-param", "query"},
-    {"path-prefix-template", "path"},
-    {"username-template", "basic"},
-    {"password-template", "basic"},
-});
-
-Value auth_of(const Arguments& arguments, const std::string& kind) {
-  const auto text = [&](std::string_view flag, std::string_view otherwise) {
-    return Value(arguments.text_or(flag, otherwise));
-  };
-  if (kind == "header") {
-    return Value::object(
-        {{"header",
-          Value::object({{"header_name", text("header-name", "authorization")},
-                         {"value_template", text("value-template", "Bearer {{secret}}")}})}});
-  }
-  if (kind == "path") {
-    return Value::object(
-        {{"path",
-          Value::object({{"prefix_template", text("path-prefix-template", "/bot{{secret}}")}})}});
-  }
-  if (kind == "query") {
-    return Value::object(
-        {{"query", Value::object({{"param_name", text("query-param", "api_key")}})}});
-  }
-  if (!arguments.has("username-template") && !arguments.has("password-template")) return "basic";
-  return Value::object(
-      {{"basic",
-        Value::object({{"username_template", text("username-template", "{{username}}")},
-                       {"password_template", text("password-template", "{{password}}")}})}});
-}
-
 Result<int> switch_credential(Session& session,
                               const Arguments& arguments,
                               std::string_view action) {
@@ -109,11 +74,11 @@ Result<int> run_credential_create(Session& session, const Arguments& arguments) 
   if (context.workspace) body.set("workspaceId", *context.workspace);
   if (context.group) body.set("groupId", *context.group);
   const auto kind = arguments.text("auth");
-  if (kind) body.set("auth", auth_of(arguments, *kind));
-  for (const auto& [flag, of_kind] : kAuthFlags) {
-    if (kind && arguments.has(flag) && kind != of_kind) {
-      session.warning("--" + std::string(flag) + " is ignored: it belongs to --auth " +
-                      std::string(of_kind));
+  if (kind) {
+    TRY_ASSIGN(auto auth, auth_of(arguments, *kind));
+    body.set("auth", std::move(auth));
+    for (const auto& [flag, kinds] : foreign_auth_flags(arguments, *kind)) {
+      session.warning("--" + flag + " is ignored: it belongs to --auth " + kinds);
     }
   }
   if (arguments.has("host")) {
@@ -140,10 +105,10 @@ Result<int> run_credential_create(Session& session, const Arguments& arguments) 
   }
   TRY_ASSIGN(auto client, Client::for_operator(session));
   TRY_ASSIGN(const auto made, client.change(session, "POST", "/aivault/credentials", body));
-  for (const auto& [flag, of_kind] : kAuthFlags) {
+  if (!kind) {
     // Without --auth, only a provider of the registry can have been accepted.
-    if (!kind && arguments.has(flag)) {
-      session.warning("--" + std::string(flag) + " is ignored: provider '" +
+    for (const auto& [flag, kinds] : foreign_auth_flags(arguments, "")) {
+      session.warning("--" + flag + " is ignored: provider '" +
                       arguments.text_or("provider", "") + "' is in the registry");
     }
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -19,7 +20,8 @@ void check_file(ProviderFile& file, Problems& problems);
 
 void check_texts(const ProviderFile& file, Problems& problems);         // FILE-4 to FILE-7
 void check_hosts(const ProviderFile& file, Problems& problems);         // HOST-1 to HOST-4
-void check_auth(ProviderFile& file, Problems& problems);                // AUTH-1 to AUTH-7
+void check_auth(ProviderFile& file, Problems& problems);                // AUTH-1 to AUTH-8
+void check_token_endpoints(const ProviderFile& file, Problems& problems);  // TOKEN-1 to TOKEN-3
 void check_serving(const ProviderFile& file, Problems& problems);       // AUTH-9, AUTH-10
 void check_headers(const ProviderFile& file, Problems& problems);       // HEAD-1, HEAD-2
 void check_paths(const ProviderFile& file, Problems& problems);         // PATH-1 to PATH-4
@@ -57,6 +59,9 @@ std::string_view stem_of(std::string_view file);
 
 // The headers that a kind injects, in lower case; empty while its config is faulty.
 std::vector<std::string> injected_by(const KindEntry& kind);
+
+// What is wrong with a host that may hold params, as HOST-1 and HOST-2 say.
+std::optional<std::string> host_pattern_problem(std::string_view pattern);
 
 // The names in {braces}, {version} left out.
 std::vector<std::string> params_in(std::string_view text);

@@ -5,7 +5,9 @@
 #include "http/message.h"
 #include "registry/check.h"
 #include "registry/file_reader.h"
+#include "registry/auth_words.h"
 #include "registry/header_names.h"
+#include "registry/secret_use.h"
 #include "registry/template.h"
 
 namespace aivault::registry {
@@ -39,6 +41,7 @@ class AuthChecks {
         continue;
       }
       kind.spec = *std::move(spec);
+      find_endpoint(kind);
       check_placeholders(kind);
     }
   }
@@ -93,6 +96,15 @@ class AuthChecks {
     }
     if (!kind.config.is(json::Kind::object) || kind.config.members().empty()) return true;
     const auto& [tag, fields, line, column] = kind.config.members().front();
+    bool good = check_fields(fields);
+    for (const auto& item : fields.items()) good = check_fields(item) && good;
+    if (tag == "basic") good = check_basic(fields) && good;
+    if (tag == "o_auth2") good = check_oauth(fields) && good;
+    if (tag == "hmac" || tag == "jwt") good = check_algorithm(tag, fields) && good;
+    return good;
+  }
+
+  bool check_fields(const json::Value& fields) {
     bool good = true;
     for (const auto& member : fields.members()) {
       if (!member.value.is(json::Kind::string)) continue;
@@ -111,8 +123,78 @@ class AuthChecks {
         good = false;
       }
     }
-    if (tag == "basic") good = check_basic(fields) && good;
     return good;
+  }
+
+  bool check_algorithm(std::string_view tag, const json::Value& fields) {
+    const auto* algorithm = fields.find("algorithm");
+    if (algorithm == nullptr) return true;
+    const auto word = algorithm->text();
+    if (tag == "hmac" ? find_hmac_algorithm(word).has_value()
+                      : find_jwt_algorithm(word).has_value()) {
+      return true;
+    }
+    add(position_of(*algorithm),
+        "AUTH-8",
+        "unknown " + std::string(tag) + " algorithm '" + quote_for_message(word) + "'");
+    return false;
+  }
+
+  bool check_oauth(const json::Value& fields) {
+    const auto text_of = [&](std::string_view key) {
+      const auto* found = fields.find(key);
+      return found != nullptr ? found->text() : std::string_view();
+    };
+    const auto refuse = [&](std::string_view key, std::string text) {
+      const auto* found = fields.find(key);
+      add(position_of(found != nullptr ? *found : fields), "AUTH-8", std::move(text));
+      return false;
+    };
+    const auto grant = find_grant_type(text_of("grant_type"));
+    if (!text_of("grant_type").empty() && !grant) {
+      return refuse("grant_type",
+                    "unknown grant '" + quote_for_message(text_of("grant_type")) + "'");
+    }
+    const auto client = find_client_auth(text_of("client_auth"));
+    const bool needs_client = grant == GrantType::client_credentials ||
+                              grant == GrantType::account_credentials;
+    if (needs_client && client == ClientAuth::none) {
+      return refuse("client_auth", "the grant needs a client that shows who it is");
+    }
+    if (text_of("endpoint").empty() || fields.find("token_endpoint") != nullptr) {
+      return refuse("token_endpoint", "oauth2 names one of the token endpoints as 'endpoint'");
+    }
+    const auto* scopes = fields.find("scopes");
+    if (scopes == nullptr) return true;
+    for (const auto& scope : scopes->items()) {
+      if (!scope.text().empty() && scope.text().find_first_of(" \t") == std::string_view::npos) {
+        continue;
+      }
+      add(position_of(scope), "AUTH-8", "a scope holds no blanks");
+      return false;
+    }
+    return true;
+  }
+
+  // The name of the endpoint gives way to its URL.
+  void find_endpoint(KindEntry& kind) {
+    auto* oauth = std::get_if<OAuth2Auth>(&*kind.spec);
+    if (oauth == nullptr) return;
+    kind.endpoint = {oauth->token_endpoint, position_of(kind.config)};
+    const auto found = std::ranges::find_if(
+        file_.token_endpoints,
+        [&](const TokenEndpointEntry& entry) { return entry.name.text == kind.endpoint.text; });
+    if (found == file_.token_endpoints.end()) {
+      add(kind.endpoint.at,
+          "TOKEN-2",
+          "unknown token endpoint '" + quote_for_message(kind.endpoint.text) + "'");
+      return;
+    }
+    oauth->token_endpoint = found->token.text;
+    for (const auto& [name, value] : found->extra) {
+      oauth->extra_params.emplace_back(name.text, value.text);
+    }
+    std::ranges::sort(oauth->extra_params);
   }
 
   bool check_basic(const json::Value& fields) {
@@ -131,33 +213,20 @@ class AuthChecks {
     return true;
   }
 
-  static std::set<std::string> placeholders(const AuthSpec& spec) {
-    std::set<std::string> names;
-    const auto collect = [&](std::string_view text) {
-      if (const auto found = placeholders_of(text)) names.insert(found->begin(), found->end());
-    };
-    if (const auto* header = std::get_if<HeaderAuth>(&spec)) collect(header->value_template);
-    if (const auto* path = std::get_if<PathAuth>(&spec)) collect(path->prefix_template);
-    if (std::holds_alternative<QueryAuth>(spec)) names.insert("secret");
-    if (const auto* basic = std::get_if<BasicAuth>(&spec)) {
-      collect(basic->username_template);
-      collect(basic->password_template);
-    }
-    return names;
-  }
-
   void check_placeholders(const KindEntry& kind) {
-    const auto wanted = placeholders(*kind.spec);
+    const auto use = secret_use(*kind.spec);
+    if (kind.secrets.size() == 1 && use.whole) return;  // A key, or JSON that has all fields.
     std::set<std::string> filled;
     for (const auto& secret : kind.secrets) {
       filled.insert(secret.placeholder.text);
-      if (!wanted.contains(secret.placeholder.text)) {
+      if (!use.needed.contains(secret.placeholder.text) &&
+          !use.known.contains(secret.placeholder.text)) {
         add(secret.placeholder.at,
             "AUTH-3",
             "secret " + secret.name.text + " is used by no template");
       }
     }
-    for (const auto& name : wanted) {
+    for (const auto& name : use.needed) {
       if (filled.contains(name)) continue;
       add(position_of(kind.config), "AUTH-3", "no secret fills the placeholder '" + name + "'");
     }

@@ -206,6 +206,7 @@ void check_file(ProviderFile& file, Problems& problems) {
   check_texts(file, problems);
   check_hosts(file, problems);
   check_auth(file, problems);
+  check_token_endpoints(file, problems);
   check_serving(file, problems);
   check_headers(file, problems);
   check_paths(file, problems);

@@ -80,6 +80,16 @@ std::string_view fixed_suffix(std::string_view pattern) {
   return dot == std::string_view::npos ? std::string_view() : pattern.substr(dot + 1);
 }
 
+// Without the {{fields}} that are no params.
+std::string without_fields(std::string_view text) {
+  std::string rest;
+  for (auto open = text.find("{{"); open != text.npos; open = text.find("{{")) {
+    rest += text.substr(0, open);
+    text.remove_prefix(std::min(text.find("}}", open), text.size() - 2) + 2);
+  }
+  return rest + std::string(text);
+}
+
 class HostChecks {
  public:
   HostChecks(const ProviderFile& file, Problems& problems) : file_(file), problems_(problems) {}
@@ -148,6 +158,11 @@ class HostChecks {
     };
     for (const auto& slot : file_.slots) std::ranges::for_each(slot.hosts, use);
     for (const auto& header : file_.headers) use(header.value);
+    for (const auto& endpoint : file_.token_endpoints) {
+      for (const auto* url : {&endpoint.token, &endpoint.authorize, &endpoint.device}) {
+        use({without_fields(url->text), url->at});
+      }
+    }
     constexpr std::array<std::string_view, 6> kChars = {
         "host-label", "host-labels", "id", "email", "uuid", "region"};
     for (const auto& param : file_.params) {
@@ -179,6 +194,16 @@ class HostChecks {
 };
 
 }  // namespace
+
+std::optional<std::string> host_pattern_problem(std::string_view pattern) {
+  const auto name = with_sample_params(pattern);
+  if (!name) return "has an unclosed brace";
+  if (auto problem = name_problem(*name)) return problem;
+  if (pattern.find('{') != std::string_view::npos && is_public_suffix(fixed_suffix(pattern))) {
+    return "a param needs a fixed suffix of two labels that is not a public suffix";
+  }
+  return std::nullopt;
+}
 
 std::vector<std::string> params_in(std::string_view text) {
   std::vector<std::string> names;

@@ -58,6 +58,20 @@ struct SecretClaim {
   std::string_view name;         // "OPENAI_API_KEY"
   std::string_view placeholder;  // "secret"
   bool is_public = false;        // The value need not be scrubbed (user name, SID).
+  bool required = true;          // false: used where it is there (a session token).
+};
+
+// Where tokens of a provider come from; URLs may hold {param}, {{host}} and {{tenantId}}.
+struct TokenEndpoint {
+  struct Field {
+    std::string_view name, value;
+  };
+  std::string_view name;
+  std::string_view token, authorize, device;  // https URLs; authorize and device may be empty.
+  std::span<const Field> extra;               // Fixed fields of token and login requests.
+  bool pkce = true;
+  bool rotates = false;      // Each refresh brings a new refresh token.
+  int default_ttl_s = 3600;  // Where an answer does not say.
 };
 
 struct AuthKind {
@@ -67,6 +81,7 @@ struct AuthKind {
   std::span<const SecretClaim> secrets;
   std::string_view word;         // "header", "oauth2", ...
   std::string_view config;       // The auth config as JSON, in its stored form.
+  std::string_view endpoint;     // oauth2: the name of its token endpoint.
   std::string_view path_prefix;  // Applied upstream, after the decision.
 };
 
@@ -92,6 +107,7 @@ struct SdkVariable {
 struct Provider {
   std::string_view id, name, category, docs;
   std::span<const Slot> slots;
+  std::span<const TokenEndpoint> token_endpoints;
   std::span<const AuthKind> kinds;
   std::span<const DefaultHeader> headers;
   std::span<const std::string_view> never;

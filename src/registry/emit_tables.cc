@@ -81,7 +81,8 @@ class TableWriter {
     std::string items;
     for (const auto& secret : kind.secrets) {
       items += "{" + quoted(secret.name.text) + ", " + quoted(secret.placeholder.text) + ", " +
-               std::string(word(secret.is_public)) + "}, ";
+               std::string(word(secret.is_public)) + ", " + std::string(word(secret.required)) +
+               "}, ";
     }
     return array("SecretClaim", items);
   }
@@ -96,9 +97,25 @@ class TableWriter {
                ", .priority = " + std::to_string(kind.priority) + ", .secrets = " + secrets(kind) +
                ", .word = " + quoted(auth_word(spec)) +
                ", .config = " + quoted(json::compact(to_json(spec))) +
-               ", .path_prefix = " + quoted(kind.path_prefix.text) + "},";
+               ", .endpoint = " + quoted(kind.endpoint.text) + ", .path_prefix = " + quoted(kind.path_prefix.text) + "},";
     }
     return array("AuthKind", items);
+  }
+
+  std::string token_endpoints(const ProviderFile& file) {
+    std::string items;
+    for (const auto& entry : file.token_endpoints) {
+      std::string extra;
+      for (const auto& [name, value] : entry.extra) {
+        extra += "{" + quoted(name.text) + ", " + quoted(value.text) + "}, ";
+      }
+      items += "{" + quoted(entry.name.text) + ", " + quoted(entry.token.text) + ", " +
+               quoted(entry.authorize.text) + ", " + quoted(entry.device.text) + ", " +
+               array("TokenEndpoint::Field", extra) + ", " + std::string(word(entry.pkce)) + ", " +
+               std::string(word(entry.rotates)) + ", " + std::to_string(entry.default_ttl_s) +
+               "}, ";
+    }
+    return array("TokenEndpoint", items);
   }
 
   std::string headers(const ProviderFile& file) {
@@ -190,7 +207,7 @@ class TableWriter {
     }
     return "\n  {.id = " + quoted(file.id.text) + ", .name = " + quoted(file.name.text) +
            ", .category = " + quoted(file.category.text) + ", .docs = " + quoted(file.docs.text) +
-           ",\n   .slots = " + slots(file) + ", .kinds = " + kinds(file) +
+           ",\n   .slots = " + slots(file) + ", .token_endpoints = " + token_endpoints(file) + ", .kinds = " + kinds(file) +
            ", .headers = " + headers(file) + ", .never = " + list(file.never) +
            ", .capabilities = " + capabilities +
            ",\n   .setup_url = " + quoted(file.setup_url.text) +

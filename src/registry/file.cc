@@ -34,6 +34,7 @@ class ProviderParser {
                                     "setup"},
                                    {"params",
                                     "together",
+                                    "token_endpoints",
                                     "headers",
                                     "never",
                                     "request_headers",
@@ -53,6 +54,7 @@ class ProviderParser {
     provider_.docs = read_.text(root, "docs");
     provider_.reviewed = read_.text(root, "reviewed");
     read_hosts(root);
+    read_token_endpoints(root);
     each(root, "auth", [&](const json::Value& item) { read_kind(item); });
     each(root, "headers", [&](const json::Value& item) { read_header(item); });
     provider_.never = read_.texts(root, "never");
@@ -98,11 +100,40 @@ class ProviderParser {
     provider_.together = read_.texts(root, "together");
   }
 
+  void read_token_endpoints(const json::Value& root) {
+    each_member(root, "token_endpoints", [&](const json::Member& member) {
+      const json::Value& item = member.value;
+      if (!read_.open(item,
+                      "a token endpoint",
+                      {"token"},
+                      {"authorize", "device", "extra", "pkce", "rotates", "default_ttl_s"})) {
+        return;
+      }
+      TokenEndpointEntry entry;
+      entry.at = position_of(item);
+      entry.name = read_.key_of(member);
+      entry.token = read_.text(item, "token");
+      entry.authorize = read_.text(item, "authorize");
+      entry.device = read_.text(item, "device");
+      each_member(item, "extra", [&](const json::Member& field) {
+        if (!field.value.is(json::Kind::string)) {
+          read_.fault(field.value, "an extra field is a string");
+          return;
+        }
+        entry.extra.emplace_back(read_.key_of(field), read_.checked(field.value, "extra", 512));
+      });
+      entry.pkce = read_.flag(item, "pkce", true);
+      entry.rotates = read_.flag(item, "rotates");
+      entry.default_ttl_s = read_.integer(item, "default_ttl_s", 31'536'000, 3600);
+      provider_.token_endpoints.push_back(std::move(entry));
+    });
+  }
+
   void read_kind(const json::Value& item) {
     if (!read_.open(item,
                     "an auth kind",
                     {"name", "priority", "secrets", "config"},
-                    {"base", "public", "named_only", "path_prefix"})) {
+                    {"base", "public", "named_only", "path_prefix", "optional_secrets"})) {
       return;
     }
     KindEntry kind;
@@ -113,16 +144,19 @@ class ProviderParser {
     kind.priority = read_.integer(item, "priority", 1000, 0);
     kind.path_prefix = read_.text(item, "path_prefix");
     const auto open_fields = read_.texts(item, "public");
-    each_member(item, "secrets", [&](const json::Member& member) {
-      if (!member.value.is(json::Kind::string)) {
-        read_.fault(member.value, "a secret name maps to its placeholder, a string");
-        return;
-      }
-      SecretEntry secret{read_.key_of(member), read_.checked(member.value, "secrets", 64), false};
-      secret.is_public = std::ranges::any_of(
-          open_fields, [&](const Text& open) { return open.text == secret.placeholder.text; });
-      kind.secrets.push_back(std::move(secret));
-    });
+    for (const std::string_view key : {"secrets", "optional_secrets"}) {
+      each_member(item, key, [&](const json::Member& member) {
+        if (!member.value.is(json::Kind::string)) {
+          read_.fault(member.value, "a secret name maps to its placeholder, a string");
+          return;
+        }
+        SecretEntry secret{read_.key_of(member), read_.checked(member.value, key, 64), false};
+        secret.is_public = std::ranges::any_of(
+            open_fields, [&](const Text& open) { return open.text == secret.placeholder.text; });
+        secret.required = key == "secrets";
+        kind.secrets.push_back(std::move(secret));
+      });
+    }
     for (const auto& open : open_fields) {
       if (std::ranges::none_of(kind.secrets, [&](const SecretEntry& secret) {
             return secret.placeholder.text == open.text;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "json/value.h"
@@ -34,6 +35,15 @@ struct SlotEntry {
 struct SecretEntry {
   Text name, placeholder;
   bool is_public = false;
+  bool required = true;
+};
+
+struct TokenEndpointEntry {
+  Position at;
+  Text name, token, authorize, device;
+  std::vector<std::pair<Text, Text>> extra;
+  bool pkce = true, rotates = false;
+  int default_ttl_s = 3600;
 };
 
 struct KindEntry {
@@ -45,6 +55,7 @@ struct KindEntry {
   json::Value config;
   std::optional<AuthSpec> spec;  // Absent if the config is faulty; check_auth says why.
   Text path_prefix;
+  Text endpoint;  // The token endpoint that the config names.
 };
 
 struct HeaderEntry {
@@ -100,6 +111,7 @@ struct ProviderFile {
   std::vector<ParamEntry> params;
   std::vector<SlotEntry> slots;
   Texts together;
+  std::vector<TokenEndpointEntry> token_endpoints;
   std::vector<KindEntry> kinds;
   std::vector<HeaderEntry> headers;
   Texts never, request_headers, managed_parameters, shares_host;
