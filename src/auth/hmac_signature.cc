@@ -31,8 +31,8 @@ std::string query_text(const std::vector<http::QueryPiece>& query) {
 
 std::string signed_text(registry::HmacPayload payload, const SignedParts& parts) {
   if (payload == registry::HmacPayload::body) return std::string(parts.body);
-  std::string text = std::string(parts.method) + "\n" + std::string(parts.path) + "\n" +
-                     query_text(parts.query);
+  std::string text =
+      std::string(parts.method) + "\n" + std::string(parts.path) + "\n" + query_text(parts.query);
   if (payload == registry::HmacPayload::canonical) return text;
   return parts.timestamp + "\n" + text + "\n" + crypto::sha256_hex(parts.body);
 }

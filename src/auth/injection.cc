@@ -73,8 +73,9 @@ Result<Injection> inject(const registry::BasicAuth& auth,
 
 void add_pair(Injection& injection, std::string_view name, const Parts& value) {
   const auto& encoded = injection.made.emplace_back(percent_encoded(value));
-  injection.query_pairs.push_back(
-      {injection.texts.emplace_back(percent_encode(std::string(name))), "=", encoded.text(Reveal())});
+  injection.query_pairs.push_back({injection.texts.emplace_back(percent_encode(std::string(name))),
+                                   "=",
+                                   encoded.text(Reveal())});
 }
 
 Result<Injection> inject(const registry::QueryAuth& auth,
@@ -119,7 +120,8 @@ Result<Injection> inject(const registry::HmacAuth& auth,
   Injection injection;
   const auto& planned = request.planned;
   const auto seconds = std::chrono::floor<std::chrono::seconds>(request.input.now);
-  const auto& time = injection.texts.emplace_back(std::to_string(seconds.time_since_epoch().count()));
+  const auto& time =
+      injection.texts.emplace_back(std::to_string(seconds.time_since_epoch().count()));
   const SignedParts parts{planned.method(),
                           planned.path(),
                           planned.query(),

@@ -113,6 +113,10 @@ Result<JwtMaterial> jwt_material(std::string_view secret) {
     return vault_unavailable("secret_malformed", "jwt secret must be PEM or JSON with privateKey");
   }
   material.google_key_file = material.find("type") == "service_account";
+  constexpr std::string_view kGoogle = "https://oauth2.googleapis.com/token";
+  if (material.google_key_file && material.find("token_uri").value_or(kGoogle) != kGoogle) {
+    return vault_unavailable("secret_malformed", "token_uri is not the Google token endpoint");
+  }
   return material;
 }
 
@@ -121,8 +125,8 @@ Result<Secret> signed_jwt(registry::JwtAlgorithm algorithm,
                           std::string_view key_id,
                           const Parts& claims) {
   TRY_ASSIGN(const auto key, crypto::PrivateKey::from_pem(private_key_pem, key_kind(algorithm)));
-  std::string header = R"({"alg":")" + std::string(registry::to_string(algorithm)) +
-                       R"(","typ":"JWT")";
+  std::string header =
+      R"({"alg":")" + std::string(registry::to_string(algorithm)) + R"(","typ":"JWT")";
   if (!key_id.empty()) header += R"(,"kid":)" + json::quoted(key_id);
   header += "}";
   const Secret first = base64_of({header}, Alphabet::url);
@@ -144,13 +148,26 @@ Result<Secret> self_signed_jwt(const registry::JwtAuth& auth,
   for (const auto& word : auth.scopes) scope += (scope.empty() ? "" : " ") + word;
   if (!scope.empty()) claims.add_text("scope", {scope});
   TRY(claims.add_template("aud", auth.audience, {}));
-  const auto issued =
-      std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+  const auto issued = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
   claims.add_json("iat", std::to_string(issued));
   claims.add_json("exp", std::to_string(issued + auth.ttl_seconds));
   claims.add_text("jti", {jti});
   for (const auto& claim : auth.claims) TRY(claims.add_claim(claim));
   return signed_jwt(auth.algorithm, material.private_key, material.key_id, claims.finish());
+}
+
+Result<Secret> own_jwt(const registry::JwtAuth& auth,
+                       const Secret& secret,
+                       UnixMs now,
+                       std::string_view jti) {
+  const auto text = secret.text(Reveal());
+  if (!is_valid_utf8(text)) return vault_unavailable("secret_malformed", "secret must be utf-8");
+  TRY_ASSIGN(const auto material, jwt_material(text));
+  if (is_google_exchange(auth, material)) {
+    return policy_violation("auth_config",
+                            "a Google key file with scopes is exchanged for a token first");
+  }
+  return self_signed_jwt(auth, material, now, jti);
 }
 
 bool is_google_exchange(const registry::JwtAuth& auth, const JwtMaterial& material) {

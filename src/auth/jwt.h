@@ -37,6 +37,12 @@ Result<Secret> self_signed_jwt(const registry::JwtAuth& auth,
                                UnixMs now,
                                std::string_view jti);
 
+// The same from the stored secret, with its checks.
+Result<Secret> own_jwt(const registry::JwtAuth& auth,
+                       const Secret& secret,
+                       UnixMs now,
+                       std::string_view jti);
+
 // Are tokens of this credential got from Google, by exchange of a signed one?
 bool is_google_exchange(const registry::JwtAuth& auth, const JwtMaterial& material);
 

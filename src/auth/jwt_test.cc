@@ -30,7 +30,7 @@ std::string decoded(std::string text) {
   return from_base64(text).value_or("no Base64");
 }
 
-// Case 156, its first half.
+// Case 156.
 TEST(Jwt, SignsTheKnownTokenWithEd25519) {
   const auto token = signed_jwt(registry::JwtAlgorithm::eddsa,
                                 kKey,
@@ -57,8 +57,8 @@ TEST(Jwt, WritesClaimsInTheirOrder) {
   auth.audience = "https://{{ tenant }}.test";
   auth.scopes = {"a", "b"};
   auth.claims = {{"app", R"("{{app_id}}\"")"}, {"n", "7"}};
-  const auto secret = json_secret(
-      R"(,"keyId":"k1","issuer":"me","subject":"you","tenant":"acme","app_id":"A\"1")");
+  const auto secret =
+      json_secret(R"(,"keyId":"k1","issuer":"me","subject":"you","tenant":"acme","app_id":"A\"1")");
   const auto material = jwt_material(secret);
   ASSERT_TRUE(material.has_value());
   const auto token = self_signed_jwt(auth, *material, from_int(1'700'000'000'999), "id1");

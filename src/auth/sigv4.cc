@@ -210,13 +210,11 @@ Result<AwsSignature> sign_aws(const registry::AwsSigV4Auth& auth,
   }
   AwsSignature made;
   made.date = moment.time;
-  const auto payload =
-      request.body ? crypto::sha256_hex(*request.body) : std::string(kUnsigned);
+  const auto payload = request.body ? crypto::sha256_hex(*request.body) : std::string(kUnsigned);
   if (sends_payload_hash(service)) made.content_sha256 = payload;
 
   // Sorted by name. The token stays in guarded memory.
-  std::map<std::string, std::string> headers = {{"host", request.host},
-                                                {"x-amz-date", made.date}};
+  std::map<std::string, std::string> headers = {{"host", request.host}, {"x-amz-date", made.date}};
   if (!made.content_sha256.empty()) headers["x-amz-content-sha256"] = payload;
   if (!material.session_token.empty()) headers["x-amz-security-token"] = "";
   for (const auto& header : request.headers) {
@@ -237,8 +235,8 @@ Result<AwsSignature> sign_aws(const registry::AwsSigV4Auth& auth,
   const std::string text = std::string(kAlgorithm) + "\n" + moment.time + "\n" + scope + "\n" +
                            crypto::sha256_hex(Secret::join(canonical));
   made.authorization = std::string(kAlgorithm) + " Credential=" + std::string(material.id) + "/" +
-                       scope + ", SignedHeaders=" + names + ", Signature=" +
-                       signature_of(material, moment.date, region, service, text);
+                       scope + ", SignedHeaders=" + names +
+                       ", Signature=" + signature_of(material, moment.date, region, service, text);
   return made;
 }
 

@@ -1,5 +1,6 @@
 // sigv4: AWS Signature Version 4 of one request. Pure.
-// Thread: any. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+// Thread: any. Source:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 // Errors: vault_unavailable secret_malformed, invalid_request body_not_signable.
 #pragma once
 

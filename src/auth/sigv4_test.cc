@@ -92,7 +92,7 @@ TEST(SigV4, SignsTheSessionToken) {
   EXPECT_EQ(made.content_sha256, "");
 }
 
-// Case 149, the part of S3.
+// Case 149.
 TEST(SigV4, SignsTheKnownRequestsOfS3) {
   Signed wish{"s3",
               "us-east-1",

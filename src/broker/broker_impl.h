@@ -17,6 +17,7 @@
 #include "broker/material.h"
 #include "broker/outgoing_body.h"
 #include "broker/overlap.h"
+#include "broker/own_jwt.h"
 #include "broker/records.h"
 #include "broker/running_calls.h"
 #include "policy/decide.h"
@@ -70,6 +71,7 @@ class Broker::Impl {
     std::shared_ptr<const catalog::Snapshot> snapshot;
     std::unordered_map<std::string_view, std::vector<const catalog::Credential*>> of_provider;
     std::map<std::string, std::shared_ptr<const policy::ScrubForms>> scrub_forms;
+    std::map<std::string, OwnJwt> jwts;
     KnownSecrets secrets;
     ClosedRates closed_rates;
   };
@@ -129,6 +131,10 @@ class Broker::Impl {
   Result<std::shared_ptr<const policy::ScrubForms>> scrub_forms(
       const catalog::Credential& credential, const vault::OpenedSecret& secret);
 
+  Result<void> use_own_jwt(const registry::JwtAuth& auth,
+                           const catalog::Credential& credential,
+                           const vault::OpenedSecret& secret,
+                           Material& material);
   boost::asio::awaitable<Result<Material>> material_of(const VaultPtr& vault,
                                                        const Decision& decision,
                                                        EndRecord& record);

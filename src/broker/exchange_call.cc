@@ -3,6 +3,7 @@
 
 #include "auth/sign.h"
 #include "broker/broker_impl.h"
+#include "broker/own_jwt.h"
 #include "broker/replay.h"
 #include "tokens/mint.h"
 
@@ -28,7 +29,32 @@ Error explained(const std::string& binding, Error error) {
   return error;
 }
 
+UnixMs now() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
 }  // namespace
+
+Result<void> Broker::Impl::use_own_jwt(const registry::JwtAuth& auth,
+                                       const catalog::Credential& credential,
+                                       const vault::OpenedSecret& secret,
+                                       Material& material) {
+  const auto key = credential.id + ' ' + secret.record.id.str() + ' ' +
+                   std::to_string(secret.record.value_version);
+  auto& kept = derived_.jwts;
+  auto found = kept.find(key);
+  if (found == kept.end() || found->second.use_until <= now()) {
+    TRY_ASSIGN(auto made, make_own_jwt(auth, secret.value, credential.public_fields, now()));
+    constexpr std::size_t kMaxKept = 64;  // Each lives in locked memory.
+    if (kept.size() >= kMaxKept) kept.clear();
+    found = kept.insert_or_assign(key, std::move(made)).first;
+  }
+  material.auth = found->second.auth;
+  material.secret = found->second.fields.clone();
+  material.forms = found->second.forms;
+  material.version = secret.record.value_version;
+  return {};
+}
 
 asio::awaitable<Result<Material>> Broker::Impl::material_of(const VaultPtr& vault,
                                                             const Decision& decision,
@@ -38,6 +64,11 @@ asio::awaitable<Result<Material>> Broker::Impl::material_of(const VaultPtr& vaul
   if (!secret) co_return fail(std::move(secret).error());
   Material material;
   if (!tokens::needs_token(credential.policy.auth, secret->value)) {
+    if (const auto* jwt = std::get_if<registry::JwtAuth>(&credential.policy.auth)) {
+      auto signed_token = use_own_jwt(*jwt, credential, *secret, material);
+      if (!signed_token) co_return fail(explained(decision.binding, signed_token.error()));
+      co_return material;
+    }
     auto forms = scrub_forms(credential, *secret);
     if (!forms) co_return fail(explained(decision.binding, std::move(forms).error()));
     material.auth = credential.policy.auth;
@@ -66,7 +97,10 @@ asio::awaitable<Result<ExchangePtr>> Broker::Impl::send_once(const VaultPtr& vau
                                                              const policy::PlannedRequest& planned,
                                                              Material& material,
                                                              upstream::BodySource* body) {
-  auto request = auth::sign(planned, material.auth, material.secret);
+  auth::SigningInput input;
+  input.now = now();
+  input.body = material.body;
+  auto request = auth::sign(planned, material.auth, material.secret, input);
   if (!request) co_return fail(explained(decision.binding, std::move(request).error()));
   material.secret = Secret();  // The request holds the only copy from here on.
   const auto& credential = *decision.credential;

@@ -6,6 +6,7 @@
 
 #include "auth/material.h"
 #include "broker/broker_impl.h"
+#include "broker/held_body.h"
 #include "broker/relay.h"
 #include "broker/run_on.h"
 #include "policy/plan.h"
@@ -155,6 +156,10 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
   own_headers.push_back({std::string(protocol::kMethod), planned.method()});
   own_headers.push_back(
       {std::string(protocol::kUrl), policy::redacted_url(planned, credential.policy.auth)});
+  const auto need = auth::body_need(credential.policy.auth);
+  auto held = co_await hold_body(decision.body, need);
+  if (!held) co_return fail(co_await ended(record, std::move(held).error(), sent()));
+  material->body = *held;
   auto answer = co_await exchange(vault, call, decision, planned, *material, record);
   if (!answer) co_return fail(co_await ended(record, std::move(answer).error(), sent()));
   Relay::Treatment treatment;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/secret.h"
 #include "catalog/credential.h"
@@ -19,9 +20,10 @@ struct Material {
   registry::AuthSpec auth;  // How `secret` goes into the request.
   Secret secret;
   std::shared_ptr<const policy::ScrubForms> forms;
-  std::int64_t version = 0;  // Of the stored secret.
-  tokens::JobPtr job;        // With a token only.
-  tokens::TokenPtr token;    // nullptr: the secret itself is sent.
+  std::int64_t version = 0;                   // Of the stored secret.
+  std::optional<std::string_view> body = "";  // What the signature covers; unset: not at hand.
+  tokens::JobPtr job;                         // With a token only.
+  tokens::TokenPtr token;                     // nullptr: the secret itself is sent.
 };
 
 void use_token(const registry::AuthSpec& auth, tokens::TokenPtr token, Material& material);

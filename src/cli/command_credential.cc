@@ -108,8 +108,8 @@ Result<int> run_credential_create(Session& session, const Arguments& arguments) 
   if (!kind) {
     // Without --auth, only a provider of the registry can have been accepted.
     for (const auto& [flag, kinds] : foreign_auth_flags(arguments, "")) {
-      session.warning("--" + flag + " is ignored: provider '" +
-                      arguments.text_or("provider", "") + "' is in the registry");
+      session.warning("--" + flag + " is ignored: provider '" + arguments.text_or("provider", "") +
+                      "' is in the registry");
     }
   }
   session.print_json(made);

@@ -47,8 +47,8 @@ bool belongs(std::string_view kinds, std::string_view kind) {
 Value fields_of(const Arguments& arguments, std::string_view kind) {
   Value fields = Value::object();
   for (const auto& [flag, kinds, field] : kAuthFlags) {
-    const auto given = arguments.text(flag);
-    if (given && !field.empty() && belongs(kinds, kind)) fields.set(field, *given);
+    if (field.empty() || !belongs(kinds, kind)) continue;
+    if (const auto given = arguments.text(flag)) fields.set(field, *given);
   }
   return fields;
 }
@@ -81,8 +81,7 @@ Value basic_of(const Arguments& arguments) {
 
 // With the jwt_bearer grant the flags of jwt describe the assertion.
 Value oauth_of(const Arguments& arguments) {
-  constexpr std::array<std::string_view, 4> kOfJwt = {
-      "algorithm", "audience", "issuer", "subject"};
+  constexpr std::array<std::string_view, 4> kOfJwt = {"algorithm", "audience", "issuer", "subject"};
   Value own = Value::object();
   Value assertion = Value::object();
   for (const auto& member : fields_of(arguments, "oauth2").members()) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cli/parser.h"
+#include "cli/arguments.h"
 #include "json/value.h"
 
 namespace aivault::cli {

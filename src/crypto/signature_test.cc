@@ -21,16 +21,17 @@ using KeyPtr = std::shared_ptr<EVP_PKEY>;
 KeyPtr rsa_key(unsigned bits) { return {EVP_RSA_gen(bits), EVP_PKEY_free}; }
 KeyPtr p256_key() { return {EVP_EC_gen("P-256"), EVP_PKEY_free}; }
 
-std::string pem_of(const KeyPtr& key, bool traditional = false, const EVP_CIPHER* cipher = nullptr) {
+std::string pem_of(const KeyPtr& key,
+                   bool traditional = false,
+                   const EVP_CIPHER* cipher = nullptr) {
   const std::shared_ptr<BIO> bio(BIO_new(BIO_s_mem()), BIO_free);
   const char* phrase = cipher != nullptr ? "phrase" : nullptr;
   const int size = cipher != nullptr ? 6 : 0;
   auto* bytes = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(phrase));
-  const int done = traditional
-                       ? PEM_write_bio_PrivateKey_traditional(
-                             bio.get(), key.get(), cipher, bytes, size, nullptr, nullptr)
-                       : PEM_write_bio_PKCS8PrivateKey(
-                             bio.get(), key.get(), cipher, phrase, size, nullptr, nullptr);
+  const int done = traditional ? PEM_write_bio_PrivateKey_traditional(
+                                     bio.get(), key.get(), cipher, bytes, size, nullptr, nullptr)
+                               : PEM_write_bio_PKCS8PrivateKey(
+                                     bio.get(), key.get(), cipher, phrase, size, nullptr, nullptr);
   EXPECT_EQ(done, 1);
   char* text = nullptr;
   const auto length = BIO_get_mem_data(bio.get(), &text);
@@ -73,7 +74,7 @@ TEST(Signature, SignsWithRsaInBothPemForms) {
   }
 }
 
-// Case 156, its second half.
+// Case 156.
 TEST(Signature, SignsWithP256In64Bytes) {
   const auto key = p256_key();
   for (const bool traditional : {false, true}) {

@@ -18,15 +18,15 @@ namespace aivault::registry {
 // One file by itself. Completes `spec` of its auth kinds.
 void check_file(ProviderFile& file, Problems& problems);
 
-void check_texts(const ProviderFile& file, Problems& problems);         // FILE-4 to FILE-7
-void check_hosts(const ProviderFile& file, Problems& problems);         // HOST-1 to HOST-4
-void check_auth(ProviderFile& file, Problems& problems);                // AUTH-1 to AUTH-8
+void check_texts(const ProviderFile& file, Problems& problems);            // FILE-4 to FILE-7
+void check_hosts(const ProviderFile& file, Problems& problems);            // HOST-1 to HOST-4
+void check_auth(ProviderFile& file, Problems& problems);                   // AUTH-1 to AUTH-8
 void check_token_endpoints(const ProviderFile& file, Problems& problems);  // TOKEN-1 to TOKEN-3
-void check_serving(const ProviderFile& file, Problems& problems);       // AUTH-9, AUTH-10
-void check_headers(const ProviderFile& file, Problems& problems);       // HEAD-1, HEAD-2
-void check_paths(const ProviderFile& file, Problems& problems);         // PATH-1 to PATH-4
-void check_capabilities(const ProviderFile& file, Problems& problems);  // CAP-2 to CAP-7
-void check_overlaps(const ProviderFile& file, Problems& problems);      // SET-1 within a provider
+void check_serving(const ProviderFile& file, Problems& problems);          // AUTH-9, AUTH-10
+void check_headers(const ProviderFile& file, Problems& problems);          // HEAD-1, HEAD-2
+void check_paths(const ProviderFile& file, Problems& problems);            // PATH-1 to PATH-4
+void check_capabilities(const ProviderFile& file, Problems& problems);     // CAP-2 to CAP-7
+void check_overlaps(const ProviderFile& file, Problems& problems);  // SET-1 within a provider
 
 // Providers that may claim the same secrets and name the same hosts.
 struct FamilyEntry {

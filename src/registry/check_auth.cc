@@ -3,9 +3,9 @@
 
 #include "base/text.h"
 #include "http/message.h"
+#include "registry/auth_words.h"
 #include "registry/check.h"
 #include "registry/file_reader.h"
-#include "registry/auth_words.h"
 #include "registry/header_names.h"
 #include "registry/secret_use.h"
 #include "registry/template.h"
@@ -156,8 +156,8 @@ class AuthChecks {
                     "unknown grant '" + quote_for_message(text_of("grant_type")) + "'");
     }
     const auto client = find_client_auth(text_of("client_auth"));
-    const bool needs_client = grant == GrantType::client_credentials ||
-                              grant == GrantType::account_credentials;
+    const bool needs_client =
+        grant == GrantType::client_credentials || grant == GrantType::account_credentials;
     if (needs_client && client == ClientAuth::none) {
       return refuse("client_auth", "the grant needs a client that shows who it is");
     }

@@ -253,6 +253,23 @@ const std::vector<Fault>& faults() {
       {R"json({ "basic": { "username_template": "{{user}}", "password_template": "{{password}}" } })json",
        R"json("basic")json",
        {"acme.json:15:17: error AUTH-7: basic needs both templates"}},
+      {R"json({ "header": { "header_name": "x-acme-key", "value_template": "{{secret}}" } })json",
+       R"json({ "hmac": { "algorithm": "md5" } })json",
+       {"acme.json:13:42: error AUTH-8: unknown hmac algorithm 'md5'"}},
+      {R"json({ "header": { "header_name": "x-acme-key", "value_template": "{{secret}}" } })json",
+       R"json({ "o_auth2": { "grant_type": "password", "endpoint": "main" } })json",
+       {"acme.json:13:46: error AUTH-8: unknown grant 'password'"}},
+      {R"json({ "header": { "header_name": "x-acme-key", "value_template": "{{secret}}" } })json",
+       R"json({ "o_auth2": { "grant_type": "refresh_token" } })json",
+       {"acme.json:13:30: error AUTH-8: oauth2 names one of the token endpoints as 'endpoint'"}},
+      {R"json({ "header": { "header_name": "x-acme-key", "value_template": "{{secret}}" } })json",
+       R"json({ "o_auth2": { "endpoint": "main" } })json",
+       {"acme.json:13:17: error TOKEN-2: unknown token endpoint 'main'"}},
+      {R"json("together": ["api", "files"],)json",
+       R"json("token_endpoints": { "main": { "token": "http://files.acme.example/v1/tokens" } },)json",
+       {"acme.json:10:24: error TOKEN-2: token endpoint 'main' is used by no auth kind",
+        "acme.json:10:43: error TOKEN-1: 'http://files.acme.example/v1/tokens' must begin with "
+        "https://"}},
       {R"json("priority": 50)json",
        R"json("priority": 60)json",
        {"acme.json:14:5: error AUTH-9: auth kinds 'key' and 'login' serve the same call with the "
@@ -448,6 +465,43 @@ TEST(CheckFile, EveryCheckHasAFault) {
         "CAP-2",  "CAP-3",   "CAP-4",  "CAP-5",  "CAP-6",  "CAP-7",  "SET-1",  "SET-2",  "SET-4"}) {
     EXPECT_NE(all.find(std::string(" ") + std::string(code) + ":"), std::string::npos) << code;
   }
+}
+
+TEST(Check, TakesKindsWithTokensAndSeveralSecrets) {
+  const std::string text = replaced(
+      R"json("priority": 60, "secrets": { "ACME_KEY": "secret" },
+      "config": { "header": { "header_name": "x-acme-key", "value_template": "{{secret}}" } } },)json",
+      R"json("priority": 60, "secrets": { "ACME_OAUTH": "oauth" },
+      "config": { "o_auth2": { "endpoint": "main", "client_auth": "body", "scopes": ["a"] } } },
+    { "name": "aws", "priority": 55, "secrets": { "ACME_ID": "access_key_id", "ACME_SECRET": "secret_access_key" },
+      "optional_secrets": { "ACME_SESSION": "session_token" }, "config": { "aws_sig_v4": { "service": "s3" } } },
+    { "name": "pair", "priority": 54, "secrets": { "ACME_APP": "app", "ACME_PIN": "pin" },
+      "config": { "multi_header": [ { "header_name": "x-app", "value_template": "{{app}}" },
+                                    { "header_name": "x-pin", "value_template": "{{pin}}" } ] } },)json");
+  const std::string whole = [&] {
+    std::string made = text;
+    const std::string_view together = R"json("together": ["api", "files"],)json";
+    made.replace(
+        made.find(together),
+        together.size(),
+        R"json("token_endpoints": { "main": { "token": "https://{sub}.acme.example/v1/tokens/new",
+    "extra": { "audience": "acme" } } },)json");
+    return made;
+  }();
+  EXPECT_EQ(problems_of(whole), std::vector<std::string>());
+  Problems problems;
+  auto file = parse_file("acme.json", whole, problems);
+  ASSERT_TRUE(file.has_value());
+  check_file(*file, problems);
+  const auto& oauth = std::get<OAuth2Auth>(file->kinds.front().spec.value());
+  EXPECT_EQ(oauth.token_endpoint, "https://{sub}.acme.example/v1/tokens/new");
+  EXPECT_EQ(oauth.extra_params.front().second, "acme");
+  std::string open = whole;
+  open.replace(open.find("/v1/tokens/new"), 14, "/v1/login");
+  EXPECT_EQ(
+      problems_of(open),
+      (std::vector<std::string>{"acme.json:10:43: error TOKEN-3: the path of a token endpoint "
+                                "on an API host must be under 'never': '/v1/login'"}));
 }
 
 }  // namespace

@@ -60,12 +60,11 @@ class TokenChecks {
   void check_out_of_reach(const TokenEndpointEntry& endpoint) {
     const std::string_view url = endpoint.token.text;
     const auto host = host_of(url);
-    const bool on_api_host = host == kBoundHost ||
-                             std::ranges::any_of(file_.slots, [&](const SlotEntry& slot) {
-                               return std::ranges::any_of(slot.hosts, [&](const Text& pattern) {
-                                 return pattern.text == host;
-                               });
-                             });
+    const bool on_api_host =
+        host == kBoundHost || std::ranges::any_of(file_.slots, [&](const SlotEntry& slot) {
+          return std::ranges::any_of(slot.hosts,
+                                     [&](const Text& pattern) { return pattern.text == host; });
+        });
     if (!on_api_host) return;
     const auto slash = url.find('/', kHttps.size());
     const std::string path(slash == std::string_view::npos ? "/" : url.substr(slash));

@@ -97,7 +97,8 @@ class TableWriter {
                ", .priority = " + std::to_string(kind.priority) + ", .secrets = " + secrets(kind) +
                ", .word = " + quoted(auth_word(spec)) +
                ", .config = " + quoted(json::compact(to_json(spec))) +
-               ", .endpoint = " + quoted(kind.endpoint.text) + ", .path_prefix = " + quoted(kind.path_prefix.text) + "},";
+               ", .endpoint = " + quoted(kind.endpoint.text) +
+               ", .path_prefix = " + quoted(kind.path_prefix.text) + "},";
     }
     return array("AuthKind", items);
   }
@@ -207,9 +208,9 @@ class TableWriter {
     }
     return "\n  {.id = " + quoted(file.id.text) + ", .name = " + quoted(file.name.text) +
            ", .category = " + quoted(file.category.text) + ", .docs = " + quoted(file.docs.text) +
-           ",\n   .slots = " + slots(file) + ", .token_endpoints = " + token_endpoints(file) + ", .kinds = " + kinds(file) +
-           ", .headers = " + headers(file) + ", .never = " + list(file.never) +
-           ", .capabilities = " + capabilities +
+           ",\n   .slots = " + slots(file) + ", .token_endpoints = " + token_endpoints(file) +
+           ", .kinds = " + kinds(file) + ", .headers = " + headers(file) +
+           ", .never = " + list(file.never) + ", .capabilities = " + capabilities +
            ",\n   .setup_url = " + quoted(file.setup_url.text) +
            ", .setup_steps = " + list(file.setup_steps) +
            ", .looks_like = " + quoted(file.looks_like.text) +
