@@ -155,7 +155,7 @@ class Import(Scenario):
                     "hosts": ["api.acme.test"], "secretRef": f"vault:secret:{secret}"} for name, auth in kinds.items()]
         old.write("broker.json", {"version": 1, "credentials": entries})
         result = self.import_ok(vault, old)["result"]
-        self.assertEqual((4, []), (result["credentials"], result["failed"]))
+        self.assertEqual((len(kinds), []), (result["credentials"], result["failed"]))
         database = vault.database()
         rows = {name: (enabled, json.loads(body)) for name, enabled, body in
                 database.execute("SELECT id, enabled, body FROM credentials")}
@@ -164,6 +164,9 @@ class Import(Scenario):
         problems = json.dumps(vault.ok("status", "-v").json()["problems"])
         for entry in entries:
             enabled, body = rows[entry["id"]]
+            if entry["id"] != "mtls":
+                self.assertEqual((1, False), (enabled, "imported" in body), entry["id"])
+                continue
             self.assertEqual((0, entry), (enabled, body["imported"]["record"]))
             self.assertIn(entry["id"], problems)
 
