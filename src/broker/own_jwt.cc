@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "auth/jwt.h"
 #include "auth/material.h"
 #include "base/encoding.h"
 #include "broker/random.h"

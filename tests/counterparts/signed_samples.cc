@@ -80,7 +80,8 @@ bool print_sample(Generator& random) {
   const http::Headers headers = {{"content-type", "application/json"},
                                  {"x-amz-meta-a", "one  two "}};
   const std::string body = random.one_of(kBodies);
-  const auth::AwsRequest request{random.one_of(kMethods),
+  const std::string method = random.one_of(kMethods);
+  const auth::AwsRequest request{method,
                                  "service.test",
                                  auth::aws_path(target->path()),
                                  auth::aws_query(target->query()),

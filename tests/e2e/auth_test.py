@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import re
+import subprocess
 
 from lib.scenario import Scenario, canary, main
 
@@ -98,15 +99,14 @@ class Auth(Scenario):
         value = json.dumps({"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": canary()})
         upstream = self.upstream(lambda exchange: exchange.reply(200, "no"))
         vault.add_api(upstream, self.ca, value, flags=("--auth", "aws-sigv4", "--aws-service", "dynamodb"))
-        big = vault.root + "/big" if isinstance(vault.root, str) else str(vault.root / "big")
+        big = str(vault.root / "big")
         with open(big, "wb") as file:
             file.truncate(33 << 20)
-        failed = vault.fails("invoke", "acme/call", "--method", "POST", "--path", "/v1", "--body-file-path", big)
-        self.assertIn("request body too large to sign", failed.text)
+        vault.fails("request body too large to sign", "invoke", "acme/call", "--method", "POST", "--path", "/v1",
+                    "--body-file-path", big)
 
     # Case 156.
     def test_signed_token_is_reused_and_scrubbed(self):
-        import subprocess
         pem = subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519"], check=True, capture_output=True).stdout
         seen = []
 
@@ -114,6 +114,7 @@ class Auth(Scenario):
             seen.append(exchange.request.one("authorization"))
             exchange.reply(200, seen[-1])
         vault = self.vault()
+        vault.start_daemon()
         vault.add_api(self.upstream(answer), self.ca, pem.decode(),
                       flags=("--auth", "jwt", "--jwt-algorithm", "EdDSA", "--jwt-issuer", "me",
                              "--jwt-audience", "https://acme.test"))
