@@ -22,6 +22,18 @@ audit::Event event_of(const Caller& caller, const std::string& request_id) {
   return event;
 }
 
+namespace {
+
+bool may_use_any_port([[maybe_unused]] const Broker::Options& options) {
+#ifdef AIVAULT_DEV_OVERRIDES
+  return options.allow_non_default_ports;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
 Broker::Impl::Impl(boost::asio::any_io_executor executor,
                    vault::Slot& slot,
                    catalog::Catalog& catalog,
@@ -32,6 +44,9 @@ Broker::Impl::Impl(boost::asio::any_io_executor executor,
       catalog_(catalog),
       client_(client),
       options_(std::move(options)),
+      logins_(executor_,
+              client_,
+              {.version = options_.version, .allow_any_port = may_use_any_port(options_)}),
       refusals_(std::make_shared<Refusals>(
           executor_, [this](audit::Event event) { keep_refusal(std::move(event)); })),
       ends_(std::make_shared<EndQueue>(executor_)),
@@ -117,6 +132,7 @@ Result<void> Broker::check_client(std::string_view client_ip) const {
 
 void Broker::settle() { impl_->settle(); }
 void Broker::forget_secrets() { impl_->forget_secrets(); }
+tokens::Logins& Broker::logins() { return impl_->logins(); }
 void Broker::break_off() { impl_->break_off(); }
 
 std::size_t Broker::running() const { return impl_->running().running(); }

@@ -14,6 +14,7 @@
 
 #include "broker/call.h"
 #include "catalog/catalog.h"
+#include "tokens/logins.h"
 #include "tokens/notices.h"
 #include "upstream/client.h"
 #include "vault/slot.h"
@@ -54,6 +55,8 @@ class Broker {
   void settle();
   // Lets go of what was derived from secrets. On the loop.
   void forget_secrets();
+  // The logins of operators that are under way; they end with forget_secrets().
+  tokens::Logins& logins();
   // From now on it is the daemon that ends calls before their time.
   void break_off();
 

@@ -46,7 +46,9 @@ class Broker::Impl {
   void forget_secrets() {
     derived_ = {};
     keeper_->forget();
+    logins_.forget();
   }
+  tokens::Logins& logins() { return logins_; }
   void break_off() {
     ends_->break_off();
     keeper_->stop();
@@ -159,6 +161,7 @@ class Broker::Impl {
   catalog::Catalog& catalog_;
   upstream::Client& client_;
   Options options_;
+  tokens::Logins logins_;
   RunningCalls running_;
   std::shared_ptr<Refusals> refusals_;
   std::shared_ptr<EndQueue> ends_;

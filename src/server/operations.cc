@@ -90,6 +90,8 @@ class Place {
   std::int64_t uid_;
 };
 
+}  // namespace
+
 admin::Actor actor_of(const Turn& turn) {
   const auto& caller = turn.caller;
   return {.uid = caller.uid,
@@ -101,7 +103,6 @@ admin::Actor actor_of(const Turn& turn) {
           .request_id = turn.id};
 }
 
-// Reads and parses the body of a request that has one. False: it was answered.
 asio::awaitable<bool> take_body(Turn& turn,
                                 MemoryBudget::Share& memory,
                                 std::shared_ptr<JsonBody> body,
@@ -136,8 +137,6 @@ asio::awaitable<bool> take_body(Turn& turn,
   if (!parsed) co_await turn.refuse(std::move(parsed).error());
   co_return parsed.has_value();
 }
-
-}  // namespace
 
 Result<Reply> reply_of(admin::Answer answer) {
   const auto order =

@@ -22,6 +22,10 @@ constexpr auto kOwn = std::to_array<OwnRoute>({
     {Own::health, "GET", "/aivault/health", Audience::any},
     {Own::request, "GET", "/aivault/requests/{id}", Audience::any},
     {Own::shutdown, "POST", "/aivault/shutdown", Audience::operators},
+    {Own::login_start, "POST", "/aivault/oauth/login", Audience::operators},
+    {Own::login_callback, "POST", "/aivault/oauth/login/{id}/callback", Audience::operators},
+    {Own::login_wait, "GET", "/aivault/oauth/login/{id}", Audience::operators},
+    {Own::login_cancel, "DELETE", "/aivault/oauth/login/{id}", Audience::operators},
 });
 
 std::string_view next_segment(std::string_view& rest) {
@@ -79,12 +83,12 @@ tl::expected<Route, NoRoute> find_route(std::string_view method, std::string_vie
   Search search(method, path);
   for (const auto& row : kOwn) {
     if (auto ids = search.try_row(row.method, row.path, row.audience)) {
-      return Route{row.own, nullptr, row.audience, *std::move(ids)};
+      return Route{row.own, nullptr, row.audience, *std::move(ids), row.path};
     }
   }
   for (const auto& row : admin::operations()) {
     if (auto ids = search.try_row(row.method, row.path, row.audience)) {
-      return Route{Own::none, &row, row.audience, *std::move(ids)};
+      return Route{Own::none, &row, row.audience, *std::move(ids), row.path};
     }
   }
   return tl::unexpected(search.none());

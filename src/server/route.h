@@ -13,13 +13,24 @@
 
 namespace aivault::server {
 
-enum class Own : std::uint8_t { none, health, proxy, shutdown, request };
+enum class Own : std::uint8_t {
+  none,
+  health,
+  proxy,
+  shutdown,
+  request,
+  login_start,
+  login_callback,
+  login_wait,
+  login_cancel
+};
 
 struct Route {
   Own own = Own::none;
   const admin::Operation* operation = nullptr;  // Unless it is the server's own.
   admin::Audience audience = admin::Audience::operators;
   std::vector<std::string> ids;  // The {segments}, decoded.
+  std::string_view pattern;      // "/aivault/requests/{id}"
 };
 
 struct NoRoute {

@@ -269,8 +269,7 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
   const bool may_ask = for_callers || (caller_.is_operator && !shows_token &&
                                        (!child_only || core_->options.private_child));
   if (!may_ask) {
-    const auto pattern = route.operation != nullptr ? route.operation->path : "/aivault/shutdown";
-    co_await refuse_operator_path(turn, turn.head.method + ' ' + std::string(pattern));
+    co_await refuse_operator_path(turn, turn.head.method + ' ' + std::string(route.pattern));
     co_return;
   }
   if (route.own == Own::health) {
@@ -284,7 +283,8 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
     co_await turn.refuse(std::move(error));
     co_return;
   }
-  const bool own_query = route.own != Own::none && !query.empty();
+  const bool own_query =
+      route.own != Own::none && route.own != Own::login_wait && !query.empty();
   if (own_query) {
     Error error{ErrorCode::invalid_request, "record_invalid", "unknown query parameter", 0};
     co_await turn.refuse(std::move(error));
@@ -310,6 +310,16 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
       }
       break;
     }
+    case Own::login_start: co_await answer_login_start(turn); break;
+    case Own::login_callback:
+      co_await answer_login_callback(turn, std::move(route.ids.front()));
+      break;
+    case Own::login_wait:
+      co_await answer_login_wait(turn, std::move(route.ids.front()), query);
+      break;
+    case Own::login_cancel:
+      co_await answer_login_cancel(turn, std::move(route.ids.front()));
+      break;
     case Own::health: break;
     case Own::none:
       if (is_audit_follow(*route.operation, query)) {

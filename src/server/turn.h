@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,7 @@
 #include "http/head.h"
 #include "server/connection.h"
 #include "server/core.h"
+#include "server/json_body.h"
 #include "server/reply.h"
 #include "server/request_body.h"
 #include "server/route.h"
@@ -49,5 +51,19 @@ bool is_audit_follow(const admin::Operation& operation, std::string_view query);
 boost::asio::awaitable<void> answer_audit_follow(Turn& turn,
                                                  const admin::Operation& operation,
                                                  std::string_view query);
+
+
+// The logins of an operator: POST, GET and DELETE of /aivault/oauth/login.
+boost::asio::awaitable<void> answer_login_start(Turn& turn);
+boost::asio::awaitable<void> answer_login_callback(Turn& turn, std::string id);
+boost::asio::awaitable<void> answer_login_wait(Turn& turn, std::string id, std::string_view query);
+boost::asio::awaitable<void> answer_login_cancel(Turn& turn, std::string id);
+
+admin::Actor actor_of(const Turn& turn);
+// Reads and parses the body of a request that has one. False: it was answered.
+boost::asio::awaitable<bool> take_body(Turn& turn,
+                                       MemoryBudget::Share& memory,
+                                       std::shared_ptr<JsonBody> body,
+                                       std::size_t limit);
 
 }  // namespace aivault::server

@@ -15,6 +15,9 @@ namespace {
 // The first is the name for a new key.
 constexpr std::array<std::string_view, 2> kAccess = {"accessToken", "access_token"};
 constexpr std::array<std::string_view, 2> kRefresh = {"refreshToken", "refresh_token"};
+constexpr std::array<std::string_view, 2> kClientId = {"clientId", "client_id"};
+constexpr std::array<std::string_view, 2> kClientSecret = {"clientSecret", "client_secret"};
+constexpr std::array<std::string_view, 2> kEndpoint = {"tokenEndpoint", "token_endpoint"};
 constexpr std::array<std::string_view, 2> kObtained = {"accessTokenObtainedAtMs",
                                                        "access_token_obtained_at_ms"};
 constexpr std::array<std::string_view, 8> kExpires = {"accessTokenExpiresAtMs",
@@ -154,6 +157,23 @@ Secret OAuthSecret::with(const NewTokens& tokens) const {
 Secret OAuthSecret::fields_with(const Secret& access) const {
   Rewriting rewriting(*document_);
   for (const auto name : kAccess) rewriting.set(name, quoted(access.text(Reveal())));
+  return rewriting.joined();
+}
+
+Secret OAuthSecret::with_client(std::string_view id,
+                                const Secret& client_secret,
+                                std::string_view token_endpoint) const {
+  Rewriting rewriting(*document_);
+  rewriting.set(spelling_in(*document_, kClientId), quoted(id));
+  const auto secret_name = spelling_in(*document_, kClientSecret);
+  if (!client_secret.empty()) {
+    rewriting.set(secret_name, quoted(client_secret.text(Reveal())));
+  } else if (client_id() != id && find(*document_, secret_name) != nullptr) {
+    rewriting.set(secret_name, quoted(""));
+  }
+  if (!token_endpoint.empty()) {
+    rewriting.set(spelling_in(*document_, kEndpoint), quoted(token_endpoint));
+  }
   return rewriting.joined();
 }
 
