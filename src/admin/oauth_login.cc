@@ -70,12 +70,12 @@ Result<void> take_text(const Body& body, std::string_view key, std::string& into
 Result<void> check_redirect(const std::string& uri) {
   constexpr std::string_view kBegin = "http://127.0.0.1:";
   constexpr std::string_view kEnd = "/callback";
-  const bool fits = uri.starts_with(kBegin) && uri.ends_with(kEnd) &&
-                    uri.size() > kBegin.size() + kEnd.size();
-  const auto port = fits ? uri.substr(kBegin.size(), uri.size() - kBegin.size() - kEnd.size())
-                         : std::string();
-  const bool is_port =
-      fits && port.size() <= 5 && std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
+  const bool fits =
+      uri.starts_with(kBegin) && uri.ends_with(kEnd) && uri.size() > kBegin.size() + kEnd.size();
+  const auto port =
+      fits ? uri.substr(kBegin.size(), uri.size() - kBegin.size() - kEnd.size()) : std::string();
+  const bool is_port = fits && port.size() <= 5 &&
+                       std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
   if (is_port) return {};
   return bad("'redirectUri' must be http://127.0.0.1:PORT/callback");
 }
@@ -152,8 +152,8 @@ Result<void> take_client(Desk& desk, const Body& body, LoginPlan& plan) {
   } else if (plan.client.id == known.id) {
     plan.client.secret = std::move(known.secret);
   }
-  const bool needs_secret = plan.client.auth == tokens::ClientAuth::basic ||
-                            plan.client.auth == tokens::ClientAuth::body;
+  const bool needs_secret =
+      plan.client.auth == tokens::ClientAuth::basic || plan.client.auth == tokens::ClientAuth::body;
   if (!needs_secret || !plan.client.secret.empty()) return {};
   return fail(
       ErrorCode::oauth_refresh_required, "setup_incomplete", "missing oauth2 client secret");
@@ -270,8 +270,8 @@ Result<Answer> store_login(Desk& desk, const Request& request, const tokens::Obt
                return store(change, request, obtained);
              }));
   auto result = json::Value::object();
-  result.set("credential",
-             stored.credential.empty() ? json::Value() : json::Value(stored.credential))
+  result
+      .set("credential", stored.credential.empty() ? json::Value() : json::Value(stored.credential))
       .set("expiresAtMs", to_int(stored.expires))
       .set("provider", obtained.plan->provider)
       .set("secret", to_json(stored.outcome.secret));

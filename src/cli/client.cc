@@ -186,7 +186,7 @@ Result<json::Value> Client::change(Session& /*session*/,
                                    std::string_view method,
                                    const std::string& target,
                                    const json::Value& body) {
-  if (method == "DELETE") {
+  if (method == "DELETE" || method == "GET") {
     TRY_ASSIGN(const auto answer, exchange(request_head(method, target), nullptr));
     return result_of(answer);
   }
@@ -295,9 +295,13 @@ Result<Client> Client::in_private_child(Session& session) {
   return fail(ended_early(child));
 }
 
-Result<Client> Client::of_lasting_daemon(Session& session) {
+Result<Client> Client::of_lasting_daemon(Session& session, Stay stay) {
   TRY_ASSIGN(const auto routes, find_routes(session.environment()));
-  TRY_ASSIGN(auto reached, reach_lasting_daemon(session));
+  TRY_ASSIGN(auto reached,
+             reach_lasting_daemon(session,
+                                  stay == Stay::until_locked
+                                      ? Needed{"unlock", IdleExit::as_configured}
+                                      : Needed{"oauth login", IdleExit::as_autostarted}));
   if (!is_for(reached.uid, routes.places.vault_root)) {
     return fail(
         ErrorCode::operator_auth_required, "", "OperatorAuthRequired: operator token required");

@@ -4,6 +4,7 @@
 // kConnectionLost, invalid_request kInvalidResponse.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -35,7 +36,9 @@ class Client {
   static Result<Client> for_operator(Session& session);
   static Result<Client> in_private_child(Session& session);
   // A daemon that stays: found or started. It may be asked for the caller's vault only.
-  static Result<Client> of_lasting_daemon(Session& session);
+  // until_locked: the operator ends it, as after `unlock`; while_used: as one that a call starts.
+  enum class Stay : std::uint8_t { until_locked, while_used };
+  static Result<Client> of_lasting_daemon(Session& session, Stay stay);
   // Only a daemon that is there already; nothing is started.
   static Result<Client> at(Session& session, Reached reached);
 

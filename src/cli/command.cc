@@ -13,6 +13,7 @@ constexpr auto kGroups = std::to_array<Group>({
     {"credential", "Say where a secret may be sent, and how"},
     {"capability", "Say what callers may ask for, and look it up"},
     {"capability policy", "Limit what is called: rates, sizes, answers, approval"},
+    {"oauth", "Log in at providers that give tokens for a time"},
     {"audit", "Look at the record of calls and changes"},
 });
 
@@ -23,6 +24,7 @@ std::vector<Command> make_commands() {
                      secret_commands,
                      credential_commands,
                      capability_commands,
+                     oauth_commands,
                      call_commands,
                      approval_commands,
                      audit_commands,

@@ -118,7 +118,7 @@ Result<int> run_unlock(Session& session, const Arguments& arguments) {
       TRY_ASSIGN(passphrase, read_secret(session, arguments, source));
     }
   }
-  TRY_ASSIGN(auto client, Client::of_lasting_daemon(session));
+  TRY_ASSIGN(auto client, Client::of_lasting_daemon(session, Client::Stay::until_locked));
   TRY_ASSIGN(const auto status, client.get("/aivault/vault"));
   if (!is_true_in(status, "enabled")) return vault_unavailable("", "vault not enabled");
   if (!is_passphrase_vault(status)) {

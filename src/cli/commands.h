@@ -55,6 +55,9 @@ Result<int> run_deny(Session& session, const Arguments& arguments);
 Result<int> run_capability_bind(Session& session, const Arguments& arguments);
 Result<int> run_capability_unbind(Session& session, const Arguments& arguments);
 Result<int> run_capability_bindings(Session& session, const Arguments& arguments);
+// command_oauth.cc
+Result<int> run_oauth_login(Session& session, const Arguments& arguments);
+Result<int> run_oauth_setup(Session& session, const Arguments& arguments);
 // command_call.cc
 Result<int> run_invoke(Session& session, const Arguments& arguments);
 Result<int> run_json(Session& session, const Arguments& arguments);

@@ -181,10 +181,10 @@ Result<Reached> reach_private_child(const Session& session) {
                  .is_private = true};
 }
 
-Result<Reached> reach_lasting_daemon(const Session& session) {
+Result<Reached> reach_lasting_daemon(const Session& session, const Needed& needed) {
   const auto& environment = session.environment();
-  const auto needs_one = [](const std::string& why) {
-    return vault_unavailable("", "unlock needs a running aivaultd" + why);
+  const auto needs_one = [&needed](const std::string& why) {
+    return vault_unavailable("", std::string(needed.command) + " needs a running aivaultd" + why);
   };
   if (environment.flag("AIVAULTD_DISABLE")) return needs_one(" (AIVAULTD_DISABLE is set)");
   TRY_ASSIGN(const auto routes, find_routes(environment));
@@ -193,8 +193,8 @@ Result<Reached> reach_lasting_daemon(const Session& session) {
   if (attempt.reached) return *std::move(attempt.reached);
   if (!environment.flag("AIVAULTD_AUTOSTART", true)) return needs_one(" (autostart disabled)");
   if (auto refused = autostart_refusal(routes, environment)) return fail(*std::move(refused));
-  const auto started = start_daemon(
-      environment, routes.first.socket, {}, Lifetime::lasting, IdleExit::as_configured);
+  const auto started =
+      start_daemon(environment, routes.first.socket, {}, Lifetime::lasting, needed.idle_exit);
   if (!started) return fail(started.error());
   attempt = connect_to_any({routes.first, std::nullopt, routes.places});
   if (attempt.reached) return *std::move(attempt.reached);

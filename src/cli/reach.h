@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "cli/connection.h"
+#include "cli/launch.h"
 #include "cli/response_reader.h"
 #include "cli/routes.h"
 #include "cli/session.h"
@@ -42,7 +43,12 @@ Error ended_early(std::optional<platform::Child> child);
 
 Result<Reached> reach_private_child(const Session& session);
 // A daemon that stays, at the first route: found there, or started, whatever AIVAULT_DIR says.
-Result<Reached> reach_lasting_daemon(const Session& session);
+// `needed`: the command that needs it, for messages, and when a daemon started for it ends.
+struct Needed {
+  std::string_view command;
+  IdleExit idle_exit;
+};
+Result<Reached> reach_lasting_daemon(const Session& session, const Needed& needed);
 
 // A daemon that has acknowledged the head of a call: it said 100, or its answer is there already.
 struct Acknowledged {

@@ -1,5 +1,7 @@
 // Logins: the network and what waits for people run here on the loop, what reads or changes the
 // vault on the operator thread.
+#include "admin/oauth_login.h"
+
 #include <array>
 #include <chrono>
 #include <exception>
@@ -8,7 +10,6 @@
 #include <utility>
 
 #include "admin/body.h"
-#include "admin/oauth_login.h"
 #include "admin/shapes.h"
 #include "broker/run_on.h"
 #include "server/json_body.h"
@@ -191,8 +192,8 @@ asio::awaitable<void> answer_login_cancel(Turn& turn, std::string id) {
     co_await turn.refuse(std::move(error));
     co_return;
   }
-  auto answer =
-      admin::changed(admin::ad_hoc(Value::object({{"cancelled", Value(true)}, {"loginId", Value(id)}})));
+  auto answer = admin::changed(
+      admin::ad_hoc(Value::object({{"cancelled", Value(true)}, {"loginId", Value(id)}})));
   co_await answer_with(turn, std::move(answer));
 }
 

@@ -283,8 +283,7 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
     co_await turn.refuse(std::move(error));
     co_return;
   }
-  const bool own_query =
-      route.own != Own::none && route.own != Own::login_wait && !query.empty();
+  const bool own_query = route.own != Own::none && route.own != Own::login_wait && !query.empty();
   if (own_query) {
     Error error{ErrorCode::invalid_request, "record_invalid", "unknown query parameter", 0};
     co_await turn.refuse(std::move(error));
@@ -317,9 +316,7 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
     case Own::login_wait:
       co_await answer_login_wait(turn, std::move(route.ids.front()), query);
       break;
-    case Own::login_cancel:
-      co_await answer_login_cancel(turn, std::move(route.ids.front()));
-      break;
+    case Own::login_cancel: co_await answer_login_cancel(turn, std::move(route.ids.front())); break;
     case Own::health: break;
     case Own::none:
       if (is_audit_follow(*route.operation, query)) {

@@ -52,7 +52,6 @@ boost::asio::awaitable<void> answer_audit_follow(Turn& turn,
                                                  const admin::Operation& operation,
                                                  std::string_view query);
 
-
 // The logins of an operator: POST, GET and DELETE of /aivault/oauth/login.
 boost::asio::awaitable<void> answer_login_start(Turn& turn);
 boost::asio::awaitable<void> answer_login_callback(Turn& turn, std::string id);

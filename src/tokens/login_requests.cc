@@ -92,8 +92,7 @@ Result<DeviceAnswer> read_device_answer(const Reply& reply) {
   }
   answer.device_code = Secret::copy_of(code);
   const auto life = reply.integer("expires_in").value_or(kLongestDeviceLife);
-  answer.expires_in =
-      std::chrono::seconds(std::clamp<std::int64_t>(life, 0, kLongestDeviceLife));
+  answer.expires_in = std::chrono::seconds(std::clamp<std::int64_t>(life, 0, kLongestDeviceLife));
   const auto interval = reply.integer("interval").value_or(answer.interval.count());
   answer.interval = std::chrono::seconds(std::clamp<std::int64_t>(interval, 1, kLongestInterval));
   return answer;

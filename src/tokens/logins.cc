@@ -49,8 +49,7 @@ Result<policy::TokenEndpoint> check_endpoint(std::string_view what,
   rules.allow_any_port = allow_any_port;
   // The operator, or the registry, names the host itself; its port is judged as any other.
   if (const auto authority = http::parse_authority(authority_of(trim(url)))) {
-    rules.hosts.push_back(authority->is_ipv6() ? "[" + authority->host() + "]"
-                                               : authority->host());
+    rules.hosts.push_back(authority->is_ipv6() ? "[" + authority->host() + "]" : authority->host());
   }
   auto endpoint = policy::check_token_endpoint(url, rules);
   if (endpoint) return endpoint;
@@ -64,9 +63,7 @@ Result<policy::TokenEndpoint> check_endpoint(std::string_view what,
 tl::unexpected<Error> expired() {
   return fail(ErrorCode::auth_failed, "login_expired", "the time for the login is over");
 }
-tl::unexpected<Error> no_such_login() {
-  return invalid_request("not_found", "login not found");
-}
+tl::unexpected<Error> no_such_login() { return invalid_request("not_found", "login not found"); }
 
 tl::unexpected<Error> denied(std::string_view error) {
   return fail(ErrorCode::auth_failed,
@@ -154,16 +151,15 @@ asio::awaitable<Result<StartedLogin>> Logins::start(LoginPlan plan) {
   StartedLogin started;
   started.id = login->id;
   const auto& asked = *login->plan;
-  started.auth_url =
-      http::to_string({.endpoint = std::string(trim(asked.auth_url)),
-                       .client_id = asked.client.id,
-                       .redirect_uri = asked.redirect_uri,
-                       .scopes = asked.scopes,
-                       .state = login->state.text(),
-                       .more = {{"code_challenge", login->proof.challenge},
-                                {"code_challenge_method", "S256"}}});
-  started.expires_at = std::chrono::time_point_cast<milliseconds>(
-      std::chrono::system_clock::now() + asked.window);
+  started.auth_url = http::to_string(
+      {.endpoint = std::string(trim(asked.auth_url)),
+       .client_id = asked.client.id,
+       .redirect_uri = asked.redirect_uri,
+       .scopes = asked.scopes,
+       .state = login->state.text(),
+       .more = {{"code_challenge", login->proof.challenge}, {"code_challenge_method", "S256"}}});
+  started.expires_at =
+      std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now() + asked.window);
   co_return started;
 }
 
@@ -173,9 +169,8 @@ asio::awaitable<Result<StartedLogin>> Logins::start_device(LoginPtr login) {
   if (!endpoint) co_return fail(std::move(endpoint).error());
   auto request = device_request(plan.client, plan.scopes);
   if (!request) co_return fail(std::move(request).error());
-  const Requester requester{.credential = "login " + login->id,
-                            .extra_ca_pem = {},
-                            .version = options_.version};
+  const Requester requester{
+      .credential = "login " + login->id, .extra_ca_pem = {}, .version = options_.version};
   auto reply = co_await exchange(client_, *endpoint, *request, requester);
   if (!reply) co_return fail(failure_of(std::move(reply).error()).error);
   const Secret none;
@@ -191,8 +186,8 @@ asio::awaitable<Result<StartedLogin>> Logins::start_device(LoginPtr login) {
   started.user_code = std::move(answer->user_code);
   started.verification_uri = std::move(answer->verification_uri);
   started.interval = login->device->interval();
-  started.expires_at = std::chrono::time_point_cast<milliseconds>(
-      std::chrono::system_clock::now() + (end - now));
+  started.expires_at =
+      std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now() + (end - now));
   co_return started;
 }
 
@@ -211,18 +206,15 @@ asio::awaitable<Result<Obtained>> Logins::finish(std::string id, Redirect redire
   const auto& plan = *login->plan;
   if (!redirect.error.empty()) co_return denied(redirect.error);
   if (redirect.iss && !is_same_origin(*redirect.iss, plan.auth_url)) {
-    co_return fail(
-        ErrorCode::auth_failed, "login_denied", "the answer comes from another issuer");
+    co_return fail(ErrorCode::auth_failed, "login_denied", "the answer comes from another issuer");
   }
   if (redirect.code.empty()) {
     co_return invalid_request("record_invalid", "'code' must not be empty");
   }
-  auto request =
-      code_request(plan.client, redirect.code, plan.redirect_uri, login->proof.verifier);
+  auto request = code_request(plan.client, redirect.code, plan.redirect_uri, login->proof.verifier);
   if (!request) co_return fail(std::move(request).error());
-  const Requester requester{.credential = "login " + login->id,
-                            .extra_ca_pem = {},
-                            .version = options_.version};
+  const Requester requester{
+      .credential = "login " + login->id, .extra_ca_pem = {}, .version = options_.version};
   auto reply = co_await exchange(client_, login->tokens, *request, requester);
   if (!reply) co_return fail(failure_of(std::move(reply).error()).error);
   if (!reply->ok()) co_return fail(failure_of(*reply, login->forms(redirect.code)).error);
@@ -232,16 +224,15 @@ asio::awaitable<Result<Obtained>> Logins::finish(std::string id, Redirect redire
 }
 
 asio::awaitable<Result<std::optional<Obtained>>> Logins::ask_device(LoginPtr login) {
-  const Requester requester{.credential = "login " + login->id,
-                            .extra_ca_pem = {},
-                            .version = options_.version};
+  const Requester requester{
+      .credential = "login " + login->id, .extra_ca_pem = {}, .version = options_.version};
   auto request = device_token_request(login->plan->client, login->device_code);
   if (!request) co_return fail(std::move(request).error());
   auto reply = co_await exchange(client_, login->tokens, *request, requester);
   const auto now = Clock::now();
-  const bool is_silence =
-      !reply ? reply.error().code == ErrorCode::upstream_unreachable
-             : !reply->ok() && reply->error().empty() && (reply->status() >= 500);
+  const bool is_silence = !reply
+                              ? reply.error().code == ErrorCode::upstream_unreachable
+                              : !reply->ok() && reply->error().empty() && (reply->status() >= 500);
   if (is_silence) {
     login->device->take_silence(now);
     co_return std::optional<Obtained>();

@@ -43,9 +43,9 @@ struct LoginPlan {
 
 struct StartedLogin {
   std::string id;
-  std::string auth_url;                      // pkce
-  std::string user_code, verification_uri;   // device
-  std::chrono::milliseconds interval{0};     // device
+  std::string auth_url;                     // pkce
+  std::string user_code, verification_uri;  // device
+  std::chrono::milliseconds interval{0};    // device
   UnixMs expires_at;
 };
 
