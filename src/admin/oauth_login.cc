@@ -35,26 +35,14 @@ const registry::AuthKind* login_kind(const registry::Provider& provider,
   return nullptr;
 }
 
-tokens::ClientAuth to_tokens(registry::ClientAuth auth) {
-  switch (auth) {
-    case registry::ClientAuth::automatic: return tokens::ClientAuth::automatic;
-    case registry::ClientAuth::basic: return tokens::ClientAuth::basic;
-    case registry::ClientAuth::body: return tokens::ClientAuth::body;
-    case registry::ClientAuth::none: break;
-  }
-  return tokens::ClientAuth::none;
-}
-
 void take_from_registry(const registry::AuthKind& kind, LoginPlan& plan) {
   const auto spec = catalog::spec_of(kind);
   const auto* oauth = std::get_if<registry::OAuth2Auth>(&spec);
   if (oauth == nullptr) return;
   plan.token_endpoint = oauth->token_endpoint;
   plan.scopes = oauth->scopes;
-  plan.client.auth = to_tokens(oauth->client_auth);
-  if (oauth->request_format == registry::RequestFormat::json) {
-    plan.client.format = tokens::RequestFormat::json;
-  }
+  plan.client.auth = oauth->client_auth;
+  plan.client.format = oauth->request_format;
 }
 
 Result<void> take_text(const Body& body, std::string_view key, std::string& into) {
@@ -152,8 +140,8 @@ Result<void> take_client(Desk& desk, const Body& body, LoginPlan& plan) {
   } else if (plan.client.id == known.id) {
     plan.client.secret = std::move(known.secret);
   }
-  const bool needs_secret =
-      plan.client.auth == tokens::ClientAuth::basic || plan.client.auth == tokens::ClientAuth::body;
+  const bool needs_secret = plan.client.auth == registry::ClientAuth::basic ||
+                            plan.client.auth == registry::ClientAuth::body;
   if (!needs_secret || !plan.client.secret.empty()) return {};
   return fail(
       ErrorCode::oauth_refresh_required, "setup_incomplete", "missing oauth2 client secret");

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/time.h"
+#include "registry/auth_spec.h"
 #include "tokens/reply.h"
 #include "tokens/token_request.h"
 
@@ -22,8 +23,8 @@ namespace aivault::tokens {
 struct LoginClient {
   std::string id;
   Secret secret;  // Empty: a public client.
-  ClientAuth auth = ClientAuth::automatic;
-  RequestFormat format = RequestFormat::form;
+  registry::ClientAuth auth = registry::ClientAuth::automatic;
+  registry::RequestFormat format = registry::RequestFormat::form;
 };
 // Client id and secret of a secret that is there; nothing where it has none.
 struct KnownClient {

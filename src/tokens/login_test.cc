@@ -3,6 +3,7 @@
 
 #include "crypto/random.h"
 #include "tokens/device_flow.h"
+#include "tokens/login_requests.h"
 #include "tokens/login_state.h"
 #include "tokens/proof_key.h"
 
@@ -91,6 +92,82 @@ TEST(DeviceFlow, KeepsItsIntervalWithinReason) {
   EXPECT_EQ(flow.interval(), 60s);
   EXPECT_EQ(flow.take("slow_down", start), DeviceFlow::Verdict::ask_again);
   EXPECT_EQ(flow.interval(), 60s);
+}
+
+TokenAnswer tokens_of(std::string_view access, std::string_view refresh) {
+  TokenAnswer answer;
+  answer.access = Secret::copy_of(access);
+  answer.refresh = Secret::copy_of(refresh);
+  return answer;
+}
+
+LoginClient client_of(std::string id, std::string_view secret) {
+  LoginClient client;
+  client.id = std::move(id);
+  client.secret = Secret::copy_of(secret);
+  return client;
+}
+
+// Case 175: what a login stores, beside what was there.
+TEST(LoginDocument, KeepsOtherKeysTheirOrderAndSpelling) {
+  const auto old = Secret::copy_of(
+      R"({"note":"mine","client_id":"c1","client_secret":"s1","refresh_token":"r0","n":1.50})");
+  const auto stored =
+      login_document(old, client_of("c1", "s1"), "", tokens_of("a1", "r1"), UnixMs{});
+  ASSERT_TRUE(stored);
+  EXPECT_TRUE(*stored == Secret::copy_of(R"({"note":"mine","client_id":"c1","client_secret":"s1",)"
+                                         R"("refresh_token":"r1","n":1.50,"accessToken":"a1",)"
+                                         R"("accessTokenExpiresAtMs":3600000,)"
+                                         R"("accessTokenObtainedAtMs":0})"));
+}
+
+TEST(LoginDocument, IsMadeOfNothingToo) {
+  const auto stored = login_document(
+      std::nullopt, client_of("c", ""), "https://id.test/t", tokens_of("a", "r"), UnixMs{});
+  ASSERT_TRUE(stored);
+  EXPECT_TRUE(*stored == Secret::copy_of(R"({"clientId":"c","tokenEndpoint":"https://id.test/t",)"
+                                         R"("accessToken":"a","accessTokenExpiresAtMs":3600000,)"
+                                         R"("accessTokenObtainedAtMs":0,"refreshToken":"r"})"));
+}
+
+TEST(LoginDocument, GivesNoClientTheSecretOfAnother) {
+  const auto old = Secret::copy_of(R"({"clientId":"c1","clientSecret":"s1"})");
+  const auto stored = login_document(old, client_of("c2", ""), "", tokens_of("a", "r"), UnixMs{});
+  ASSERT_TRUE(stored);
+  const auto client = client_in(*stored);
+  ASSERT_TRUE(client);
+  EXPECT_EQ(client->id, "c2");
+  EXPECT_TRUE(client->secret.empty());
+}
+
+TEST(LoginDocument, RefusesASecretThatIsNoObject) {
+  EXPECT_FALSE(login_document(
+      Secret::copy_of("plain"), client_of("c", ""), "", tokens_of("a", "r"), UnixMs{}));
+}
+
+TEST(DeviceAnswer, NeedsACodeAndAnAddressThatCanBeShown) {
+  const auto read = [](std::string_view text) {
+    return read_device_answer(Reply(200, 0, Secret::copy_of(text)));
+  };
+  const auto good =
+      read(R"({"device_code":"d","user_code":"U-1","verification_uri":"https://x/y"})");
+  ASSERT_TRUE(good);
+  EXPECT_EQ(good->interval, 5s);
+  EXPECT_EQ(good->user_code, "U-1");
+  const auto google =
+      read(R"({"device_code":"d","user_code":"U","verification_url":"https://x","interval":"7"})");
+  ASSERT_TRUE(google);
+  EXPECT_EQ(google->interval, 7s);
+  for (const auto* text :
+       {"[]",
+        R"({"user_code":"U","verification_uri":"https://x"})",
+        R"({"device_code":"d","verification_uri":"https://x"})",
+        R"({"device_code":"d","user_code":"U"})",
+        R"({"device_code":"d","user_code":"U","verification_uri":"http://x"})",
+        R"({"device_code":"d","user_code":"U\u001b[2J","verification_uri":"https://x"})",
+        R"({"device_code":"d","user_code":"U","verification_uri":"https://x\u0007"})"}) {
+    EXPECT_FALSE(read(text)) << text;
+  }
 }
 
 }  // namespace
