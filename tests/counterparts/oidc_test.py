@@ -21,6 +21,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
+from lib.http_socket import HttpSocket  # noqa: E402
 from lib.scenario import Scenario, main  # noqa: E402
 
 HOST = "id.provider.test"
@@ -125,12 +126,14 @@ class OpenIdProvider(Scenario):
                     "AIVAULT_DEV_CA_CERT_PATH": str(self.ca)}
         self.box.start_daemon(env=self.env)
 
-    def use(self, secret, *flags):
+    def use(self, secret, grant="refresh_token"):
         """A credential for the provider's own API, and the capability to call it."""
-        self.box.ok("credential", "create", "acme", "--provider", "acme", "--secret-ref",
-                    f"vault:secret:{secret['secretId']}", "--auth", "oauth2", "--token-endpoint",
-                    f"{ISSUER}/token", "--host", HOST, *flags, env=self.env)
-        self.box.add_capability("acme/call", "acme", paths=("/me", "/token/introspection"))
+        with HttpSocket(self.box.socket) as connection:
+            made = connection.request("POST", "/aivault/credentials", {
+                "id": "acme", "provider": "acme", "secretRef": f"vault:secret:{secret['secretId']}",
+                "hosts": [HOST], "auth": {"o_auth2": {"grant_type": grant, "token_endpoint": f"{ISSUER}/token"}}})
+            self.assertEqual(200, made.status, made.body)
+        self.box.add_capability("acme/call", "acme", paths=("/me",))
 
     def whoami(self):
         return self.box.ok("json", "acme/call", "--method", "GET", "--path", "/me", env=self.env).json()
@@ -188,7 +191,7 @@ class OpenIdProvider(Scenario):
     def test_client_credentials(self):
         machine = {"clientId": "machine", "clientSecret": "machine-secret-of-32-characters!"}
         secret = self.box.add_secret("MACHINE", json.dumps(machine))
-        self.use(secret, "--grant-type", "client_credentials")
+        self.use(secret, "client_credentials")
         # The provider judges the token that was injected; a form needs a body, so it goes as one.
         answer = self.box.run("invoke", "acme/call", "--method", "GET", "--path", "/me", env=self.env)
         self.assertIn("openid", answer.text + answer.errors)  # A token it knows, without that scope.
@@ -214,7 +217,7 @@ class OpenIdProvider(Scenario):
 
     def test_machine_with_a_wrong_secret(self):
         secret = self.box.add_secret("MACHINE", json.dumps({"clientId": "machine", "clientSecret": "wrong-secret"}))
-        self.use(secret, "--grant-type", "client_credentials")
+        self.use(secret, "client_credentials")
         outcome = self.box.run("invoke", "acme/call", "--method", "GET", "--path", "/me", env=self.env)
         self.assertEqual(1, outcome.code, str(outcome))
         self.assertIn("AuthFailed: oauth2 token endpoint returned 401 (invalid_client)", outcome.errors)
