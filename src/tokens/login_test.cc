@@ -110,7 +110,7 @@ LoginClient client_of(std::string id, std::string_view secret) {
 
 // Case 175: what a login stores, beside what was there.
 TEST(LoginDocument, KeepsOtherKeysTheirOrderAndSpelling) {
-  const auto old = Secret::copy_of(
+  const std::optional<Secret> old = Secret::copy_of(
       R"({"note":"mine","client_id":"c1","client_secret":"s1","refresh_token":"r0","n":1.50})");
   const auto stored =
       login_document(old, client_of("c1", "s1"), "", tokens_of("a1", "r1"), UnixMs{});
@@ -131,7 +131,7 @@ TEST(LoginDocument, IsMadeOfNothingToo) {
 }
 
 TEST(LoginDocument, GivesNoClientTheSecretOfAnother) {
-  const auto old = Secret::copy_of(R"({"clientId":"c1","clientSecret":"s1"})");
+  const std::optional<Secret> old = Secret::copy_of(R"({"clientId":"c1","clientSecret":"s1"})");
   const auto stored = login_document(old, client_of("c2", ""), "", tokens_of("a", "r"), UnixMs{});
   ASSERT_TRUE(stored);
   const auto client = client_in(*stored);
