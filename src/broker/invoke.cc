@@ -17,6 +17,15 @@ namespace {
 
 namespace asio = boost::asio;
 
+policy::ScrubMode scrub_mode_of(policy::ScrubRule rule) {
+  switch (rule) {
+    case policy::ScrubRule::off: return policy::ScrubMode::off;
+    case policy::ScrubRule::automatic: return policy::ScrubMode::automatic;
+    case policy::ScrubRule::all: return policy::ScrubMode::all;
+  }
+  return policy::ScrubMode::all;
+}
+
 // Something of ours broke; the call ends, and no other.
 Error internal_error() {
   return Error{ErrorCode::vault_unavailable, "internal", "internal error", 0};
@@ -164,7 +173,8 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
   if (!answer) co_return fail(co_await ended(record, std::move(answer).error(), sent()));
   Relay::Treatment treatment;
   treatment.forms = std::move(material->forms);
-  if (options_.secret_echo) treatment.scrub = policy::ScrubMode::off;
+  treatment.scrub =
+      options_.secret_echo ? policy::ScrubMode::off : scrub_mode_of(decision.limits.scrub);
   auto relay = std::make_unique<Relay>(*std::move(answer),
                                        credential.policy.auth,
                                        std::move(treatment),
