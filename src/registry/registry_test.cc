@@ -161,7 +161,7 @@ std::string sample_of(std::string_view pattern) {
   while (!pattern.empty()) {
     const char c = pattern.front();
     if (c == '{') {
-      path += "q7";
+      path += "77";  // Without letters: the case of what a placeholder takes is free.
       pattern.remove_prefix(pattern.find('}'));
     } else if (c != '$' && c != '*') {
       path += c;
@@ -196,7 +196,9 @@ TEST(Registry, NeighboursOfEveryPatternDoNotMatch) {
       }
       EXPECT_FALSE(matches_exactly(pattern, path + "%2Fx")) << path;
       EXPECT_FALSE(matches_exactly(pattern, path + "%252Fx")) << path;
-      EXPECT_FALSE(matches_exactly(pattern, with_other_case(path))) << path;
+      if (const auto other = with_other_case(path); other != path) {
+        EXPECT_FALSE(matches_exactly(pattern, other)) << path;
+      }
       EXPECT_FALSE(matches_exactly(pattern, "/" + path)) << path;
       auto joined = path;
       if (const auto slash = joined.rfind('/'); slash > 0) {
