@@ -1,6 +1,6 @@
 // TokenEndpoint: where a credential may ask for tokens, and the request that goes there, complete
 // but for its authorization. Pure.
-// Thread: any. Source: docs/oauth.md.
+// Thread: any. Source: docs/tokens.md.
 // Errors: policy_violation auth_config | scheme_not_allowed | port_not_allowed | host_mismatch |
 // ssrf_blocked.
 #pragma once

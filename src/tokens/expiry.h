@@ -1,5 +1,5 @@
 // Expiry: when a token ends, in any of the forms that secrets and vendors use. Pure.
-// Thread: any. Source: docs/oauth.md.
+// Thread: any. Source: docs/tokens.md.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
 // Failure: why a token endpoint gave no token, in words that hold no secret, and what follows for
 // the credential. Pure.
-// Thread: any. Source: RFC 6749 5.2; docs/oauth.md.
+// Thread: any. Source: RFC 6749 5.2; docs/tokens.md.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
 // Grant: the token request that an OAuth2 credential makes, and where it goes. Pure.
-// Thread: any. Source: RFC 6749 4.4, 6; RFC 7523; docs/oauth.md.
+// Thread: any. Source: RFC 6749 4.4, 6; RFC 7523; docs/tokens.md.
 // Errors: oauth_refresh_required setup_incomplete, policy_violation auth_config and those of
 // policy::check_token_endpoint.
 #pragma once

@@ -1,6 +1,6 @@
 // Keeper: gives calls the tokens of their credentials. However many calls want one, it is asked for
 // once at a time, and is kept even if the call that wanted it has gone.
-// Thread: the event loop. Errors: docs/oauth.md, "When it fails".
+// Thread: the event loop. Errors: docs/tokens.md, "When it fails".
 #pragma once
 
 #include <map>

@@ -1,6 +1,6 @@
 // mint: obtains one token of a credential over the network: an OAuth2 grant, the exchange of a
 // Google key file, an installation token of a GitHub App.
-// Thread: the event loop. Source: RFC 6749; RFC 7523; docs/oauth.md.
+// Thread: the event loop. Source: RFC 6749; RFC 7523; docs/tokens.md.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // OAuthSecret: the JSON object that an OAuth2 credential keeps as its secret, read in either
 // spelling, and the same object with new tokens in it.
-// Thread: one object belongs to one thread at a time. Source: docs/oauth.md.
+// Thread: one object belongs to one thread at a time. Source: docs/tokens.md.
 // Errors: vault_unavailable secret_malformed.
 #pragma once
 

@@ -1,6 +1,6 @@
 // Refresh: asks for one token and keeps it in the secret; once, whoever else wants it.
 // Thread: the event loop; what blocks runs on `blocking`.
-// Errors: docs/oauth.md, "When it fails".
+// Errors: docs/tokens.md, "When it fails".
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
 // Reply: what a token endpoint answered, whole and in memory that is wiped. Pure.
-// Thread: one object belongs to one thread at a time. Source: RFC 6749 5.1, 5.2; docs/oauth.md.
+// Thread: one object belongs to one thread at a time. Source: RFC 6749 5.1, 5.2; docs/tokens.md.
 // Errors: auth_failed oauth_response.
 #pragma once
 

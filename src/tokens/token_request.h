@@ -1,5 +1,5 @@
 // TokenRequest: what is posted to a token endpoint, as a form or as JSON. Pure.
-// Thread: any. Source: RFC 6749 2.3.1, 4.4, 6; RFC 7523 2.1; docs/oauth.md.
+// Thread: any. Source: RFC 6749 2.3.1, 4.4, 6; RFC 7523 2.1; docs/tokens.md.
 // Errors: oauth_refresh_required setup_incomplete.
 #pragma once
 

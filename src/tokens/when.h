@@ -1,5 +1,5 @@
 // when: whether the token at hand is good for a call, or another one must be had first. Pure.
-// Thread: any. Source: docs/oauth.md.
+// Thread: any. Source: docs/tokens.md.
 #pragma once
 
 #include <cstdint>
