@@ -88,14 +88,6 @@ policy::CallLimits limits_of(const Snapshot& snapshot,
   return policy::strictest(chosen.id, apply);
 }
 
-// Limits of the answer are stored and shown, and not enforced while it streams: rather no call than
-// one without its limits.
-Result<void> check_answer_limits(const policy::CallLimits& limits) {
-  if (!limits.max_response_bytes && limits.blocklist.empty()) return {};
-  return policy_violation("response_too_large",
-                          "the policy limits the answer, which this version cannot enforce");
-}
-
 Result<vault::Context> context_of(const Call& call) {
   const bool stated = !call.workspace.empty() || !call.group.empty();
   if (stated && !call.caller.is_operator) {
@@ -165,7 +157,6 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   Reach reach{approved.authority(), approved.method(), approved.target().path()};
   TRY(check_overlaps(*snapshot, *capability, reach));
   auto call_limits = limits_of(*snapshot, *capability, reach);
-  TRY(check_answer_limits(call_limits));
   TRY(limit_size(body, call_limits.max_request_bytes));
   TRY(derived_.closed_rates.check(call_limits.rates, ClosedRates::Clock::now()));
   return Decision{std::move(snapshot),

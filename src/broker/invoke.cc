@@ -7,6 +7,7 @@
 #include "auth/material.h"
 #include "broker/broker_impl.h"
 #include "broker/held_body.h"
+#include "broker/limit_stages.h"
 #include "broker/relay.h"
 #include "broker/run_on.h"
 #include "policy/plan.h"
@@ -171,7 +172,11 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
   material->body = *held;
   auto answer = co_await exchange(vault, call, decision, planned, *material, record);
   if (!answer) co_return fail(co_await ended(record, std::move(answer).error(), sent()));
+  auto fits = check_declared(decision.limits, (*answer)->head());
+  if (!fits) co_return fail(co_await ended(record, std::move(fits).error(), sent()));
   Relay::Treatment treatment;
+  treatment.stages = stages_of(decision.limits, (*answer)->head().headers);
+  treatment.hold_back = decision.limits.max_response_bytes.has_value();
   treatment.forms = std::move(material->forms);
   treatment.scrub =
       options_.secret_echo ? policy::ScrubMode::off : scrub_mode_of(decision.limits.scrub);

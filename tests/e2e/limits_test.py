@@ -10,8 +10,8 @@ RATE = ("capability", "policy", "set", "--capability", "acme/call", "--rate-limi
 
 
 class Limits(Scenario):
-    def ready(self, *policy):
-        vault, upstream = self.vault(), self.upstream()
+    def ready(self, *policy, answer=None):
+        vault, upstream = self.vault(), self.upstream(answer)
         vault.add_api(upstream, self.ca, canary())
         if policy:
             vault.ok("capability", "policy", "set", "--capability", "acme/call", *policy)
@@ -71,6 +71,51 @@ class Limits(Scenario):
         answer = self.call(vault, "12345")
         self.assertEqual((413, "body_too_large"), (answer.status, answer.json()["reason"]))
         self.assertEqual([], upstream.requests)
+
+    # Case 187.
+    def test_response_sizes(self):
+        sizes = {"exact": 64, "over": 65, "late": None}
+
+        def answer(exchange):
+            what = exchange.request.target.rsplit("/", 1)[1]
+            if sizes[what] is not None:
+                exchange.reply(200, b"x" * sizes[what])
+                return
+            exchange.start(200)
+            try:
+                while True:
+                    exchange.chunk(b"y" * 4096)
+            except OSError:
+                pass  # We hung up, as we should.
+
+        vault, upstream = self.ready("--max-response-body-bytes", "64", answer=answer)
+        vault.start_daemon()
+
+        def get(name):
+            with HttpSocket(vault.socket) as door:
+                return door.call({"capability": "acme/call", "request": {"method": "GET", "path": f"/v1/{name}"}})
+        exact = get("exact")
+        self.assertEqual((200, 64), (exact.status, len(exact.body)))
+        for name in ("over", "late"):
+            upstream.forget()
+            refused = get(name)
+            self.assertEqual((502, "response_too_large"), (refused.status, refused.json()["reason"]), name)
+            self.assertIn("response body exceeds capability size limit", refused.json()["message"])
+            self.assertEqual(1, len(upstream.requests))
+
+    # Case 188.
+    def test_what_is_blocked_in_answers(self):
+        body = b'{"ssn": 1, "note": "ssn 5", "key": "secret-token", "s\\u0073n": 2, "raw": "\xff"}'
+
+        def answer(exchange):
+            exchange.reply(200, body, [("content-type", "application/json")])
+        vault, _ = self.ready("--response-block", "secret-token", "--response-block", "field:ssn",
+                              "--response-block", " ", answer=answer)
+        vault.start_daemon()
+        self.assertEqual(b'{"ssn": "[REDACTED]", "note": "ssn 5", "key": "[REDACTED]", "s\\u0073n": "[REDACTED]", '
+                         b'"raw": "\xff"}', self.call(vault).body)
+        end = vault.calls()[0]
+        self.assertIn("blocked 3", end["note"])
 
     def test_the_policy_is_shown(self):
         vault, _ = self.ready("--rate-limit-per-minute", "60", "--response-block", "ssn", "--scrub", "off")

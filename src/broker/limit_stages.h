@@ -1,0 +1,21 @@
+// LimitStages: the steps of an answer's body that the operator's policy asks for: how large it may
+// be, and what must not be in it.
+// Thread: the event loop. Errors: policy_violation response_too_large.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "broker/body_stage.h"
+#include "http/message.h"
+#include "policy/limits.h"
+#include "upstream/response_parser.h"
+
+namespace aivault::broker {
+
+std::vector<std::unique_ptr<BodyStage>> stages_of(const policy::CallLimits& limits,
+                                                  const http::Headers& headers);
+// A declared length tells before the first byte; not that of a coded body, which is another one.
+Result<void> check_declared(const policy::CallLimits& limits, const upstream::ResponseHead& head);
+
+}  // namespace aivault::broker
