@@ -123,6 +123,13 @@ Result<Attention> find_attention(Desk& desk, vault::Vault& vault, Look look) {
   for (auto& problem : damaged) add(std::move(problem), found.records);
   TRY(add_refused(vault, found.records));
   add_credentials(*snapshot, found.records);
+  if (desk.notices != nullptr) {
+    for (auto& [id, sentence] : desk.notices->all()) {
+      if (snapshot->find_credential(id) != nullptr) {
+        add({"credential", id, std::move(sentence)}, found.records);
+      }
+    }
+  }
   return found;
 }
 

@@ -10,6 +10,7 @@
 
 #include "catalog/catalog.h"
 #include "json/value.h"
+#include "tokens/notices.h"
 #include "vault/slot.h"
 
 namespace aivault::admin {
@@ -30,6 +31,7 @@ class Desk {
   vault::Slot& slot;
   catalog::Catalog& catalog;
   const DaemonFacts& facts;
+  const tokens::Notices* notices = nullptr;  // What calls found out about tokens; any thread.
 };
 
 }  // namespace aivault::admin

@@ -23,6 +23,7 @@
 #include "daemon/unlock_timer.h"
 #include "platform/hardening.h"
 #include "server/server.h"
+#include "tokens/notices.h"
 #include "upstream/client.h"
 
 namespace aivault::daemon {
@@ -142,12 +143,11 @@ Result<int> serve(const Settings& settings,
   TRY(open_existing(slot, greeting, settings, readiness, log));
 
   const auto facts = daemon_facts(settings, readiness.is_awaited());
-  admin::Desk desk{slot, catalog, facts};
-  broker::Broker broker(loop.get_executor(),
-                        slot,
-                        catalog,
-                        *client,
-                        broker_options(settings.development, max_descriptors));
+  tokens::Notices notices;
+  admin::Desk desk{slot, catalog, facts, &notices};
+  auto for_broker = broker_options(settings.development, max_descriptors);
+  for_broker.notices = &notices;
+  broker::Broker broker(loop.get_executor(), slot, catalog, *client, std::move(for_broker));
   Claim* claim = sockets.claim ? &*sockets.claim : nullptr;
   slot.on_lock([&] { asio::post(loop, [&broker] { broker.forget_secrets(); }); });
   Lifecycle lifecycle(loop, log, claim, lifecycle_options(settings, slot, log));

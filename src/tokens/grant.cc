@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/reveal.h"
 #include "base/text.h"
 
 namespace aivault::tokens {
@@ -94,7 +95,9 @@ Result<TokenRequest> grant_request(const registry::OAuth2Auth& auth, const Grant
     if (!account) return incomplete("missing oauth2 account id");
     fields.push_back({"account_id", *account});
   }
-  if (auth.grant_type == GrantType::jwt_bearer) fields.push_back({"assertion", input.assertion});
+  if (auth.grant_type == GrantType::jwt_bearer) {
+    fields.push_back({"assertion", input.assertion.text(Reveal())});
+  }
   const auto scope = joined(auth.scopes);
   if (!scope.empty()) fields.push_back({"scope", scope});
   for (const auto& [name, value] : auth.extra_params) fields.push_back({name, value});

@@ -29,7 +29,7 @@ Result<policy::TokenEndpoint> endpoint_of(const registry::OAuth2Auth& auth,
 struct GrantInput {
   const OAuthSecret& secret;
   const Secret& fields;
-  std::string_view assertion;
+  const Secret& assertion;
 };
 Result<TokenRequest> grant_request(const registry::OAuth2Auth& auth, const GrantInput& input);
 
