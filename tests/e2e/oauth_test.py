@@ -1,6 +1,8 @@
 """Credentials whose token comes over the network: when it is asked for, kept, replaced and missed."""
 
+import base64
 import json
+import subprocess
 import time
 
 from lib.http_socket import HttpSocket
@@ -16,24 +18,33 @@ def now_ms():
 
 
 class OAuth(Scenario):
-    def make(self, endpoint=None, secret=None, auth=None, hosts=None):
+    def make(self, endpoint=None, secret=None, auth=None, kind=None):
         """A vault with a daemon, the credential `acme` and the capability `acme/call`."""
         self.endpoint = endpoint or TokenEndpoint()
-        self.server = self.upstream(self.endpoint)
+        names = ("DNS:localhost", "DNS:oauth2.googleapis.com", "DNS:api.github.com")
+        self.server = self.upstream(self.endpoint, self.authority.issue("vendors", names))
         vault = self.vault()
-        vault.start_daemon()
+        there = f"127.0.0.1:{self.server.port}"
+        self.environment = {"AIVAULT_DEV_CA_CERT_PATH": str(self.ca), "AIVAULT_DEV_RESOLVE":
+                            f"oauth2.googleapis.com={there},api.github.com={there}"}
+        vault.start_daemon(env=self.environment)
         record = vault.add_secret("ACME_OAUTH", json.dumps(CLIENT if secret is None else secret))
         self.secret = record["secretId"]
-        config = {"grant_type": "refresh_token", "token_endpoint": f"https://{self.server.authority}/token",
-                  "scopes": ["s1"], **(auth or {})}
+        if kind is None:
+            kind = self.oauth2(auth or {})
         body = {"id": "acme", "provider": "acme", "secretRef": f"vault:secret:{self.secret}",
-                "hosts": hosts or [self.server.authority], "allowPrivateNetwork": True,
-                "tlsCaPem": open(self.ca).read(), "auth": {"o_auth2": config}}
+                "hosts": [self.server.authority], "allowPrivateNetwork": True,
+                "tlsCaPem": open(self.ca).read(), "auth": kind}
         with HttpSocket(vault.socket) as door:
             answer = door.request("POST", "/aivault/credentials", body)
             self.assertIn(answer.status, (200, 201), answer.body)
         vault.add_capability("acme/call", "acme")
         return vault
+
+    def oauth2(self, auth):
+        config = {"grant_type": "refresh_token", "token_endpoint": f"https://{self.server.authority}/token",
+                  "scopes": ["s1"], **(auth or {})}
+        return {"o_auth2": config}
 
     def call(self, vault, *flags):
         return vault.run("invoke", "acme/call", "--method", "POST", "--path", "/v1/x", *flags)
@@ -60,7 +71,7 @@ class OAuth(Scenario):
         self.assertEqual({"client_id": "client-1", "grant_type": "refresh_token",
                           "refresh_token": "refresh-token-0000", "scope": "s1"}, self.endpoint.form())
         vault.stop_daemon()
-        vault.start_daemon()
+        vault.start_daemon(env=self.environment)
         self.works(vault, "access-token-0001")
         self.assertEqual(1, len(self.endpoint.asked))
         rotations = [event for event in vault.audit() if event["kind"] == "secret.rotate"]
@@ -83,6 +94,68 @@ class OAuth(Scenario):
         vault = self.make(auth={"grant_type": "account_credentials"}, secret={**CLIENT, "accountId": "account-7"})
         self.works(vault, "access-token-0001")
         self.assertEqual("account-7", self.endpoint.form()["account_id"])
+
+    def rsa_key(self):
+        if not hasattr(OAuth, "pem"):
+            OAuth.pem = subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                                       capture_output=True, check=True).stdout.decode()
+        return OAuth.pem
+
+    def claims(self, token):
+        """Of a token that OpenSSL finds signed with our key."""
+        head, claims, signature = token.split(".")
+        decode = lambda text: base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        key, proof = self.scratch / "key.pem", self.scratch / "proof"
+        key.write_text(self.rsa_key())
+        proof.write_bytes(decode(signature))
+        subprocess.run(["openssl", "dgst", "-sha256", "-prverify", key, "-signature", proof],
+                       input=f"{head}.{claims}".encode(), check=True, capture_output=True)
+        return json.loads(decode(head)), json.loads(decode(claims))
+
+    # Case 157.
+    def test_a_google_key_file_is_exchanged(self):
+        file = {"type": "service_account", "client_email": "robot@acme.test", "private_key_id": "key-7",
+                "private_key": self.rsa_key(), "token_uri": "https://oauth2.googleapis.com/token"}
+        vault = self.make(secret=file, kind={"jwt": {"scopes": ["scope-a", "scope-b"]}})
+        self.works(vault, "access-token-0001")
+        self.works(vault, "access-token-0001")
+        self.assertEqual(1, len(self.endpoint.asked))
+        self.assertEqual("urn:ietf:params:oauth:grant-type:jwt-bearer", self.endpoint.form()["grant_type"])
+        head, claims = self.claims(self.endpoint.form()["assertion"])
+        self.assertEqual(("RS256", "key-7"), (head["alg"], head["kid"]))
+        self.assertEqual(("robot@acme.test", "scope-a scope-b", "https://oauth2.googleapis.com/token", 3600),
+                         (claims["iss"], claims["scope"], claims["aud"], claims["exp"] - claims["iat"]))
+        vault = self.make(secret={**file, "token_uri": "https://evil.example/token"},
+                          kind={"jwt": {"scopes": ["scope-a"]}})
+        self.fails(vault, "token_uri is not the Google token endpoint")
+        self.assertEqual(0, self.server.connections)
+
+    # Case 158.
+    def test_a_github_app_gets_tokens_of_its_installation(self):
+        secret = {"appId": "4711", "installationId": "7", "privateKeyPem": self.rsa_key()}
+        vault = self.make(secret=secret, kind={"github_app": {}})
+        self.works(vault, "access-token-0001")
+        self.works(vault, "access-token-0001")
+        self.assertEqual(["/app/installations/7/access_tokens"], [r.target for r in self.endpoint.asked])
+        request = self.endpoint.asked[0]
+        self.assertEqual("2022-11-28", request.one("x-github-api-version"))
+        _, claims = self.claims(request.one("authorization").removeprefix("Bearer "))
+        self.assertEqual(("4711", 600), (claims["iss"], claims["exp"] - claims["iat"]))
+        vault = self.make(TokenEndpoint(lifetime=5), secret=secret, kind={"github_app": {}})
+        self.works(vault, "access-token-0001")
+        self.works(vault, "access-token-0002")  # The first was about to end.
+        vault = self.make(secret=secret, kind={"github_app": {}})
+        self.endpoint.answers = [(403, '{"message":"private words"}')]
+        outcome = self.fails(vault, "returned 403")
+        self.assertNotIn("private words", outcome.errors)
+
+    # Case 163.
+    def test_a_signed_assertion_is_a_grant(self):
+        vault = self.make(secret={"privateKey": self.rsa_key(), "client_email": "robot@acme.test"},
+                          auth={"grant_type": "jwt_bearer", "assertion": {"audience": "acme"}})
+        self.works(vault, "access-token-0001")
+        _, claims = self.claims(self.endpoint.form()["assertion"])
+        self.assertEqual(("robot@acme.test", "acme"), (claims["iss"], claims["aud"]))
 
     # Case 164.
     def test_a_token_that_is_not_taken_is_replaced_once(self):
@@ -166,6 +239,7 @@ class OAuth(Scenario):
         outcome = self.fails(vault, "oauth2 token endpoint returned 400 (invalid_grant): unknown [REDACTED]")
         self.assertNotIn("refresh-token-0000", outcome.errors)
         self.fails(vault, "log in again")
+        self.assertIn("needs login", vault.ok("status").text)
         self.assertEqual(1, len(self.endpoint.asked))
         changed = {**CLIENT, "refreshToken": "refresh-token-9999"}
         vault.ok("secrets", "rotate", "--id", self.secret, "--value-file", "-", stdin=json.dumps(changed))

@@ -22,7 +22,10 @@ class TokenEndpoint:
     def __call__(self, exchange):
         exchange.read_body()
         path = exchange.request.target.split("?")[0]
-        (self.token if path == "/token" else self.api)(exchange)
+        if path == "/token" or path.endswith("/access_tokens"):
+            self.token(exchange)
+        else:
+            self.api(exchange)
 
     def token(self, exchange):
         with self.lock:
@@ -35,6 +38,10 @@ class TokenEndpoint:
         time.sleep(self.delay)
         if answer:
             exchange.reply(*answer)
+            return
+        if exchange.request.target.endswith("/access_tokens"):
+            ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.lifetime))
+            exchange.reply(201, json.dumps({"token": f"access-token-{number:04}", "expires_at": ends}))
             return
         body = {"access_token": f"access-token-{number:04}", "token_type": "bearer"}
         if self.lifetime is not None:
