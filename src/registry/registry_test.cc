@@ -163,7 +163,7 @@ std::string sample_of(std::string_view pattern) {
     if (c == '{') {
       path += "77";  // Without letters: the case of what a placeholder takes is free.
       pattern.remove_prefix(pattern.find('}'));
-    } else if (c != '$' && c != '*') {
+    } else if (c != '$' && (c != '*' || path.ends_with('/'))) {  // A lone star is a literal.
       path += c;
     }
     pattern.remove_prefix(1);
