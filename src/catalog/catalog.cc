@@ -119,9 +119,8 @@ Result<void> read_bindings(vault::Reader& reader, Parts& parts) {
 
 bool is_known(std::string_view capability, const Parts& parts) {
   return registry::find_capability(capability) != nullptr ||
-         std::ranges::any_of(parts.capabilities, [&](const auto& own) {
-           return own->definition().id == capability;
-         });
+         std::ranges::any_of(parts.capabilities,
+                             [&](const auto& own) { return own->definition().id == capability; });
 }
 
 // A limit that cannot be read refuses its capability.

@@ -20,11 +20,13 @@ TEST(PolicyRow, StoresAndReadsEveryLimit) {
 }
 
 TEST(PolicyRow, ShowsWhatIsNotLimitedAsNull) {
-  const auto limits = parse_policy_body(R"({"scrub":"auto","responseBodyBlocklist":["  "," ssn "]})");
+  const auto limits =
+      parse_policy_body(R"({"scrub":"auto","responseBodyBlocklist":["  "," ssn "]})");
   ASSERT_TRUE(limits) << limits.error().message;
-  EXPECT_EQ(json::compact(to_json("a/b", *limits)),
-            R"({"capabilityId":"a/b","policy":{"rateLimitPerMinute":null,"maxRequestBodyBytes":null,)"
-            R"("maxResponseBodyBytes":null,"responseBodyBlocklist":["ssn"]}})");
+  EXPECT_EQ(
+      json::compact(to_json("a/b", *limits)),
+      R"({"capabilityId":"a/b","policy":{"rateLimitPerMinute":null,"maxRequestBodyBytes":null,)"
+      R"("maxResponseBodyBytes":null,"responseBodyBlocklist":["ssn"]}})");
   EXPECT_EQ(*parse_policy_body("{}"), policy::Limits());
   EXPECT_EQ(body_of(policy::Limits()), "{}");
 }

@@ -1,6 +1,6 @@
-// Snapshot: credentials, own capabilities, disables, policies and bindings of one moment, immutable,
-// holding no secret value. A call is decided on one snapshot; a change of the vault builds another.
-// Thread: any; constant after construction.
+// Snapshot: credentials, own capabilities, disables, policies and bindings of one moment,
+// immutable, holding no secret value. A call is decided on one snapshot; a change of the vault
+// builds another. Thread: any; constant after construction.
 #pragma once
 
 #include <cstdint>

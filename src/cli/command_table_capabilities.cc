@@ -109,7 +109,8 @@ std::vector<Command> capability_commands() {
        .run = run_capability_policy_set,
        .flags = kPolicySet,
        .about =
-           "The flags replace the whole policy: without any, nothing is limited. Limits hold across\n"
+           "The flags replace the whole policy: without any, nothing is limited. Limits hold "
+           "across\n"
            "callers, daemons and restarts. Where several capabilities of a provider reach a call,\n"
            "the strictest of their policies applies. `aivault capability list -v` shows them.",
        .examples = "aivault capability policy set --capability openai/chat-completions "

@@ -41,7 +41,8 @@ std::optional<std::string> any_of(const auth::Fields& fields,
 }
 
 std::optional<std::string_view> key_of(const auth::Fields& fields) {
-  for (const std::string_view name : {"privateKeyPem", "private_key_pem", "privateKey", "private_key"}) {
+  for (const std::string_view name :
+       {"privateKeyPem", "private_key_pem", "privateKey", "private_key"}) {
     if (const auto value = fields.find(name)) return value;
   }
   return std::nullopt;
@@ -77,8 +78,7 @@ Result<TokenRequest> google_request(const registry::JwtAuth& auth,
   exchanged.audience = kGoogleEndpoint;
   exchanged.issuer.clear();
   exchanged.ttl_seconds = 3600;
-  TRY_ASSIGN(const auto assertion,
-             auth::self_signed_jwt(exchanged, material, now, random_id()));
+  TRY_ASSIGN(const auto assertion, auth::self_signed_jwt(exchanged, material, now, random_id()));
   const std::array<FormField, 2> fields = {
       FormField{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
       FormField{"assertion", assertion.text(Reveal())}};
@@ -99,14 +99,14 @@ Result<GithubRequest> github_request(const registry::GithubAppAuth& auth,
   auto installation = any_of(*fields, {"installationId", "installation_id"});
   if (!auth.installation_id.empty()) installation = auth.installation_id;
   if (!app || !key || !installation) return wrong();
-  const bool is_clean = std::ranges::all_of(*app, is_id_character) &&
-                        std::ranges::all_of(*installation, [](char c) { return c >= '0' && c <= '9'; });
+  const bool is_clean =
+      std::ranges::all_of(*app, is_id_character) &&
+      std::ranges::all_of(*installation, [](char c) { return c >= '0' && c <= '9'; });
   if (!is_clean) return wrong();
   const auto begin = std::to_string(seconds_of(now) - 60);
   const auto end = std::to_string(seconds_of(now) + 540);
   const auth::Parts claims = {R"({"iss":")", *app, R"(","iat":)", begin, R"(,"exp":)", end, "}"};
-  TRY_ASSIGN(const auto token,
-             auth::signed_jwt(registry::JwtAlgorithm::rs256, *key, "", claims));
+  TRY_ASSIGN(const auto token, auth::signed_jwt(registry::JwtAlgorithm::rs256, *key, "", claims));
   GithubRequest made;
   made.url = "https://api.github.com/app/installations/" + *installation + "/access_tokens";
   made.request.authorization = Secret::join({"Bearer ", token.text(Reveal())});

@@ -33,8 +33,7 @@ Result<Prepared> prepare(const Job& job,
   TRY_ASSIGN(auto endpoint, endpoint_of(auth, parsed, job.tenant_host, job.rules));
   Secret assertion;
   if (auth.grant_type == registry::GrantType::jwt_bearer) {
-    const auto audience =
-        "https://" + endpoint.authority().text() + endpoint.target().wire();
+    const auto audience = "https://" + endpoint.authority().text() + endpoint.target().wire();
     const auto config = auth.assertion.value_or(registry::JwtAuth());
     TRY_ASSIGN(assertion, bearer_assertion(config, secret, audience, at));
   }
