@@ -62,7 +62,7 @@ TEST(Parse, RefusesWhatTheCommandLineDoesNotKnow) {
       {"status", "--verbose=true"},
       {"credential", "create", "--provider", "p", "--secret-ref", "r"},  // No ID.
       {"credential", "delete", "a", "b"},
-      {"credential", "create", "a", "--provider", "p", "--secret-ref", "r", "--auth", "mtls"},
+      {"credential", "create", "a", "--provider", "p", "--secret-ref", "r", "--auth", "magic"},
       {"invoke"},
       {"invoke", "a/b", "--json"},
       {"invoke", "a/b", "--timeout-ms", "0"},

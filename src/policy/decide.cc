@@ -46,6 +46,15 @@ Result<void> check_path(const registry::Capability& capability,
   return {};
 }
 
+// The host of another purpose, which a pattern with params in it may fit by accident.
+bool is_listed_exactly(const registry::Capability& capability, const http::Authority& authority) {
+  const auto* provider = registry::find_provider(capability.provider);
+  if (provider == nullptr) return false;
+  return std::ranges::any_of(provider->slots, [&](const registry::Slot& slot) {
+    return std::ranges::find(slot.hosts, authority.host()) != slot.hosts.end();
+  });
+}
+
 // A registry's pattern may have params in it: "{sub}.x.com". What they may stand for was judged
 // when the host was bound; here the rest must fit, and no param reaches beyond it.
 bool matches_pattern(std::string_view pattern, const http::Authority& authority) {
@@ -66,7 +75,9 @@ Result<http::Authority> effective_host(const registry::Capability& capability,
   for (const auto& host : credential.hosts) {
     TRY_ASSIGN(auto authority, http::parse_authority(host));
     const bool allowed = std::ranges::any_of(capability.hosts, [&](std::string_view pattern) {
-      return matches_pattern(pattern, authority);
+      const bool has_params = pattern.find('{') != std::string_view::npos;
+      return matches_pattern(pattern, authority) &&
+             !(has_params && is_listed_exactly(capability, authority));
     });
     if (allowed && std::ranges::find(matching, authority) == matching.end()) {
       matching.push_back(std::move(authority));

@@ -11,7 +11,7 @@ namespace aivault::registry {
 namespace {
 
 // Kinds that a credential of this version cannot use yet.
-constexpr std::string_view kNotServed[] = {"mtls", "github_app"};
+constexpr std::string_view kNotServed[] = {"mtls"};
 
 tl::unexpected<Error> malformed(std::string message) {
   return invalid_request("record_invalid", std::move(message));

@@ -157,7 +157,7 @@ class Paths(Conformance):
         secret = self.add_own("acme", methods=("GET",))
         self.check(124, "flagged", "ok", self.ask(self.envelope("/", "GET", "acme/call")))
         ref = f"vault:secret:{secret['secretId']}"
-        for name, host, flags in (("plain", self.up.authority, ()), ("meta", "169.254.169.254", ("--allow-private-network",))):
+        for name, host, flags in (("plain", self.up.authority, ()), ("of-the-cloud", "169.254.169.254", ("--allow-private-network",))):
             self.v.ok("credential", "create", name, "--provider", name, "--auth", "header", "--secret-ref", ref,
                       "--host", host, *flags)
             self.v.add_capability(f"{name}/x", name, ("GET",), ("/",))

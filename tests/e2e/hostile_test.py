@@ -12,6 +12,7 @@ import time
 import zlib
 
 from lib.http_socket import HttpSocket
+from lib.vault import wait_until
 from lib.scenario import Scenario, canary, is_release, main
 
 TIMEOUT_MS = 1000
@@ -169,6 +170,7 @@ class HostileUpstreams(Scenario):
         headers = [("x-aivault-timeout-ms", str(timeout_ms))]
         if trailers:
             headers.append(("te", "trailers"))
+        last = self.last_end()
         begin = time.monotonic()
         with HttpSocket(self.v.socket, 20) as door:
             envelope = {"capability": "acme/call", "request": {"method": "GET", "path": "/v1"}}
@@ -177,7 +179,7 @@ class HostileUpstreams(Scenario):
             except (EOFError, ConnectionResetError):
                 took = time.monotonic() - begin
                 self.assertFalse(trailers, "a caller that takes trailers is told")
-                return self.last_reason(), took
+                return self.reason_after(last), took
         took = time.monotonic() - begin
         outcome = dict(answer.trailers)
         if answer.header("x-aivault-error"):
@@ -189,8 +191,14 @@ class HostileUpstreams(Scenario):
             return outcome["x-aivault-reason"], took
         return answer.status, took
 
-    def last_reason(self):
-        return self.v.calls("--limit", "1")[0].get("reason")
+    def last_end(self):
+        ends = [row for row in self.v.calls("--limit", "2") if row["outcome"] != "started"]
+        return ends[0] if ends else {"seq": 0}
+
+    def reason_after(self, last):
+        """Ends are written a moment after the answer broke off."""
+        end = wait_until(lambda: (now := self.last_end())["seq"] > last["seq"] and now, what="the end record")
+        return end.get("reason")
 
     def check(self, name, expected):
         for trailers in (True, False):

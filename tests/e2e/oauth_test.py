@@ -141,9 +141,9 @@ class OAuth(Scenario):
         self.assertEqual("2022-11-28", request.one("x-github-api-version"))
         _, claims = self.claims(request.one("authorization").removeprefix("Bearer "))
         self.assertEqual(("4711", 600), (claims["iss"], claims["exp"] - claims["iat"]))
-        vault = self.make(TokenEndpoint(lifetime=5), secret=secret, kind={"github_app": {}})
+        vault = self.make(TokenEndpoint(lifetime=0), secret=secret, kind={"github_app": {}})
         self.works(vault, "access-token-0001")
-        self.works(vault, "access-token-0002")  # The first was about to end.
+        self.works(vault, "access-token-0002")  # The first was good for one call.
         vault = self.make(secret=secret, kind={"github_app": {}})
         self.endpoint.answers = [(403, '{"message":"private words"}')]
         outcome = self.fails(vault, "returned 403")
@@ -239,7 +239,7 @@ class OAuth(Scenario):
         outcome = self.fails(vault, "oauth2 token endpoint returned 400 (invalid_grant): unknown [REDACTED]")
         self.assertNotIn("refresh-token-0000", outcome.errors)
         self.fails(vault, "log in again")
-        self.assertIn("needs login", vault.ok("status").text)
+        self.assertIn("needs login", vault.ok("status", "-v").text)
         self.assertEqual(1, len(self.endpoint.asked))
         changed = {**CLIENT, "refreshToken": "refresh-token-9999"}
         vault.ok("secrets", "rotate", "--id", self.secret, "--value-file", "-", stdin=json.dumps(changed))

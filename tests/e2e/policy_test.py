@@ -140,10 +140,10 @@ class Policy(Scenario):
                          f"vault:secret:{secret['secretId']}", "--host", host)
                 vault.ok("capability", "create", f"{name}/x", "--credential", name, "--method", "GET", "--path", "/v1")
                 vault.fails("PolicyViolation: upstream host blocked by SSRF guard", "invoke", f"{name}/x")
-        vault.ok("credential", "create", "meta", "--provider", "meta", "--auth", "header", "--secret-ref",
+        vault.ok("credential", "create", "of-the-cloud", "--provider", "of-the-cloud", "--auth", "header", "--secret-ref",
                  f"vault:secret:{secret['secretId']}", "--host", "169.254.169.254", "--allow-private-network")
-        vault.ok("capability", "create", "meta/x", "--credential", "meta", "--method", "GET", "--path", "/v1")
-        vault.fails("PolicyViolation: upstream host blocked by SSRF guard", "invoke", "meta/x")
+        vault.ok("capability", "create", "of-the-cloud/x", "--credential", "of-the-cloud", "--method", "GET", "--path", "/v1")
+        vault.fails("PolicyViolation: upstream host blocked by SSRF guard", "invoke", "of-the-cloud/x")
 
     # Cases 124, 125.
     def test_certificates_that_do_not_fit(self):

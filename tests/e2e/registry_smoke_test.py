@@ -112,7 +112,8 @@ class Smoke(Scenario):
         for file in self.files:
             flags = [word for name, param in file.get("params", {}).items()
                      for word in ("--param", f"{name}={param['example']}")]
-            for kind in self.kinds(file) if flags else ():
+            has_own = any("{" in header["value"].replace("{version}", "") for header in file.get("headers", [])) or any(all("{" in host or "*" in host for host in hosts) for hosts in file["hosts"].values())
+            for kind in self.kinds(file) if flags and has_own else ():
                 name = file["provider"] + ("" if kind.get("base") else f":{kind['name']}")
                 reference = listed[name]["secretRef"]
                 own = f"smoke-{file['provider']}-{kind['name']}"
