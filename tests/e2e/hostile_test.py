@@ -98,7 +98,7 @@ ANSWERS = {
     "cuts a body without length": (says(TEXT + b"\r\nab", then=cuts), "connection_lost"),
     "sends a bomb": (says(GZIP + b"\r\n", bomb(), then=closes), "decompression_limit"),
     "ends within its coding": (says(GZIP + b"\r\n", gzip.compress(b"x" * 999)[:-9], then=closes), "protocol"),
-    "sends a coding that is none": (says(GZIP + b"content-length: 4\r\n\r\nabcd"), "protocol"),
+    "sends a coding that is none": (says(GZIP + b"connection: close\r\ncontent-length: 4\r\n\r\nabcd", then=closes), "protocol"),
     "sends an unknown coding": (says(TEXT + b"content-encoding: x\r\ncontent-length: 1\r\n\r\na"), "encoding_unsupported"),
     # These are answers like others: nothing is followed, and what comes behind them is dropped.
     "redirects to itself": (says(b"HTTP/1.1 302 F\r\nlocation: /v1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"), 302),
