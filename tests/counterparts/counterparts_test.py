@@ -8,6 +8,8 @@ import subprocess
 import sys
 import unittest
 
+import npm
+
 HERE = pathlib.Path(__file__).parent
 OPTIONS = None
 KEYS = {
@@ -29,7 +31,7 @@ class Counterparts(unittest.TestCase):
         OPTIONS.work.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json", "judge.mjs", "verify.mjs"):
             shutil.copy(HERE / name, OPTIONS.work / name)
-        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        npm.install(OPTIONS.work)
 
     # Case 150.
     def test_two_libraries_sign_the_same(self):

@@ -18,6 +18,8 @@ import time
 import unittest
 import urllib.parse
 
+import npm
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
@@ -34,8 +36,7 @@ def installed(directory):
     mark = directory / "node_modules" / ".aivault-lock"
     digest = hashlib.sha256(lock).hexdigest()
     if not mark.exists() or mark.read_text() != digest:
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=directory, check=True,
-                       stdout=subprocess.DEVNULL, timeout=300)
+        npm.install(directory)
         mark.write_text(digest)
     return directory
 
