@@ -110,6 +110,7 @@ Result<void> check_pattern(std::string_view pattern) {
   const auto suffix = suffix_of(trimmed);
   if (!suffix) return refuse("wildcards are only allowed as leading *.");
   if (stars > 1) return refuse("invalid wildcard host pattern");
+  if (trim(*suffix) != *suffix) return invalid("it has white space in it");
   TRY_ASSIGN(const auto authority, parse_authority(*suffix));
   const auto labels = split(authority.host(), '.');
   if (labels.size() < 2) return refuse("wildcard must include at least one suffix label");

@@ -117,7 +117,7 @@ TEST(Pattern, FollowsTheGrammar) {
        {"api.openai.com", "*.openai.com", "*.a.com:8443", "a.com.", "XN--BCHER-KVA.EXAMPLE"}) {
     EXPECT_TRUE(check_pattern(good)) << good;
   }
-  const std::array<std::array<std::string_view, 2>, 14> cases = {{
+  const std::array<std::array<std::string_view, 2>, 15> cases = {{
       {"", "host cannot be empty"},
       {" ", "host cannot be empty"},
       {"*", "wildcards are only allowed as leading *."},
@@ -132,6 +132,7 @@ TEST(Pattern, FollowsTheGrammar) {
       {"*.", kInvalid},
       {"*..com", kInvalid},
       {"*.x.com/a", kInvalid},
+      {"*.\vx.com", kInvalid},
   }};
   for (const auto& [pattern, marker] : cases) {
     const auto checked = check_pattern(pattern);
