@@ -1,26 +1,16 @@
 #include "base/rfc3339.h"
 
-#include <charconv>
 #include <cstdint>
+
+#include "base/digits.h"
 
 namespace aivault {
 namespace {
 
-// Digits only, no sign.
-std::optional<std::int64_t> digits(std::string_view text) {
-  std::int64_t number = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (text.empty() || text.front() == '-' || error != std::errc{} || stop != end) {
-    return std::nullopt;
-  }
-  return number;
-}
-
 // Takes exactly `count` digits from the front.
 std::optional<int> take(std::string_view& text, std::size_t count) {
   if (text.size() < count) return std::nullopt;
-  const auto number = digits(text.substr(0, count));
+  const auto number = parse_digits(text.substr(0, count));
   if (!number) return std::nullopt;
   text.remove_prefix(count);
   return static_cast<int>(*number);
@@ -73,7 +63,7 @@ std::optional<UnixMs> parse_rfc3339(std::string_view text) {
   if (!second || *second > 59) return std::nullopt;
   std::chrono::milliseconds fraction{0};
   if (skip(text, '.')) {
-    if (text.empty() || !digits(text.substr(0, 1))) return std::nullopt;
+    if (text.empty() || !parse_digits(text.substr(0, 1))) return std::nullopt;
     fraction = take_fraction(text);
   }
   const auto offset = parse_offset(text);

@@ -1,10 +1,10 @@
 #include "cli/moment.h"
 
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <utility>
 
+#include "base/digits.h"
 #include "base/rfc3339.h"
 
 namespace aivault::cli {
@@ -13,17 +13,6 @@ namespace {
 // Times and durations beyond the year 9999 are refused.
 constexpr std::int64_t kLatestMs = 253'402'300'799'999;
 
-// Digits only, no sign.
-std::optional<std::int64_t> digits(std::string_view text) {
-  std::int64_t number = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (text.empty() || text.front() == '-' || error != std::errc{} || stop != end) {
-    return std::nullopt;
-  }
-  return number;
-}
-
 }  // namespace
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
@@ -31,7 +20,7 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
       {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"", 1000}});
   for (const auto& [unit, milliseconds] : kUnits) {
     if (!text.ends_with(unit)) continue;
-    const auto count = digits(text.substr(0, text.size() - unit.size()));
+    const auto count = parse_digits(text.substr(0, text.size() - unit.size()));
     if (!count) continue;
     if (*count > kLatestMs / milliseconds) return std::nullopt;
     return std::chrono::milliseconds(*count * milliseconds);
@@ -40,7 +29,7 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
 }
 
 std::optional<UnixMs> parse_moment(std::string_view text, UnixMs now) {
-  if (const auto milliseconds = digits(text)) {
+  if (const auto milliseconds = parse_digits(text)) {
     return *milliseconds > kLatestMs ? std::nullopt : std::optional(from_int(*milliseconds));
   }
   if (const auto duration = parse_duration(text)) return now + *duration;
