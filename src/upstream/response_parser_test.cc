@@ -148,6 +148,17 @@ TEST(ResponseParser, DecodesChunksHoweverTheyAreCut) {
   }
 }
 
+TEST(ResponseParser, DecodesAnEndWithoutChunksHoweverItIsCut) {
+  const std::string head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+  for (const std::string body : {"0\r\n\r\n", "00\r\n\r\n", "0;a=b\r\n\r\n", "0\r\na: b\r\n\r\n"}) {
+    for (std::size_t in = 1; in <= body.size(); ++in) {
+      const auto decoded = decode(head, body, in, 1);
+      ASSERT_TRUE(decoded) << body << in << " " << decoded.error().message;
+      EXPECT_EQ(*decoded, "");
+    }
+  }
+}
+
 TEST(ResponseParser, RefusesBrokenChunks) {
   const std::string head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
   for (const std::string body : {"zz\r\nhello\r\n",
