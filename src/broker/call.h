@@ -20,11 +20,15 @@
 
 namespace aivault::broker {
 
+// The way a request came in. Agents use the shared socket or TCP, whoever they are.
+enum class Door : std::uint8_t { operator_socket, agent_socket, tcp, private_child };
+
 // Who calls, as the kernel says. Decided once per connection.
 struct Caller {
   std::int64_t uid = -1, pid = 0;
   std::string user, exe, unit;
   bool is_operator = false;
+  Door door = Door::operator_socket;
 };
 
 struct Call {
