@@ -335,6 +335,9 @@ Result<void> Changing::put(const BindingRow& row) {
   }
   return put_checked(to_row(row), Table::bindings);
 }
+Result<void> Changing::put(const ProviderRow& row) {
+  return put_checked(to_row(row), Table::providers);
+}
 Result<void> Changing::put(const SettingRow& row) {
   return put_checked(to_row(row), Table::settings);
 }
@@ -362,6 +365,9 @@ Result<bool> Changing::remove_policy(std::string_view id) {
 }
 Result<bool> Changing::remove_binding(std::string_view id) {
   return remove_checked(Table::bindings, id);
+}
+Result<bool> Changing::remove_provider(std::string_view id) {
+  return remove_checked(Table::providers, id);
 }
 
 }  // namespace aivault::vault

@@ -36,11 +36,13 @@ class Changing final : public Reading<Change> {
   Result<void> put(const CapabilityRow& row) override;
   Result<void> put(const PolicyRow& row) override;
   Result<void> put(const BindingRow& row) override;
+  Result<void> put(const ProviderRow& row) override;
   Result<void> put(const SettingRow& row) override;
   Result<bool> remove_credential(std::string_view id) override;
   Result<bool> remove_capability(std::string_view id) override;
   Result<bool> remove_policy(std::string_view id) override;
   Result<bool> remove_binding(std::string_view id) override;
+  Result<bool> remove_provider(std::string_view id) override;
 
   void record(audit::Event event) override { events_.push_back(std::move(event)); }
   Result<void> record_history(const audit::Event& event) override {

@@ -46,6 +46,9 @@ class Reading : public Interface {
   Result<std::optional<BindingRow>> binding(std::string_view id) override {
     return one(store::Table::bindings, id, binding_from);
   }
+  Result<std::optional<ProviderRow>> provider(std::string_view id) override {
+    return one(store::Table::providers, id, provider_from);
+  }
   Result<std::optional<SettingRow>> setting(std::string_view id) override {
     return one(store::Table::settings, id, setting_from);
   }
@@ -60,6 +63,9 @@ class Reading : public Interface {
   }
   Result<std::vector<BindingRow>> bindings(std::vector<Problem>& damaged) override {
     return all(store::Table::bindings, damaged, binding_from);
+  }
+  Result<std::vector<ProviderRow>> providers(std::vector<Problem>& damaged) override {
+    return all(store::Table::providers, damaged, provider_from);
   }
   Result<std::vector<SettingRow>> settings(std::vector<Problem>& damaged) override {
     return all(store::Table::settings, damaged, setting_from);

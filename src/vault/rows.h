@@ -103,6 +103,16 @@ struct BindingRow {
 // The capability that an id of a binding begins with.
 std::string capability_of_binding(std::string_view id);
 
+// A provider that the operator added (file: `body` is its text) or installed (plugin).
+struct ProviderRow {
+  enum class Kind : std::uint8_t { file = 0, plugin = 1 };
+  std::string id;
+  Kind kind = Kind::file;
+  bool enabled = true;
+  std::string body = "{}";
+  UnixMs updated_at;
+};
+
 struct SettingRow {
   std::string id;
   std::string body = "{}";

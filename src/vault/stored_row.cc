@@ -189,6 +189,21 @@ BindingRow binding_from(const Row& row) {
           time_of(row[7])};
 }
 
+Row to_row(const ProviderRow& p) {
+  return {text_field(p.id),
+          enum_field(p.kind),
+          flag_field(p.enabled),
+          text_field(p.body),
+          time_field(p.updated_at)};
+}
+ProviderRow provider_from(const Row& row) {
+  return {text_of(row[0]),
+          static_cast<ProviderRow::Kind>(integer_of(row[1])),
+          integer_of(row[2]) != 0,
+          text_of(row[3]),
+          time_of(row[4])};
+}
+
 Row to_row(const SettingRow& s) {
   return {text_field(s.id), text_field(s.body), time_field(s.updated_at)};
 }

@@ -45,6 +45,7 @@ store::Row to_row(const CredentialRow& credential);
 store::Row to_row(const CapabilityRow& capability);
 store::Row to_row(const PolicyRow& policy);
 store::Row to_row(const BindingRow& binding);
+store::Row to_row(const ProviderRow& provider);
 store::Row to_row(const SettingRow& setting);
 
 VaultRow vault_from(const store::Row& row);
@@ -54,6 +55,7 @@ CredentialRow credential_from(const store::Row& row);
 CapabilityRow capability_from(const store::Row& row);
 PolicyRow policy_from(const store::Row& row);
 BindingRow binding_from(const store::Row& row);
+ProviderRow provider_from(const store::Row& row);
 SettingRow setting_from(const store::Row& row);
 
 // "secret", "credential", ...: what people call a row of that table.

@@ -94,12 +94,14 @@ class Reader {
   virtual Result<std::optional<CapabilityRow>> capability(std::string_view id) = 0;
   virtual Result<std::optional<PolicyRow>> policy(std::string_view id) = 0;
   virtual Result<std::optional<BindingRow>> binding(std::string_view id) = 0;
+  virtual Result<std::optional<ProviderRow>> provider(std::string_view id) = 0;
   virtual Result<std::optional<SettingRow>> setting(std::string_view id) = 0;
   // Sorted by id. A row that fails its check is left out and appended to `damaged`.
   virtual Result<std::vector<CredentialRow>> credentials(std::vector<Problem>& damaged) = 0;
   virtual Result<std::vector<CapabilityRow>> capabilities(std::vector<Problem>& damaged) = 0;
   virtual Result<std::vector<PolicyRow>> policies(std::vector<Problem>& damaged) = 0;
   virtual Result<std::vector<BindingRow>> bindings(std::vector<Problem>& damaged) = 0;
+  virtual Result<std::vector<ProviderRow>> providers(std::vector<Problem>& damaged) = 0;
   virtual Result<std::vector<SettingRow>> settings(std::vector<Problem>& damaged) = 0;
   // Credentials that use this secret (by index), verified.
   virtual Result<std::vector<CredentialRow>> credentials_of_secret(const SecretId& id) = 0;
@@ -143,12 +145,14 @@ class Change : public Reader {
   virtual Result<void> put(const PolicyRow& row) = 0;
   // One of the same key is replaced. The secret must be there and live.
   virtual Result<void> put(const BindingRow& row) = 0;
+  virtual Result<void> put(const ProviderRow& row) = 0;
   virtual Result<void> put(const SettingRow& row) = 0;
   // A row that was refused may be removed too; true if there was one.
   virtual Result<bool> remove_credential(std::string_view id) = 0;
   virtual Result<bool> remove_capability(std::string_view id) = 0;
   virtual Result<bool> remove_policy(std::string_view id) = 0;
   virtual Result<bool> remove_binding(std::string_view id) = 0;
+  virtual Result<bool> remove_provider(std::string_view id) = 0;
 
   // The records of this change, in order; at least one. Committed with it.
   virtual void record(audit::Event event) = 0;
