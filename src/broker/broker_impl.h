@@ -106,6 +106,8 @@ class Broker::Impl {
                                                                RunningCalls::Ticket ticket);
   // `event` gets what is known for the record.
   Result<Decision> decide(vault::Vault& vault, Call& call, audit::Event& event);
+  // Names the capability, and the credential if the caller names one, of a request for an account.
+  Result<void> find_native(const catalog::Snapshot& snapshot, Call& call, audit::Event& event);
   Result<const registry::Capability*> find_capability(const catalog::Snapshot& snapshot,
                                                       const Call& call,
                                                       audit::Event& event) const;
@@ -170,6 +172,12 @@ class Broker::Impl {
   std::optional<boost::asio::thread_pool> opener_;  // Made when a vault must first be opened.
 };
 
+// Whether the caller may know of a capability at all.
+bool may_use(const Caller& caller, const registry::Capability& capability);
+// The context that a call states, if its caller may.
+Result<vault::Context> context_of(const Call& call);
+// A native request, fit for the credential that sends it.
+Result<void> make_native(protocol::Envelope& envelope, const policy::CredentialPolicy& credential);
 // The record of a call so far: who calls, and under which id.
 audit::Event event_of(const Caller& caller, const std::string& request_id);
 

@@ -35,6 +35,9 @@ struct Call {
   Caller caller;
   std::string request_id;
   protocol::Envelope envelope;
+  // A vendor's native request, for this credential or provider: the capability is found by method
+  // and path. The envelope has neither capability nor credential then.
+  std::optional<std::string> account;
   std::string workspace, group;          // As stated; judged by the broker (row 6).
   std::optional<std::string> client_ip;  // Checked (row 2) and otherwise ignored.
   std::optional<std::chrono::milliseconds> timeout;

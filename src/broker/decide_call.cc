@@ -88,14 +88,6 @@ policy::CallLimits limits_of(const Snapshot& snapshot,
   return policy::strictest(chosen.id, apply);
 }
 
-Result<vault::Context> context_of(const Call& call) {
-  const bool stated = !call.workspace.empty() || !call.group.empty();
-  if (stated && !call.caller.is_operator) {
-    return policy_violation("context_not_allowed", "context not granted");
-  }
-  return vault::make_context(call.workspace, call.group);
-}
-
 policy::CallRequest request_of(const protocol::Envelope& envelope, const OutgoingBody& body) {
   policy::CallRequest request;
   request.method = envelope.method.value_or("");
@@ -113,6 +105,19 @@ std::string without_query(std::string_view path) {
 
 }  // namespace
 
+Result<vault::Context> context_of(const Call& call) {
+  const bool stated = !call.workspace.empty() || !call.group.empty();
+  if (stated && !call.caller.is_operator) {
+    return policy_violation("context_not_allowed", "context not granted");
+  }
+  return vault::make_context(call.workspace, call.group);
+}
+
+bool may_use(const Caller& caller, const registry::Capability& capability) {
+  const bool needs_exact_grant = capability.emits || capability.is_explicit || capability.nested;
+  return !needs_exact_grant || caller.is_operator;
+}
+
 Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
                                                     Call& call,
                                                     audit::Event& event) {
@@ -121,6 +126,7 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   event.path = without_query(envelope.path.value_or(""));
   if (call.client_ip) TRY(check_client(*call.client_ip));
   TRY_ASSIGN(auto snapshot, current_snapshot(vault));
+  if (call.account) TRY(find_native(*snapshot, call, event));
   TRY_ASSIGN(const auto* capability, find_capability(*snapshot, call, event));
   if (call.complete_missing) {
     TRY(complete(*capability, envelope));
@@ -147,6 +153,7 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   TRY_ASSIGN(const auto* credential, std::move(chosen));
   event.credential = credential->id;
   TRY_ASSIGN(auto source, find_source(vault, *snapshot, *credential, wish, event));
+  if (call.account) TRY(make_native(envelope, credential->policy));
 
   TRY_ASSIGN(auto body, make_body(std::move(envelope.body), call.announced));
   auto limits = credential->policy;
@@ -183,7 +190,8 @@ Result<Broker::Impl::Source> Broker::Impl::find_source(vault::Vault& vault,
   Source source{binding->secret_id, binding->id()};
   event.secret_id = source.secret.str();
   event.consumer = wish.consumer;
-  event.note = "binding " + source.binding;
+  if (!event.note.empty()) event.note += "; ";
+  event.note += "binding " + source.binding;
   TRY(check_bound_secret(vault, derived_.secrets, credential, source.secret, wish));
   return source;
 }
@@ -224,8 +232,7 @@ Result<const registry::Capability*> Broker::Impl::find_capability(const Snapshot
     return unknown_capability(id);
   }
   event.capability = capability->id;
-  const bool needs_exact_grant = capability->emits || capability->is_explicit || capability->nested;
-  if (needs_exact_grant && !call.caller.is_operator) {
+  if (!may_use(call.caller, *capability)) {
     // Answers as if it did not exist; the record keeps the truth.
     event.code = to_string(ErrorCode::policy_violation);
     event.reason = "agent_not_granted";

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "http/percent.h"
+#include "server/passthrough_target.h"
 
 namespace aivault::server {
 namespace {
@@ -80,6 +81,7 @@ class Search {
 }  // namespace
 
 tl::expected<Route, NoRoute> find_route(std::string_view method, std::string_view path) {
+  if (is_passthrough(path)) return Route{Own::passthrough, nullptr, Audience::any, {}, "/v"};
   Search search(method, path);
   for (const auto& row : kOwn) {
     if (auto ids = search.try_row(row.method, row.path, row.audience)) {

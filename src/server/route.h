@@ -17,6 +17,7 @@ enum class Own : std::uint8_t {
   none,
   health,
   proxy,
+  passthrough,
   shutdown,
   request,
   login_start,

@@ -13,6 +13,7 @@
 #include "broker/request_id.h"
 #include "json/write.h"
 #include "protocol/headers.h"
+#include "server/one_shot.h"
 
 namespace aivault::server {
 namespace {
@@ -37,6 +38,10 @@ std::string new_request_id() {
 
 Error syntax(std::string message) {
   return Error{ErrorCode::invalid_request, "http_syntax", std::move(message), 0};
+}
+
+bool is_call(const Route& route) {
+  return route.own == Own::proxy || route.own == Own::passthrough;
 }
 
 // Counts the connection as busy while it lives.
@@ -93,6 +98,12 @@ void Session::drain() {
 }
 
 void Session::cancel() { cancel_.emit(asio::cancellation_type::terminal); }
+
+std::function<void()> Session::canceller() {
+  return [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->cancel();
+  };
+}
 
 asio::awaitable<void> Session::run(std::shared_ptr<Session> self) {
   try {
@@ -160,12 +171,13 @@ asio::awaitable<void> Session::refuse_head(std::string message, int status) {
 }
 
 asio::awaitable<bool> Session::serve_one() {
-  constexpr int kBadRequest = 400;
   constexpr int kTimeout = 408;
   constexpr int kHeadTooLarge = 431;
   ++requests_;
   if (connection_.received().starts_with('{')) {
-    co_await refuse_head("one-shot JSON frames are not spoken here; use HTTP/1.1", kBadRequest);
+    learn_caller();
+    auto cancel = canceller();
+    co_await answer_one_shot(*core_, connection_, caller_, new_request_id(), std::move(cancel));
     co_return false;
   }
   std::size_t size = 0;
@@ -218,7 +230,7 @@ asio::awaitable<void> Session::refuse_operator_path(Turn& turn, std::string_view
 
 void Session::record_refused(const Turn& turn, const Route& route, const Error& error) {
   if (route.own == Own::health) return;
-  if (route.own == Own::proxy) return core_->broker.record_refusal(caller_, turn.id, error);
+  if (is_call(route)) return core_->broker.record_refusal(caller_, turn.id, error);
   const auto& target = turn.head.target;
   const auto path = route.operation != nullptr ? std::string(route.operation->path)
                                                : target.substr(0, target.find('?'));
@@ -262,8 +274,10 @@ asio::awaitable<void> Session::dispatch(Turn& turn) {
 
 asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view query) {
   const auto& headers = turn.head.headers;
-  const bool shows_token = http::find(headers, protocol::kToken) != nullptr ||
-                           http::find(headers, "authorization") != nullptr;
+  // A vendor's client may put its own credential there, which is another refusal.
+  const bool shows_token =
+      http::find(headers, protocol::kToken) != nullptr ||
+      (http::find(headers, "authorization") != nullptr && route.own != Own::passthrough);
   const bool for_callers = route.audience == admin::Audience::any;
   const bool child_only = route.audience == admin::Audience::private_child;
   const bool may_ask = for_callers || (caller_.is_operator && !shows_token &&
@@ -279,22 +293,24 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
   }
   if (shows_token) {
     Error error{ErrorCode::token_invalid, "token_unknown", "proxy token not found", 0};
-    if (route.own == Own::proxy) core_->broker.record_refusal(caller_, turn.id, error);
+    if (is_call(route)) core_->broker.record_refusal(caller_, turn.id, error);
     co_await turn.refuse(std::move(error));
     co_return;
   }
-  const bool own_query = route.own != Own::none && route.own != Own::login_wait && !query.empty();
+  const bool takes_query =
+      route.own == Own::none || route.own == Own::login_wait || route.own == Own::passthrough;
+  const bool own_query = !takes_query && !query.empty();
   if (own_query) {
     Error error{ErrorCode::invalid_request, "record_invalid", "unknown query parameter", 0};
     co_await turn.refuse(std::move(error));
     co_return;
   }
   switch (route.own) {
-    case Own::proxy: {
-      auto cancel = [weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->cancel();
-      };
-      co_await answer_call(turn, std::move(cancel));
+    case Own::proxy:
+    case Own::passthrough: {
+      const auto answer_it = route.own == Own::proxy ? answer_call : answer_passthrough;
+      auto cancel = canceller();
+      co_await answer_it(turn, std::move(cancel));
       break;
     }
     case Own::shutdown: co_await answer_shutdown(turn); break;

@@ -53,6 +53,7 @@ class Session : public std::enable_shared_from_this<Session> {
   boost::asio::awaitable<void> refuse_operator_path(Turn& turn, std::string_view operation);
   boost::asio::awaitable<void> linger();
   void learn_caller();
+  std::function<void()> canceller();
   bool is_over_age() const;
 
   std::shared_ptr<Core> core_;

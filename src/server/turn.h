@@ -40,6 +40,8 @@ struct Turn {
 
 // POST /aivault/proxy. `cancel` ends the coroutine that runs it.
 boost::asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel);
+// Any method of /v/{credential}/...: a vendor's own client.
+boost::asio::awaitable<void> answer_passthrough(Turn& turn, std::function<void()> cancel);
 // A row of admin's table, for those who may ask.
 boost::asio::awaitable<void> answer_operation(Turn& turn,
                                               const admin::Operation& operation,

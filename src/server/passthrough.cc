@@ -1,0 +1,56 @@
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "server/call_answer.h"
+#include "server/control.h"
+#include "server/passthrough_target.h"
+#include "server/turn.h"
+
+namespace aivault::server {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::seconds kStreamPatience(300);
+
+// All that is said of a call before its body; errors are refusals of it.
+Result<broker::Call> call_of(Turn& turn) {
+  TRY_ASSIGN(auto control, parse_control(turn.head.headers));
+  if (control.client_ip) TRY(turn.core.broker.check_client(*control.client_ip));
+  TRY_ASSIGN(auto target, parse_passthrough(turn.head.target));
+  broker::Call call;
+  call.caller = turn.caller;
+  call.request_id = turn.id;
+  call.account = std::move(target.account);
+  call.envelope.method = turn.head.method;
+  call.envelope.path = std::move(target.rest);
+  call.envelope.headers = turn.head.headers;
+  if (!turn.body.declared_empty()) {
+    call.envelope.body = protocol::StreamBody{turn.body.declared_size()};
+    call.announced = &turn.body;
+  }
+  call.workspace = std::move(control.workspace);
+  call.group = std::move(control.group);
+  call.client_ip = std::move(control.client_ip);
+  call.timeout = control.timeout;
+  return call;
+}
+
+}  // namespace
+
+asio::awaitable<void> answer_passthrough(Turn& turn, std::function<void()> cancel) {
+  Ending ending(turn);
+  auto call = call_of(turn);
+  if (!call) {
+    co_await refuse_call(turn, std::move(call).error(), 0, ending);
+    co_return;
+  }
+  const HangupWatch watch(turn.connection, std::move(cancel));
+  turn.body.set_pace(kStreamPatience, std::nullopt);
+  co_await turn.body.acknowledge();
+  turn.connection.release_buffer();
+  co_await carry_out(turn, *std::move(call), AnswerForm::native, ending);
+}
+
+}  // namespace aivault::server
