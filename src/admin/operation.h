@@ -29,6 +29,7 @@ struct Actor {
   std::int64_t uid = -1, pid = 0;
   std::string user, exe, unit;
   bool is_operator = false;
+  std::string_view socket = "operator";  // operator, agent, tcp or stdio: the way it came in.
   std::string request_id;
 };
 

@@ -82,7 +82,7 @@ Result<Answer> whoami(Desk& desk, const Request& request) {
                                 {"listen", nullptr},
                                 {"operator", request.actor.is_operator},
                                 {"pid", facts.pid},
-                                {"socket", facts.private_child ? "stdio" : "operator"},
+                                {"socket", request.actor.socket},
                                 {"token", nullptr},
                                 {"uid", request.actor.uid},
                                 {"user", request.actor.user}});

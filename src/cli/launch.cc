@@ -160,7 +160,10 @@ Result<platform::Child> start_daemon(const platform::Environment& environment,
   const platform::Descriptor reading(ends[0]);
   platform::Descriptor writing(ends[1]);
 
-  std::vector<std::string> arguments{"--socket", socket};
+  // With --shared the flag would name the agent socket.
+  const bool is_shared = std::ranges::count(further_arguments, "--shared") > 0;
+  std::vector<std::string> arguments;
+  if (!is_shared) arguments = {"--socket", socket};
   if (lifetime == Lifetime::once) arguments.emplace_back("--once");
   arguments.insert(arguments.end(), further_arguments.begin(), further_arguments.end());
   auto variables = daemon_environment(environment);
@@ -168,6 +171,10 @@ Result<platform::Child> start_daemon(const platform::Environment& environment,
   if (idle_exit == IdleExit::as_autostarted && !environment.text("AIVAULTD_IDLE_EXIT")) {
     std::erase_if(variables, [](const auto& v) { return v.starts_with("AIVAULTD_IDLE_EXIT="); });
     variables.emplace_back("AIVAULTD_IDLE_EXIT=15m");
+  }
+  if (is_shared) {
+    std::erase_if(variables, [](const auto& v) { return v.starts_with("AIVAULTD_SOCKET="); });
+    variables.push_back("AIVAULTD_SOCKET=" + socket);
   }
   auto child = platform::spawn({.path = *program,
                                 .arguments = std::move(arguments),

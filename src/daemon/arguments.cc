@@ -41,6 +41,7 @@ class Reader {
   }
 
   bool take(std::string_view name, std::optional<std::string_view> value) {
+    if (name == "--shared") return take_switch(name, value, arguments_.shared);
     if (name == "--once") return take_switch(name, value, arguments_.once);
     if (name == "--stdio" || name == "--stdio-socket") {
       return take_switch(name, value, arguments_.stdio);
@@ -93,6 +94,9 @@ Usage: aivaultd [OPTIONS]
 Options:
       --socket PATH       Where to listen (default: AIVAULTD_SOCKET, else aivaultd.sock in
                           $AIVAULT_DIR/run or ~/.aivault/run)
+      --shared            Listen on the agent socket as well, for callers under other users;
+                          --socket is its path then (default: AIVAULTD_SHARED_SOCKET, else
+                          /var/run/aivault/aivaultd.sock)
       --once              End when the first call has been answered and nobody is connected
       --stdio             Serve the connected unix socket on descriptor 0 until its end
                           (same: --stdio-socket)
@@ -104,8 +108,10 @@ Options:
 Environment:
   AIVAULT_DIR             Directory of the vault, its key file and its socket
   AIVAULTD_SOCKET         Where to listen if --socket is absent
+  AIVAULTD_SHARED_SOCKET  Where to listen for agents with --shared
   AIVAULTD_SOCKET_MODE, AIVAULTD_SOCKET_DIR_MODE
-                          Octal modes of socket and directory (default 0600 and 0700)
+                          Octal modes of socket and directory (default 0600 and 0700;
+                          with --shared those of the agent socket, 0660 and 0750)
   AIVAULTD_IDLE_EXIT      End after that time without a connection, such as 15m (default: never)
   AIVAULTD_LOG            error, warn, info (default) or debug
   AIVAULTD_REQUIRE_MLOCK  Refuse to start if memory cannot be locked

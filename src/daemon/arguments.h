@@ -13,7 +13,7 @@ namespace aivault::daemon {
 
 struct Arguments {
   std::optional<std::string> socket;  // Not blank.
-  bool once = false, stdio = false;
+  bool once = false, stdio = false, shared = false;
   // Paths that the parent of a private child will name in its requests.
   std::vector<std::string> allow_read, allow_write;
 };

@@ -12,8 +12,8 @@
 
 namespace aivault::daemon {
 
-Greeting::Greeting(vault::Slot& slot, platform::Log& log, Record record, std::string version)
-    : slot_(slot), log_(log), record_(record), version_(std::move(version)) {}
+Greeting::Greeting(vault::Slot& slot, platform::Log& log, Record record, Facts facts)
+    : slot_(slot), log_(log), record_(record), facts_(std::move(facts)) {}
 
 void Greeting::greet(vault::Vault& vault) {
   if (greeted_.exchange(true)) return;
@@ -21,7 +21,7 @@ void Greeting::greet(vault::Vault& vault) {
     log_.warn("vault.not_reconciled",
               {{"reason", done.error().reason}, {"message", done.error().message}});
   }
-  record(vault, "daemon.start", "version " + version_ + ", listener operator");
+  record(vault, "daemon.start", "version " + facts_.version + ", listener " + facts_.listeners);
 }
 
 void Greeting::greet_if_open(const boost::asio::any_io_executor& operator_thread) {

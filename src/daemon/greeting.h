@@ -17,7 +17,10 @@ class Greeting {
  public:
   // A private child serves one command and leaves no record of itself.
   enum class Record : bool { no, yes };
-  Greeting(vault::Slot& slot, platform::Log& log, Record record, std::string version);
+  struct Facts {
+    std::string version, listeners;
+  };
+  Greeting(vault::Slot& slot, platform::Log& log, Record record, Facts facts);
 
   // For a vault that was opened at start.
   void greet(vault::Vault& vault);
@@ -31,7 +34,7 @@ class Greeting {
   vault::Slot& slot_;
   platform::Log& log_;
   Record record_;
-  std::string version_;
+  Facts facts_;
   std::atomic<bool> greeted_ = false;
 };
 

@@ -23,11 +23,11 @@ constexpr std::chrono::seconds kUnwinding{1};  // What was broken off ends withi
 
 Lifecycle::Lifecycle(boost::asio::io_context& loop,
                      platform::Log& log,
-                     Claim* claim,
+                     std::vector<Claim*> claims,
                      Options options)
     : loop_(loop),
       log_(log),
-      claim_(claim),
+      claims_(std::move(claims)),
       options_(std::move(options)),
       signals_(loop, SIGTERM, SIGINT, SIGHUP),
       idle_(loop),
@@ -78,7 +78,9 @@ json::Value Lifecycle::on_shutdown(server::ShutdownMode mode) {
   if (next == "supervisor" && phase_ == Phase::serving) exit_status_ = kRestartedBySupervisor;
   // After the answer is on its way: the connection that asked is busy until then.
   boost::asio::post(loop_, [this] { drain("shutdown request"); });
-  return json::Value::object({{"args", json::Value::array()},
+  auto arguments = json::Value::array();
+  if (options_.shared) arguments.push("--shared");
+  return json::Value::object({{"args", std::move(arguments)},
                               {"next", next},
                               {"pid", static_cast<std::int64_t>(::getpid())}});
 }
@@ -124,9 +126,9 @@ void Lifecycle::drain(std::string_view reason) {
   idle_.cancel();
   log_.info("daemon.drain", {{"reason", reason_}});
   // The path goes first: who comes from now on finds nobody, and no connection is lost in a queue.
-  if (claim_ != nullptr) claim_->give_up_path();
+  for (auto* claim : claims_) claim->give_up_path();
   server_->drain();
-  if (claim_ != nullptr) claim_->give_up_lock();
+  for (auto* claim : claims_) claim->give_up_lock();
   limit_ = steady_clock::now() + options_.drain_timeout;
   wait_for_calls();
 }

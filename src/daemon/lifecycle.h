@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -29,11 +30,15 @@ class Lifecycle {
     std::chrono::milliseconds idle_exit{0};  // 0: never.
     std::chrono::milliseconds drain_timeout = std::chrono::seconds(10);
     bool supervised = false;  // A service manager starts us again after a restart request.
+    bool shared = false;      // A successor is to serve the agent socket as well.
     std::function<bool()> is_needed = nullptr;  // Asked before it ends for want of work.
     std::function<void()> on_hangup = nullptr;  // SIGHUP, which ends nothing; must not block.
   };
-  // `claim`: the socket path that is ours; nullptr for a private child.
-  Lifecycle(boost::asio::io_context& loop, platform::Log& log, Claim* claim, Options options);
+  // `claims`: the socket paths that are ours; none for a private child.
+  Lifecycle(boost::asio::io_context& loop,
+            platform::Log& log,
+            std::vector<Claim*> claims,
+            Options options);
   Lifecycle(const Lifecycle&) = delete;
   Lifecycle& operator=(const Lifecycle&) = delete;
   Lifecycle(Lifecycle&&) = delete;
@@ -63,7 +68,7 @@ class Lifecycle {
 
   boost::asio::io_context& loop_;
   platform::Log& log_;
-  Claim* claim_;
+  std::vector<Claim*> claims_;
   Options options_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer idle_, pause_;

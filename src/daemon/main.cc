@@ -10,11 +10,10 @@
 #include <vector>
 
 #include "daemon/arguments.h"
-#include "daemon/claim.h"
-#include "daemon/parent_socket.h"
 #include "daemon/readiness.h"
 #include "daemon/serve.h"
 #include "daemon/settings.h"
+#include "daemon/sockets.h"
 #include "platform/environment.h"
 #include "platform/hardening.h"
 #include "platform/key_variables.h"
@@ -76,19 +75,6 @@ void take_keys(Settings& settings,
       environment.path("CREDENTIALS_DIRECTORY").value_or("");
 }
 
-// nullopt: another daemon serves the path.
-Result<std::optional<Sockets>> take_sockets(const Settings& settings) {
-  Sockets sockets;
-  if (settings.private_child) {
-    TRY_ASSIGN(sockets.connected, take_parent_socket());
-    return std::optional(std::move(sockets));
-  }
-  TRY_ASSIGN(sockets.claim,
-             claim_path(settings.socket, settings.socket_mode, settings.directory_mode));
-  if (!sockets.claim) return std::optional<Sockets>();
-  return std::optional(std::move(sockets));
-}
-
 Result<int> start(const Arguments& arguments,
                   const platform::Environment& environment,
                   std::shared_ptr<platform::KeyVariables> keys,
@@ -113,17 +99,19 @@ Result<int> start(const Arguments& arguments,
       {.level = settings.log_level,
        .journal = platform::is_journal(STDERR_FILENO, environment.text("JOURNAL_STREAM")),
        .clock = {}});
-  TRY_ASSIGN(auto sockets, take_sockets(settings));
-  if (!sockets) {
-    print(stderr, "aivaultd is already running at '" + settings.socket + "'\n");
+  TRY_ASSIGN(auto taken, take_sockets(settings));
+  if (!taken.sockets) {
+    print(stderr, "aivaultd is already running at '" + taken.occupied + "'\n");
     return 0;
   }
-  if (readiness.is_awaited() && sockets->claim) {
-    TRY(log.move_to_file(sockets->claim->directory.reopen(), "aivaultd.log"));
+  auto& sockets = *taken.sockets;
+  if (readiness.is_awaited() && !sockets.listening.empty()) {
+    const auto& beside = sockets.listening.front().claim.directory;
+    TRY(log.move_to_file(beside.reopen(), "aivaultd.log"));
   }
   warn_of_surroundings(settings, environment, state, log);
-  auto status = serve(settings, *sockets, readiness, log, max_descriptors);
-  if (!status && sockets->claim) sockets->claim->give_up_path();
+  auto status = serve(settings, sockets, readiness, log, max_descriptors);
+  if (!status) sockets.give_up_paths();
   return status;
 }
 

@@ -13,6 +13,14 @@ enum class Presence : std::uint8_t {
   draining,
   unknown,  // Somebody who gives no answer of ours.
 };
+struct FoundDaemon {
+  Presence presence = Presence::unknown;
+  bool autostarted = false;  // A command started it for itself; nobody counts on its staying.
+  std::int64_t uid = -1;     // Of whoever listens there.
+};
+FoundDaemon find_daemon(const std::string& socket_path);
 Presence probe(const std::string& socket_path);
+// True: it ends as soon as what runs in it has ended.
+bool ask_to_leave(const std::string& socket_path);
 
 }  // namespace aivault::daemon

@@ -68,6 +68,7 @@ admin::DaemonFacts daemon_facts(const Settings& settings, bool autostarted) {
   facts.pid = ::getpid();
   facts.uid = ::geteuid();
   facts.autostarted = autostarted;
+  facts.shared = settings.is_shared();
   facts.private_child = settings.private_child;
   facts.memory_locked = platform::read_hardening().memory_locked;
   facts.config_user_socket = settings.places.user_socket;
@@ -88,6 +89,7 @@ Lifecycle::Options lifecycle_options(const Settings& settings,
   if (settings.private_child) options.kind = Lifecycle::Kind::private_child;
   options.idle_exit = settings.idle_exit;
   options.supervised = settings.supervised;
+  options.shared = settings.is_shared();
   // Nobody else has the passphrase that was entered here.
   options.is_needed = [&slot] { return slot.is_unlocked(); };
   options.on_hangup = [&slot, &log] {
@@ -139,18 +141,21 @@ Result<int> serve(const Settings& settings,
   TRY_ASSIGN(const auto timer, UnlockTimer::start(slot));
   catalog::Catalog catalog;
   const auto record = settings.private_child ? Greeting::Record::no : Greeting::Record::yes;
-  Greeting greeting(slot, log, record, AIVAULT_VERSION);
+  Greeting greeting(slot,
+                    log,
+                    record,
+                    {.version = AIVAULT_VERSION,
+                     .listeners = settings.is_shared() ? "operator agent" : "operator"});
   TRY(open_existing(slot, greeting, settings, readiness, log));
 
-  const auto facts = daemon_facts(settings, readiness.is_awaited());
+  const auto facts = daemon_facts(settings, readiness.is_awaited() && !settings.is_shared());
   tokens::Notices notices;
   admin::Desk desk{slot, catalog, facts, &notices};
   auto for_broker = broker_options(settings.development, max_descriptors);
   for_broker.notices = &notices;
   broker::Broker broker(loop.get_executor(), slot, catalog, *client, std::move(for_broker));
-  Claim* claim = sockets.claim ? &*sockets.claim : nullptr;
   slot.on_lock([&] { asio::post(loop, [&broker] { broker.forget_secrets(); }); });
-  Lifecycle lifecycle(loop, log, claim, lifecycle_options(settings, slot, log));
+  Lifecycle lifecycle(loop, log, sockets.claims(), lifecycle_options(settings, slot, log));
   auto hooks = lifecycle.hooks();
   hooks.on_connections = [&, inner = std::move(hooks.on_connections)](std::size_t open) {
     greeting.greet_if_open(operators.get_executor());
@@ -166,17 +171,15 @@ Result<int> serve(const Settings& settings,
                         server_options(settings, max_descriptors),
                         std::move(hooks));
   lifecycle.begin(server, broker);
-  if (claim != nullptr) {
-    server.listen(std::move(claim->listening));
-  } else {
-    server.serve(std::move(sockets.connected));
-  }
+  for (auto& [claim, door] : sockets.listening) server.listen(std::move(claim.listening), door);
+  if (settings.private_child) server.serve(std::move(sockets.connected));
   std::optional<DailyCheck> daily_check;
   if (!settings.private_child) daily_check.emplace(slot, log);
   log.info("daemon.ready",
            {{"version", AIVAULT_VERSION},
             {"pid", std::to_string(::getpid())},
-            {"socket", settings.socket}});
+            {"socket", settings.socket},
+            {"agent_socket", settings.is_shared() ? settings.agent_socket : "none"}});
   readiness.tell_ready();
   loop.run();
 

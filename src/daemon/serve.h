@@ -6,20 +6,14 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 
 #include "base/result.h"
-#include "daemon/claim.h"
 #include "daemon/readiness.h"
 #include "daemon/settings.h"
+#include "daemon/sockets.h"
 #include "platform/log.h"
 
 namespace aivault::daemon {
-
-struct Sockets {
-  std::optional<Claim> claim;      // A daemon's path,
-  platform::Descriptor connected;  // or the parent of a private child.
-};
 
 // The exit status.
 Result<int> serve(const Settings& settings,

@@ -68,17 +68,42 @@ Result<Development> read_development(const platform::Environment& environment) {
 }
 
 Result<void> read_modes(Settings& settings, const platform::Environment& environment) {
-  TRY_ASSIGN(settings.socket_mode,
-             mode_from(environment, "AIVAULTD_SOCKET_MODE", settings.socket_mode, 0770));
+  auto& socket = settings.is_shared() ? settings.agent_socket_mode : settings.socket_mode;
+  auto& directory = settings.is_shared() ? settings.agent_directory_mode : settings.directory_mode;
+  TRY_ASSIGN(socket, mode_from(environment, "AIVAULTD_SOCKET_MODE", socket, 0770));
   // A directory that a group can write is not safe for a socket.
-  TRY_ASSIGN(settings.directory_mode,
-             mode_from(environment, "AIVAULTD_SOCKET_DIR_MODE", settings.directory_mode, 02750));
+  TRY_ASSIGN(directory, mode_from(environment, "AIVAULTD_SOCKET_DIR_MODE", directory, 02750));
+  return {};
+}
+
+Result<void> choose_sockets(Settings& settings,
+                            const Arguments& arguments,
+                            const platform::Environment& environment) {
+  const auto& user_socket = settings.places.user_socket;
+  const auto given = arguments.socket ? std::optional(environment.absolute(*arguments.socket))
+                                      : std::nullopt;
+  const auto named = environment.path("AIVAULTD_SOCKET");
+  if (!arguments.shared) {
+    settings.socket = given.value_or(named.value_or(user_socket));
+    return {};
+  }
+  // --socket is where agents connect; the operator keeps the own place.
+  settings.agent_socket = given.value_or(settings.places.shared_socket);
+  settings.socket = named.value_or(user_socket);
+  if (settings.socket == settings.agent_socket) settings.socket = user_socket;
+  if (settings.socket == settings.agent_socket) {
+    return start_error("'" + settings.agent_socket + "' is the operator's socket; choose another " +
+                       "path for the shared one");
+  }
   return {};
 }
 
 Result<void> check_combination(const Arguments& arguments) {
   if (arguments.stdio && arguments.socket) {
     return start_error("--stdio and --socket exclude each other");
+  }
+  if (arguments.stdio && arguments.shared) {
+    return start_error("--stdio and --shared exclude each other");
   }
   if (arguments.stdio && arguments.once)
     return start_error("--stdio and --once exclude each other");
@@ -111,10 +136,7 @@ Result<Settings> make_settings(const Arguments& arguments,
   settings.once = arguments.once;
   settings.private_child = arguments.stdio;
   if (!settings.private_child) {
-    settings.socket =
-        arguments.socket
-            ? environment.absolute(*arguments.socket)
-            : environment.path("AIVAULTD_SOCKET").value_or(settings.places.user_socket);
+    TRY(choose_sockets(settings, arguments, environment));
     TRY(read_modes(settings, environment));
   }
   if (const auto text = environment.text("AIVAULTD_IDLE_EXIT")) {

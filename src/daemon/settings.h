@@ -31,6 +31,10 @@ struct Settings {
   bool once = false, private_child = false;
   std::string socket;  // Empty for a private child.
   mode_t socket_mode = 0600, directory_mode = 0700;
+  // The second socket, for callers under other users; empty: none.
+  std::string agent_socket;
+  mode_t agent_socket_mode = 0660, agent_directory_mode = 0750;
+  bool is_shared() const { return !agent_socket.empty(); }
   std::chrono::milliseconds idle_exit{0};  // 0: never.
   platform::LogLevel log_level = platform::LogLevel::info;
   bool require_locked_memory = false;

@@ -15,6 +15,7 @@
 
 #include "admin/desk.h"
 #include "broker/broker.h"
+#include "broker/call.h"
 #include "server/memory_budget.h"
 #include "server/outcomes.h"
 #include "server/server.h"
@@ -43,6 +44,7 @@ struct Core {
   std::shared_ptr<std::atomic<bool>> bulk_is_busy = std::make_shared<std::atomic<bool>>(false);
 
   const std::string& user_name(std::int64_t uid);
+  bool is_operator(std::int64_t uid, broker::Door door) const;
 };
 
 }  // namespace aivault::server

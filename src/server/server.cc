@@ -63,6 +63,12 @@ Error too_many_connections() {
 
 }  // namespace
 
+// Two sockets, two powers: on the agent socket and on TCP nobody is the operator, whoever comes.
+bool Core::is_operator(std::int64_t uid, broker::Door door) const {
+  const bool may_be = door == broker::Door::operator_socket || door == broker::Door::private_child;
+  return may_be && (uid == 0 || uid == options.daemon_uid);
+}
+
 const std::string& Core::user_name(std::int64_t uid) {
   if (user_names.size() >= kMaxNames) user_names.clear();
   const auto [found, is_new] = user_names.try_emplace(uid);
@@ -75,22 +81,24 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
  public:
   explicit Impl(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
-  void listen(platform::Descriptor listening);
-  bool serve(platform::Descriptor connected, Session::Arrival arrival);
+  void listen(platform::Descriptor listening, broker::Door door);
+  bool serve(platform::Descriptor connected, broker::Door door, Session::Arrival arrival);
   void drain();
   void stop();
   Core& core() { return *core_; }
 
  private:
   struct Listener {
-    explicit Listener(const asio::any_io_executor& executor) : acceptor(executor) {}
+    Listener(const asio::any_io_executor& executor, broker::Door through)
+        : acceptor(executor), door(through) {}
     Acceptor acceptor;
+    broker::Door door;
   };
   static asio::awaitable<void> accept_all(std::shared_ptr<Impl> self,
                                           std::shared_ptr<Listener> listener);
   // Takes what is queued; the error that ended it, or 0.
   int accept_queued(Listener& listener, Session::Arrival arrival);
-  bool has_room(const platform::Peer& peer) const;
+  bool has_room(const platform::Peer& peer, broker::Door door) const;
   void count(std::int64_t uid, int change);
   void ended(Session& session);
   void close_an_idle_session();
@@ -100,8 +108,8 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   std::set<std::shared_ptr<Session>> sessions_;
 };
 
-void Server::Impl::listen(platform::Descriptor listening) {
-  auto listener = std::make_shared<Listener>(core_->loop);
+void Server::Impl::listen(platform::Descriptor listening, broker::Door door) {
+  auto listener = std::make_shared<Listener>(core_->loop, door);
   error_code error;
   listener->acceptor.assign(asio::local::stream_protocol(), listening.get(), error);
   if (error) throw boost::system::system_error(error, "listening socket");
@@ -139,7 +147,7 @@ int Server::Impl::accept_queued(Listener& listener, Session::Arrival arrival) {
     platform::Descriptor connected(::accept4(
         listener.acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (connected) {
-      serve(std::move(connected), arrival);
+      serve(std::move(connected), listener.door, arrival);
     } else if (errno != EINTR && errno != ECONNABORTED) {
       return errno;
     }
@@ -147,9 +155,9 @@ int Server::Impl::accept_queued(Listener& listener, Session::Arrival arrival) {
   return 0;
 }
 
-bool Server::Impl::has_room(const platform::Peer& peer) const {
+bool Server::Impl::has_room(const platform::Peer& peer, broker::Door door) const {
   const auto& options = core_->options;
-  const bool is_operator = peer.uid == 0 || peer.uid == options.daemon_uid;
+  const bool is_operator = core_->is_operator(peer.uid, door);
   const auto extra = is_operator ? options.operator_reserve : 0;
   const auto mine = core_->open_of_uid.find(peer.uid);
   const auto open = mine == core_->open_of_uid.end() ? 0 : mine->second;
@@ -158,15 +166,17 @@ bool Server::Impl::has_room(const platform::Peer& peer) const {
 }
 
 // False: the connection got no session.
-bool Server::Impl::serve(platform::Descriptor connected, Session::Arrival arrival) {
+bool Server::Impl::serve(platform::Descriptor connected,
+                         broker::Door door,
+                         Session::Arrival arrival) {
   const auto peer = platform::peer_of(connected.get());
   if (!peer) return false;
-  if (peer->uid == kHiddenUid || !has_room(*peer)) {
+  if (peer->uid == kHiddenUid || !has_room(*peer, door)) {
     turn_away(connected, peer->uid == kHiddenUid ? hidden_uid() : too_many_connections());
     return false;
   }
   count(peer->uid, +1);
-  auto session = std::make_shared<Session>(core_, std::move(connected), *peer, arrival);
+  auto session = std::make_shared<Session>(core_, std::move(connected), *peer, door, arrival);
   sessions_.insert(session);
   session->start([weak = weak_from_this()](Session& over) {
     if (const auto self = weak.lock()) self->ended(over);
@@ -235,9 +245,12 @@ Server::~Server() {
   impl_->stop();
 }
 
-void Server::listen(platform::Descriptor listening) { impl_->listen(std::move(listening)); }
+void Server::listen(platform::Descriptor listening, broker::Door door) {
+  impl_->listen(std::move(listening), door);
+}
 void Server::serve(platform::Descriptor connected) {
-  const bool served = impl_->serve(std::move(connected), Session::Arrival::normal);
+  const bool served = impl_->serve(
+      std::move(connected), broker::Door::private_child, Session::Arrival::normal);
   const auto& core = impl_->core();
   if (!served && core.hooks.on_connections) core.hooks.on_connections(core.open);
 }

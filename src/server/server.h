@@ -14,6 +14,7 @@
 
 #include "admin/desk.h"
 #include "broker/broker.h"
+#include "broker/call.h"
 #include "json/value.h"
 #include "platform/descriptor.h"
 #include "server/memory_budget.h"
@@ -53,8 +54,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // A listening unix socket: the operator socket. Accepting starts at once.
-  void listen(platform::Descriptor listening);
+  // A listening unix socket and the power of those who come through it. Accepting starts at once.
+  void listen(platform::Descriptor listening,
+              broker::Door door = broker::Door::operator_socket);
   // One connected socket (a private child's descriptor 0). The hook sees 0 connections at its end.
   void serve(platform::Descriptor connected);
 

@@ -74,6 +74,7 @@ std::string health_of(const Core& core) {
 Session::Session(std::shared_ptr<Core> core,
                  platform::Descriptor connected,
                  const platform::Peer& peer,
+                 broker::Door door,
                  Arrival arrival)
     : core_(std::move(core)),
       connection_(core_->loop, std::move(connected)),
@@ -82,7 +83,8 @@ Session::Session(std::shared_ptr<Core> core,
       idle_since_(began_) {
   caller_.uid = peer.uid;
   caller_.pid = peer.pid;
-  caller_.is_operator = peer.uid == 0 || peer.uid == core_->options.daemon_uid;
+  caller_.door = door;
+  caller_.is_operator = core_->is_operator(peer.uid, door);
 }
 
 void Session::start(std::function<void(Session&)> ended) {

@@ -27,6 +27,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(std::shared_ptr<Core> core,
           platform::Descriptor connected,
           const platform::Peer& peer,
+          broker::Door door,
           Arrival arrival);
 
   // `ended` is called once, after the connection is closed.
