@@ -48,7 +48,8 @@ TEST(Arguments, AskForHelpAndVersion) {
 
 TEST(Arguments, AreRefusedWithTheReason) {
   const std::vector<std::pair<Words, std::string>> cases = {
-      {{"--shared"}, "unexpected argument '--shared'"},
+      {{"--sharing"}, "unexpected argument '--sharing'"},
+      {{"--shared=1"}, "'--shared' takes no value"},
       {{"serve"}, "unexpected argument 'serve'"},
       {{"--", "x"}, "unexpected argument 'x'"},
       {{"--soc", "x"}, "unexpected argument '--soc'"},

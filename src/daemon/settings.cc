@@ -80,8 +80,8 @@ Result<void> choose_sockets(Settings& settings,
                             const Arguments& arguments,
                             const platform::Environment& environment) {
   const auto& user_socket = settings.places.user_socket;
-  const auto given = arguments.socket ? std::optional(environment.absolute(*arguments.socket))
-                                      : std::nullopt;
+  const auto given =
+      arguments.socket ? std::optional(environment.absolute(*arguments.socket)) : std::nullopt;
   const auto named = environment.path("AIVAULTD_SOCKET");
   if (!arguments.shared) {
     settings.socket = given.value_or(named.value_or(user_socket));

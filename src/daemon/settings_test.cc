@@ -55,6 +55,50 @@ TEST(Settings, TakeTheSocketFromFlagVariableOrPlace) {
   EXPECT_EQ(settings_of({}, flags({"--stdio"}))->socket, "");
 }
 
+TEST(Settings, GiveAgentsASocketOfTheirOwn) {
+  const std::string agents = "/var/run/aivault/aivaultd.sock";
+  struct Row {
+    Variables variables;
+    std::vector<std::string_view> words;
+    std::string socket, agent_socket;
+  };
+  const std::vector<Row> rows = {
+      {{}, {}, "/v/run/aivaultd.sock", ""},
+      {{}, {"--shared"}, "/v/run/aivaultd.sock", agents},
+      {{{"AIVAULTD_SHARED_SOCKET", "/a"}}, {"--shared"}, "/v/run/aivaultd.sock", "/a"},
+      {{{"AIVAULTD_SOCKET", "/s"}}, {"--shared"}, "/s", agents},
+      {{}, {"--shared", "--socket=/p"}, "/v/run/aivaultd.sock", "/p"},
+      {{{"AIVAULTD_SOCKET", "/p"}}, {"--shared", "--socket=/p"}, "/v/run/aivaultd.sock", "/p"},
+      {{}, {"--shared", "--socket= "}, "/v/run/aivaultd.sock", agents},
+  };
+  for (const auto& row : rows) {
+    const auto settings = settings_of(row.variables, flags(row.words));
+    ASSERT_TRUE(settings.has_value());
+    EXPECT_EQ(settings->socket, row.socket);
+    EXPECT_EQ(settings->agent_socket, row.agent_socket);
+  }
+  EXPECT_EQ(refusal({}, flags({"--shared", "--socket=/v/run/aivaultd.sock"})),
+            "'/v/run/aivaultd.sock' is the operator's socket; choose another path for the shared "
+            "one");
+  EXPECT_EQ(refusal({}, flags({"--shared", "--stdio"})), "--stdio and --shared exclude each other");
+}
+
+TEST(Settings, GiveTheModesToTheAgentSocketIfThereIsOne) {
+  const auto plain = settings_of({}, flags({"--shared"}));
+  EXPECT_EQ(plain->socket_mode, 0600U);
+  EXPECT_EQ(plain->agent_socket_mode, 0660U);
+  EXPECT_EQ(plain->agent_directory_mode, 0750U);
+  const auto set =
+      settings_of({{"AIVAULTD_SOCKET_MODE", "0600"}, {"AIVAULTD_SOCKET_DIR_MODE", "2750"}},
+                  flags({"--shared"}));
+  EXPECT_EQ(set->socket_mode, 0600U);
+  EXPECT_EQ(set->directory_mode, 0700U);
+  EXPECT_EQ(set->agent_socket_mode, 0600U);
+  EXPECT_EQ(set->agent_directory_mode, 02750U);
+  EXPECT_EQ(refusal({{"AIVAULTD_SOCKET_MODE", "0666"}}, flags({"--shared"})),
+            "refusing a socket open to everyone");
+}
+
 TEST(Settings, KnowWhereTheVaultIs) {
   const auto settings = settings_of({{"AIVAULT_DISABLE_DISK_LOGS", "1"}});
   EXPECT_EQ(settings->vault.location.root, "/v");

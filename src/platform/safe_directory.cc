@@ -122,8 +122,7 @@ class Walk {
       return os_error("cannot create socket directory", shown, error);
     }
     // Not asked for by the call itself; a bit that the parent passes on stays anyway.
-    if (made == 0 && (mode & S_ISGID) != 0 &&
-        ::fchmodat(here_.get(), name.c_str(), mode, 0) != 0) {
+    if (made == 0 && (mode & S_ISGID) != 0 && ::fchmodat(here_.get(), name.c_str(), mode, 0) != 0) {
       return os_error("cannot set the mode of", shown, errno);
     }
     return {};

@@ -249,8 +249,8 @@ void Server::listen(platform::Descriptor listening, broker::Door door) {
   impl_->listen(std::move(listening), door);
 }
 void Server::serve(platform::Descriptor connected) {
-  const bool served = impl_->serve(
-      std::move(connected), broker::Door::private_child, Session::Arrival::normal);
+  const bool served =
+      impl_->serve(std::move(connected), broker::Door::private_child, Session::Arrival::normal);
   const auto& core = impl_->core();
   if (!served && core.hooks.on_connections) core.hooks.on_connections(core.open);
 }

@@ -55,8 +55,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // A listening unix socket and the power of those who come through it. Accepting starts at once.
-  void listen(platform::Descriptor listening,
-              broker::Door door = broker::Door::operator_socket);
+  void listen(platform::Descriptor listening, broker::Door door = broker::Door::operator_socket);
   // One connected socket (a private child's descriptor 0). The hook sees 0 connections at its end.
   void serve(platform::Descriptor connected);
 
