@@ -4,13 +4,18 @@ the secret exactly where the file says and nowhere else, and a path just outside
 import base64
 import json
 import pathlib
+import subprocess
 import sys
+import time
+import urllib.parse
 
 from lib.http_socket import HttpSocket
 from lib.scenario import Scenario, canary, main
 
 REGISTRY = pathlib.Path(__file__).resolve().parents[2] / "registry"
 SIMPLE = {"header", "multi_header", "query", "multi_query", "path", "basic"}
+MINTED = {"o_auth2", "jwt", "github_app"}   # whose token comes over the network first
+GRANTS = {"jwt_bearer": "urn:ietf:params:oauth:grant-type:jwt-bearer"}
 
 
 def filled(text, values, braces=("{", "}")):
@@ -78,32 +83,57 @@ class Smoke(Scenario):
         super().setUpClass()
         cls.files = [json.loads(path.read_text()) for path in sorted(REGISTRY.glob("*.json"))]
 
-    def ready(self):
-        """A vault with every secret that a simple kind takes, and an upstream that is every host."""
-        self.hosts = {}     # provider -> slot -> host
-        for file in self.files:
-            params = {name: param["example"] for name, param in file.get("params", {}).items()}
-            self.hosts[file["provider"]] = {
-                slot: next((h for h in hosts if "{" not in h and "*" not in h), filled(hosts[0], params))
+    @staticmethod
+    def hosts_of(file):
+        """The host of each slot: the default, or one that a customer might bind."""
+        values = {name: param["example"] for name, param in file.get("params", {}).items()}
+        values["own"] = f"{file['provider']}.smoke.acme.com"
+        return {slot: next((h for h in hosts if "{" not in h and "*" not in h), filled(hosts[0], values))
                 for slot, hosts in file["hosts"].items()}
-        names = sorted({host for slots in self.hosts.values() for host in slots.values()})
+
+    def ready(self, tags=SIMPLE, answer=None, more_hosts=()):
+        """A vault with every secret that kinds of these tags take, and an upstream that is every host."""
+        self.tags = tags
+        self.hosts = {file["provider"]: self.hosts_of(file) for file in self.files}
+        names = sorted({host for slots in self.hosts.values() for host in slots.values()} | set(more_hosts))
         certificate = self.authority.issue("vendors", tuple(f"DNS:{name}" for name in names))
-        upstream, vault = self.upstream(certificate=certificate), self.vault()
+        upstream, vault = self.upstream(answer, certificate), self.vault()
         vault.start_daemon(env={
             "AIVAULT_DEV_RESOLVE": ",".join(f"{name}=127.0.0.1:{upstream.port}" for name in names),
             "AIVAULT_DEV_CA_CERT_PATH": str(self.ca)})
         self.values, secrets = {}, {}
         for file in self.files:
             for kind in self.kinds(file):
-                for name in kind["secrets"]:
+                for name, placeholder in kind["secrets"].items():
                     if name not in secrets:
-                        self.values[name] = canary("")
+                        self.values[name] = self.value_for(kind, placeholder)
                         secrets[name] = vault.add_secret(name, self.values[name])
         return vault, upstream
 
-    @staticmethod
-    def kinds(file):
-        return [kind for kind in file["auth"] if next(iter(kind["config"])) in SIMPLE]
+    def value_for(self, kind, placeholder):
+        """What stands in the secret of a kind, or in one of its several secrets."""
+        if placeholder in ("privateKey", "privateKeyPem"):
+            return self.rsa_key()
+        if placeholder in ("appId", "installationId"):
+            return "88776655"
+        if self.tags != MINTED or len(kind["secrets"]) > 1:
+            return canary("")
+        if "jwt" in kind["config"]:
+            return json.dumps({"type": "service_account", "client_email": "robot@acme.test",
+                               "private_key": self.rsa_key(), "token_uri": "https://oauth2.googleapis.com/token"})
+        if kind["config"]["o_auth2"]["grant_type"] == "jwt_bearer":
+            return json.dumps({"issuer": "app-1", "subject": "robot@acme.test", "privateKey": self.rsa_key()})
+        return json.dumps({"clientId": "client-1", "clientSecret": canary(""), "refreshToken": canary(""),
+                           "tenantId": "tenant-1"})
+
+    def rsa_key(self):
+        if not hasattr(Smoke, "pem"):
+            Smoke.pem = subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                                       capture_output=True, check=True).stdout.decode()
+        return Smoke.pem
+
+    def kinds(self, file):
+        return [kind for kind in file["auth"] if next(iter(kind["config"])) in self.tags]
 
     def bind(self, vault):
         """Providers that have a host of each customer's own: their params are bound to the examples."""
@@ -112,6 +142,8 @@ class Smoke(Scenario):
         for file in self.files:
             flags = [word for name, param in file.get("params", {}).items()
                      for word in ("--param", f"{name}={param['example']}")]
+            if all(hosts[0] == "{own}" for hosts in file["hosts"].values()):
+                flags += ["--host", next(iter(self.hosts[file["provider"]].values()))]
             has_own = any("{" in header["value"].replace("{version}", "") for header in file.get("headers", [])) or any(all("{" in host or "*" in host for host in hosts) for hosts in file["hosts"].values())
             for kind in self.kinds(file) if flags and has_own else ():
                 name = file["provider"] + ("" if kind.get("base") else f":{kind['name']}")
@@ -190,6 +222,114 @@ class Smoke(Scenario):
               file=sys.stderr)
         self.assertGreater(calls, 4 * len(self.files))
         self.assertGreater(refusals, calls * 9 // 10)
+
+    def served(self, file, kind):
+        for capability in file["capabilities"]:
+            named = capability.get("auth")
+            if kind["name"] in named if named else not kind.get("named_only"):
+                if capability["example"]["method"] != "WS":
+                    yield capability
+
+    def endpoint_of(self, file, kind):
+        """Host and path that the kind's tokens come from."""
+        (tag, config), = kind["config"].items()
+        if tag == "jwt":
+            return "oauth2.googleapis.com", "/token"
+        if tag == "github_app":
+            return "api.github.com", "/app/installations/88776655/access_tokens"
+        url = file["token_endpoints"][config["endpoint"]]["token"].replace("{{tenantId}}", "tenant-1")
+        url = urllib.parse.urlsplit(url.replace("{{host}}", next(iter(self.hosts[file["provider"]].values()))))
+        return url.hostname, url.path
+
+    # What each kind asks for a token, and what it does with it.
+    def test_tokens_come_from_the_endpoint_and_go_to_the_api_alone(self):
+        self.minted, self.tokens = {}, {}
+
+        def answer(exchange):
+            exchange.read_body()
+            request = exchange.request
+            if (request.one("host"), request.target) not in self.endpoints:
+                exchange.reply(200, '{"ok":true}')
+                return
+            token = canary("")
+            ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+            self.minted[request.one("host"), request.target] = token
+            exchange.reply(200, json.dumps({"access_token": token, "expires_in": 3600, "token": token,
+                                            "expires_at": ends}))
+
+        self.tags, self.hosts = MINTED, {file["provider"]: self.hosts_of(file) for file in self.files}
+        self.endpoints = {self.endpoint_of(file, kind) for file in self.files for kind in self.kinds(file)}
+        vault, upstream = self.ready(MINTED, answer, {host for host, _ in self.endpoints})
+        self.bind(vault)
+        calls = tokens = 0
+        with HttpSocket(vault.socket, 60) as door:
+            for file in self.files:
+                for kind in self.kinds(file):
+                    for capability in self.served(file, kind):
+                        with self.subTest(capability["id"], kind=kind["name"]):
+                            tokens += self.check_minted(door, upstream, file, kind, capability)
+                            calls += 1
+        print(f"{calls} calls with tokens, {tokens} tokens", file=sys.stderr)
+        self.assertGreater(calls, 150)
+        self.assertGreater(tokens, 40)
+
+    def check_minted(self, door, upstream, file, kind, capability):
+        (tag, config), = kind["config"].items()
+        credential = file["provider"] + ("" if kind.get("base") else f":{kind['name']}")
+        envelope = {"capability": capability["id"], "credential": self.bound.get(credential, credential),
+                    "request": self.request_of(capability["example"])}
+        upstream.forget()
+        answer = door.call(envelope)
+        self.assertEqual(200, answer.status, answer.body[:500])
+        *asked, seen = upstream.requests
+        place = self.endpoint_of(file, kind)
+        for request in asked:
+            self.assertEqual(place, (request.one("host"), request.target))
+            form = (json.loads(request.body) if config.get("request_format") == "json"
+                    else dict(urllib.parse.parse_qsl(request.body.decode())))
+            if tag == "o_auth2":
+                self.assertEqual(GRANTS.get(config["grant_type"], config["grant_type"]), form["grant_type"])
+                self.assertEqual(" ".join(config.get("scopes", [])), form.get("scope", ""))
+        self.assertEqual(self.hosts[file["provider"]][capability["host"]], seen.one("host"))
+        self.assertEqual(capability["example"]["path"], seen.target.split("?")[0])
+        if asked:  # The token belongs to the secret: members of a family share it.
+            self.tokens[tuple(kind["secrets"])] = self.minted[place]
+        token, head = self.tokens[tuple(kind["secrets"])], seen.raw_head.decode()
+        values = {**{placeholder: self.values[name] for name, placeholder in kind["secrets"].items()},
+                  "access_token": token}
+        fixed = [{"header_name": "authorization", "value_template": "Bearer {{access_token}}"}]
+        for header in config.get("inject", fixed):
+            value = filled(header["value_template"], values, ("{{", "}}"))
+            self.assertEqual(value, seen.one(header["header_name"]))
+            head = head.replace(value, "", 1)
+        for value in [token, *self.values.values()]:
+            self.assertNotIn(value, head)
+        return len(asked)
+
+    def test_requests_are_signed_without_the_secret(self):
+        vault, upstream = self.ready({"aws_sig_v4"})
+        self.bind(vault)
+        calls = 0
+        with HttpSocket(vault.socket, 60) as door:
+            for file in self.files:
+                for kind in self.kinds(file):
+                    credential = file["provider"] + ("" if kind.get("base") else f":{kind['name']}")
+                    name = next(n for n, placeholder in kind["secrets"].items() if placeholder == "access_key_id")
+                    for capability in self.served(file, kind):
+                        with self.subTest(capability["id"]):
+                            upstream.forget()
+                            answer = door.call({"capability": capability["id"],
+                                                "credential": self.bound.get(credential, credential),
+                                                "request": self.request_of(capability["example"])})
+                            self.assertEqual(200, answer.status, answer.body[:500])
+                            seen, = upstream.requests
+                            self.assertRegex(seen.one("authorization"),
+                                             f"^AWS4-HMAC-SHA256 Credential={self.values[name]}/")
+                            for other, value in self.values.items():
+                                if other != name:
+                                    self.assertNotIn(value, seen.raw_head.decode())
+                            calls += 1
+        self.assertGreater(calls, 10)
 
     def test_the_matcher_of_this_test(self):
         self.assertTrue(fits("/v1/chat", "/v1/chat/completions"))
