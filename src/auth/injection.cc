@@ -291,6 +291,14 @@ Result<MtlsMaterial> mtls_material(std::string_view secret) {
   return material;
 }
 
+Result<ClientIdentity> client_identity(const Secret& secret) {
+  TRY_ASSIGN(const auto material, mtls_material(secret.text(Reveal())));
+  ClientIdentity identity;
+  identity.certificates = Secret::join({material.certificate, "\n", material.chain});
+  identity.key = Secret::join({material.key});
+  return identity;
+}
+
 Result<BasicMaterial> basic_material(const registry::BasicAuth& auth, std::string_view secret) {
   TRY_ASSIGN(auto fields, basic_fields(auth, secret));
   if (!auth.templated && (!fields.find("username") || !fields.find("password"))) {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "auth/client_identity.h"
 #include "auth/fields.h"
 #include "auth/jwt.h"
 #include "auth/parts.h"
@@ -36,6 +37,7 @@ struct MtlsMaterial {
   std::string_view certificate, chain, key;  // Views into the fields; the chain may be empty.
 };
 Result<MtlsMaterial> mtls_material(std::string_view secret);
+Result<ClientIdentity> client_identity(const Secret& secret);
 
 Result<void> check_path_secret(const registry::PathAuth& auth, std::string_view secret);
 

@@ -94,7 +94,11 @@ Result<SignedRequest> sign(policy::PlannedRequest planned,
   head.emplace_back(framing);
   head.push_back(kEnd);
   auto joined = Secret::join(head);  // Before `planned`, which it reads, is moved away.
-  return SignedRequest(std::move(planned), std::move(joined));
+  SignedRequest request(std::move(planned), std::move(joined));
+  if (std::holds_alternative<registry::MtlsAuth>(auth)) {
+    TRY_ASSIGN(request.identity_, client_identity(secret));
+  }
+  return request;
 }
 
 }  // namespace aivault::auth

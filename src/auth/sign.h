@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/client_identity.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/time.h"
@@ -38,7 +39,7 @@ struct SigningInput {
 enum class BodyNeed : std::uint8_t { nothing, small, whole };
 BodyNeed body_need(const registry::AuthSpec& auth);
 
-// Move-only and unprintable: the head holds the credential.
+// Move-only and unprintable: the head or the identity holds the credential.
 class SignedRequest {
  public:
   SignedRequest(SignedRequest&&) noexcept = default;
@@ -50,6 +51,8 @@ class SignedRequest {
   const policy::PlannedRequest& planned() const { return planned_; }
   // The complete HTTP/1.1 head, framing headers included, up to the empty line.
   const Secret& head() const { return head_; }
+  // Mutual TLS: what the connection has to show; unset: nothing.
+  const std::optional<ClientIdentity>& identity() const { return identity_; }
 
  private:
   friend Result<SignedRequest> sign(policy::PlannedRequest,
@@ -64,6 +67,7 @@ class SignedRequest {
       : planned_(std::move(planned)), head_(std::move(head)) {}
   policy::PlannedRequest planned_;
   Secret head_;
+  std::optional<ClientIdentity> identity_;
 };
 
 Result<SignedRequest> sign(policy::PlannedRequest planned,

@@ -13,6 +13,7 @@ constexpr auto kAuthKinds = std::to_array<std::string_view>({"header",
                                                              "oauth2",
                                                              "aws-sigv4",
                                                              "hmac",
+                                                             "mtls",
                                                              "jwt",
                                                              "github-app",
                                                              "o-auth2"});

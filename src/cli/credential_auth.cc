@@ -98,6 +98,7 @@ Value oauth_of(const Arguments& arguments) {
 Result<Value> auth_of(const Arguments& arguments, std::string_view kind) {
   if (kind == "o-auth2") kind = "oauth2";
   if (kind == "basic") return basic_of(arguments);
+  if (kind == "mtls") return Value("mtls");
   if (kind == "oauth2") return oauth_of(arguments);
   if (kind == "multi-header") {
     TRY_ASSIGN(auto list, templates_of(arguments, "auth-header", "header_name"));

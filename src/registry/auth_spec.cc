@@ -10,24 +10,17 @@
 namespace aivault::registry {
 namespace {
 
-// Kinds that a credential of this version cannot use yet.
-constexpr std::string_view kNotServed[] = {"mtls"};
-
 tl::unexpected<Error> malformed(std::string message) {
   return invalid_request("record_invalid", std::move(message));
 }
 
-Result<std::size_t> find_kind(std::string_view raw, AuthForm form) {
+Result<std::size_t> find_kind(std::string_view raw) {
   const std::string tag = canonical_tag(raw);
   const std::string quoted = "'" + quote_for_message(trim(raw)) + "'";
   if (tag == "aws_sig_v4a" || tag == "aws_sigv4a") return malformed("SigV4A is not offered");
   const auto* const found = std::ranges::find(kAuthTags, std::string_view(tag));
   if (found == std::end(kAuthTags)) {
     return policy_violation("auth_config", "unknown auth.type " + quoted);
-  }
-  if (form == AuthForm::stored &&
-      std::ranges::find(kNotServed, std::string_view(tag)) != std::end(kNotServed)) {
-    return malformed("auth kind " + quoted + " is not available in this version");
   }
   return static_cast<std::size_t>(found - std::begin(kAuthTags));
 }
@@ -74,18 +67,18 @@ struct Headers {
 
 Result<AuthSpec> parse_auth(const json::Value& value, AuthForm form) {
   if (value.is(json::Kind::string)) {
-    TRY_ASSIGN(const auto kind, find_kind(value.text(), form));
+    TRY_ASSIGN(const auto kind, find_kind(value.text()));
     return parse_checked(kind, json::Value::object({{"type", value}}), true, form);
   }
   if (!value.is(json::Kind::object)) return malformed("auth must be a string or an object");
   if (const json::Value* type = value.find("type"); type != nullptr) {
     if (!type->is(json::Kind::string)) return malformed("auth.type must be a string");
-    TRY_ASSIGN(const auto kind, find_kind(type->text(), form));
+    TRY_ASSIGN(const auto kind, find_kind(type->text()));
     return parse_checked(kind, value, true, form);
   }
   if (value.members().size() != 1) return malformed("auth must be an object with exactly one tag");
   const auto& [key, inner, line, column] = value.members().front();
-  TRY_ASSIGN(const auto kind, find_kind(key, form));
+  TRY_ASSIGN(const auto kind, find_kind(key));
   return parse_checked(kind, inner, false, form);
 }
 

@@ -52,6 +52,8 @@ TEST(ParseAuth, StoresEverySpellingInOneForm) {
        R"({"multi_query":[{"param_name":"k","value_template":"{{a}}"}]})"},
       {R"({"type":"aws_sigv4","service":"DynamoDB"})",
        R"({"aws_sig_v4":{"service":"dynamodb","region":"us-east-1"}})"},
+      {R"("mTLS")", R"("mtls")"},
+      {R"({"type":"mtls"})", R"("mtls")"},
       {R"("hmac")",
        R"({"hmac":{"algorithm":"sha256","header_name":"x-signature",)"
        R"("value_template":"sha256={{signature}}"}})"},
@@ -91,7 +93,6 @@ TEST(ParseAuth, SaysWhatIsWrong) {
       {R"({"header":"x"})", "record_invalid", "header auth must be an object"},
       {R"("magic")", "auth_config", "unknown auth.type 'magic'"},
       {R"({"type":"magic"})", "auth_config", "unknown auth.type 'magic'"},
-      {R"("mTLS")", "record_invalid", "auth kind 'mTLS' is not available in this version"},
       {R"({"multi_header":[]})",
        "auth_config",
        "multi-header auth must include at least one header template"},

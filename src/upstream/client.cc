@@ -112,7 +112,8 @@ asio::awaitable<Result<std::unique_ptr<HttpsConnection>>> Client::open(
     auto trusted = trust_.context_for(destination.extra_ca_pem);
     if (!trusted) co_return fail(std::move(trusted).error());
     auto* context = trusted->tls;
-    connected = co_await connection->handshake(context);
+    const auto& identity = request.identity();
+    connected = co_await connection->handshake(context, identity ? &*identity : nullptr);
   }
   deadlines.on_expiry(nullptr);
   deadlines.end(Deadlines::Limit::connect);

@@ -14,6 +14,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/reveal.h"
+#include "upstream/client_identity.h"
 
 namespace aivault::upstream {
 namespace {
@@ -113,10 +114,34 @@ asio::awaitable<void> HttpsConnection::give_others_a_turn(unsigned& uses_without
   co_await asio::post(executor, asio::use_awaitable);
 }
 
-asio::awaitable<Result<void>> HttpsConnection::handshake(SSL_CTX* context) {
+// What ended a session that had been set up. In TLS 1.3 a peer judges a client certificate only
+// when the handshake is over for us.
+Error HttpsConnection::failed() {
+  const auto why = refused_certificate();
+  ERR_clear_error();
+  if (why && shows_identity_) {
+    refusal_ = Error{ErrorCode::auth_failed,
+                     "tls_client_certificate",
+                     host_.text() + " refused the client certificate: " + std::string(*why),
+                     0};
+  } else if (why) {
+    refusal_ = Error{ErrorCode::upstream_unreachable,
+                     "tls",
+                     "TLS with " + host_.text() + " failed: it asks for a client certificate",
+                     0};
+  }
+  return refusal_ ? *refusal_ : lost();
+}
+
+asio::awaitable<Result<void>> HttpsConnection::handshake(SSL_CTX* context,
+                                                         const auth::ClientIdentity* identity) {
   auto made = make_session(context, host_);
   if (!made) co_return fail(std::move(made).error());
   session_ = *std::move(made);
+  if (identity != nullptr) {
+    CO_TRY(present(session_.get(), *identity));
+    shows_identity_ = true;
+  }
   auto* bio = make_socket_bio(&bio_);
   if (bio == nullptr) co_return vault_unavailable("internal", "no memory for a connection");
   SSL_set_bio(session_.get(), bio, bio);
@@ -127,7 +152,9 @@ asio::awaitable<Result<void>> HttpsConnection::handshake(SSL_CTX* context) {
     if (result == 1) break;
     const auto want = wanted_after(result);
     if (want == Want::nothing) {
-      auto error = tls_error(session_.get(), host_);
+      const bool theirs = SSL_get_verify_result(session_.get()) == X509_V_OK;
+      const bool refused = theirs && shows_identity_ && refused_certificate();
+      auto error = refused ? failed() : tls_error(session_.get(), host_);
       close();
       co_return fail(std::move(error));
     }
@@ -164,7 +191,12 @@ asio::awaitable<Result<void>> HttpsConnection::write(std::span<const std::byte> 
       continue;
     }
     const auto want = wanted_after(result);
-    if (want == Want::nothing) co_return fail(lost());
+    if (want == Want::nothing) {
+      // Why the peer closed may be among what it had sent before.
+      std::byte next{};
+      SSL_peek(session_.get(), &next, 1);
+      co_return fail(failed());
+    }
     writes_without_wait_ = 0;
     CO_TRY(co_await wait(want == Want::read ? WaitType::wait_read : WaitType::wait_write));
   }
@@ -179,9 +211,11 @@ asio::awaitable<Result<std::size_t>> HttpsConnection::read_some(std::span<std::b
     std::size_t received = 0;
     const int result = SSL_read_ex(session_.get(), into.data(), into.size(), &received);
     if (result == 1) co_return received;
-    if (SSL_get_error(session_.get(), result) == SSL_ERROR_ZERO_RETURN) co_return std::size_t{0};
+    if (SSL_get_error(session_.get(), result) == SSL_ERROR_ZERO_RETURN && !refusal_) {
+      co_return std::size_t{0};
+    }
     const auto want = wanted_after(result);
-    if (want == Want::nothing) co_return fail(lost());
+    if (want == Want::nothing) co_return fail(failed());
     reads_without_wait_ = 0;
     CO_TRY(co_await wait(want == Want::read ? WaitType::wait_read : WaitType::wait_write));
   }

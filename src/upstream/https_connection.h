@@ -1,11 +1,13 @@
 // HttpsConnection: one verified TLS connection. Closing it ends whatever waits on it.
 // Thread: the event loop; one reader and one writer at a time.
-// Errors: upstream_unreachable connect | tls | connection_lost.
+// Errors: upstream_unreachable connect | tls | connection_lost, auth_failed
+// tls_client_certificate.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "auth/client_identity.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "http/host.h"
@@ -31,7 +34,9 @@ class HttpsConnection {
   // Tries the addresses in order; the peer is one of them afterwards.
   boost::asio::awaitable<Result<void>> connect(
       const std::vector<boost::asio::ip::tcp::endpoint>& checked);
-  boost::asio::awaitable<Result<void>> handshake(SSL_CTX* context);
+  // `identity`: the client certificate to show if the peer asks for one; nullptr: none.
+  boost::asio::awaitable<Result<void>> handshake(SSL_CTX* context,
+                                                 const auth::ClientIdentity* identity);
 
   // Writes the head of a request. The only function outside auth that sees a credential.
   boost::asio::awaitable<Result<void>> write_head(const Secret& head);
@@ -60,6 +65,7 @@ class HttpsConnection {
   boost::asio::awaitable<Result<void>> connect_one(const boost::asio::ip::tcp::endpoint& endpoint,
                                                    bool is_last);
   Error lost() const;
+  Error failed();
 
   boost::asio::ip::tcp::socket socket_;
   http::Authority host_;
@@ -67,7 +73,9 @@ class HttpsConnection {
   SslPtr session_;
   unsigned reads_without_wait_ = 0;
   unsigned writes_without_wait_ = 0;
-  bool closed_ = false;  // For good, also if an address was still to be tried.
+  bool shows_identity_ = false;
+  std::optional<Error> refusal_;  // The peer's alert about a certificate, once seen.
+  bool closed_ = false;           // For good, also if an address was still to be tried.
 };
 
 }  // namespace aivault::upstream
