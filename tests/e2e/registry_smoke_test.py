@@ -14,8 +14,15 @@ from lib.scenario import Scenario, canary, main
 
 REGISTRY = pathlib.Path(__file__).resolve().parents[2] / "registry"
 SIMPLE = {"header", "multi_header", "query", "multi_query", "path", "basic"}
-MINTED = {"o_auth2", "jwt", "github_app"}   # whose token comes over the network first
+MINTED = {"o_auth2", "key_file", "github_app"}   # whose token comes over the network first
+SIGNED = {"aws_sig_v4", "jwt"}
 GRANTS = {"jwt_bearer": "urn:ietf:params:oauth:grant-type:jwt-bearer"}
+
+
+def tag_of(kind):
+    """Of the auth config; a JWT that Google exchanges for a token is a thing of its own."""
+    (tag, config), = kind["config"].items()
+    return "key_file" if tag == "jwt" and config.get("scopes") else tag
 
 
 def filled(text, values, braces=("{", "}")):
@@ -118,7 +125,7 @@ class Smoke(Scenario):
             return "88776655"
         if self.tags != MINTED or len(kind["secrets"]) > 1:
             return canary("")
-        if "jwt" in kind["config"]:
+        if tag_of(kind) == "key_file":
             return json.dumps({"type": "service_account", "client_email": "robot@acme.test",
                                "private_key": self.rsa_key(), "token_uri": "https://oauth2.googleapis.com/token"})
         if kind["config"]["o_auth2"]["grant_type"] == "jwt_bearer":
@@ -133,7 +140,7 @@ class Smoke(Scenario):
         return Smoke.pem
 
     def kinds(self, file):
-        return [kind for kind in file["auth"] if next(iter(kind["config"])) in self.tags]
+        return [kind for kind in file["auth"] if tag_of(kind) in self.tags]
 
     def bind(self, vault):
         """Providers that have a host of each customer's own: their params are bound to the examples."""
@@ -233,7 +240,7 @@ class Smoke(Scenario):
     def endpoint_of(self, file, kind):
         """Host and path that the kind's tokens come from."""
         (tag, config), = kind["config"].items()
-        if tag == "jwt":
+        if tag_of(kind) == "key_file":
             return "oauth2.googleapis.com", "/token"
         if tag == "github_app":
             return "api.github.com", "/app/installations/88776655/access_tokens"
@@ -307,29 +314,38 @@ class Smoke(Scenario):
         return len(asked)
 
     def test_requests_are_signed_without_the_secret(self):
-        vault, upstream = self.ready({"aws_sig_v4"})
+        vault, upstream = self.ready(SIGNED)
         self.bind(vault)
         calls = 0
         with HttpSocket(vault.socket, 60) as door:
             for file in self.files:
                 for kind in self.kinds(file):
-                    credential = file["provider"] + ("" if kind.get("base") else f":{kind['name']}")
-                    name = next(n for n, placeholder in kind["secrets"].items() if placeholder == "access_key_id")
                     for capability in self.served(file, kind):
                         with self.subTest(capability["id"]):
-                            upstream.forget()
-                            answer = door.call({"capability": capability["id"],
-                                                "credential": self.bound.get(credential, credential),
-                                                "request": self.request_of(capability["example"])})
-                            self.assertEqual(200, answer.status, answer.body[:500])
-                            seen, = upstream.requests
-                            self.assertRegex(seen.one("authorization"),
-                                             f"^AWS4-HMAC-SHA256 Credential={self.values[name]}/")
-                            for other, value in self.values.items():
-                                if other != name:
-                                    self.assertNotIn(value, seen.raw_head.decode())
+                            self.check_signed(door, upstream, file, kind, capability)
                             calls += 1
         self.assertGreater(calls, 10)
+
+    def check_signed(self, door, upstream, file, kind, capability):
+        credential = file["provider"] + ("" if kind.get("base") else f":{kind['name']}")
+        envelope = {"capability": capability["id"], "credential": self.bound.get(credential, credential),
+                    "request": self.request_of(capability["example"])}
+        upstream.forget()
+        answer = door.call(envelope)
+        self.assertEqual(200, answer.status, answer.body[:500])
+        seen, = upstream.requests
+        signature, values = seen.one("authorization"), {p: self.values[n] for n, p in kind["secrets"].items()}
+        if tag_of(kind) == "aws_sig_v4":
+            self.assertRegex(signature, f"^AWS4-HMAC-SHA256 Credential={values['access_key_id']}/")
+        else:
+            head, claims, _ = (base64.urlsafe_b64decode(part + "==") for part in
+                               signature.removeprefix("Bearer ").split("."))
+            self.assertEqual(kind["config"]["jwt"]["algorithm"], json.loads(head)["alg"])
+            for name, value in kind["config"]["jwt"].get("claims", {}).items():
+                self.assertEqual(filled(value, values, ("{{", "}}")), json.loads(claims)[name])
+        for placeholder, value in values.items():
+            if placeholder not in kind.get("public", ()):
+                self.assertNotIn(value, seen.raw_head.decode())
 
     def test_the_matcher_of_this_test(self):
         self.assertTrue(fits("/v1/chat", "/v1/chat/completions"))
