@@ -26,9 +26,12 @@ class Arguments {
   // -v, --verbose or --json: the result as JSON where people would get text.
   bool wants_json() const { return wants_json_; }
   const std::string& positional() const { return positional_; }
+  // What stands behind "--" of a command that runs a program; not empty.
+  const std::vector<std::string>& program() const { return program_; }
 
   void set(std::string_view flag, std::vector<std::string> values);
   void set_positional(std::string text) { positional_ = std::move(text); }
+  void set_program(std::vector<std::string> words) { program_ = std::move(words); }
   void set_wants_json() { wants_json_ = true; }
 
  private:
@@ -37,6 +40,7 @@ class Arguments {
   const Command* command_;
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
   std::string positional_;
+  std::vector<std::string> program_;
   bool wants_json_ = false;
 };
 

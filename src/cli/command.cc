@@ -28,7 +28,8 @@ std::vector<Command> make_commands() {
                      call_commands,
                      approval_commands,
                      audit_commands,
-                     service_commands}) {
+                     service_commands,
+                     program_commands}) {
     for (auto& command : part()) all.push_back(std::move(command));
   }
   return all;

@@ -49,7 +49,8 @@ struct Command {
   Handler run = nullptr;
   std::span<const Flag> flags = {};
   std::span<const Flag> shared_flags = {};  // A set that several commands have.
-  std::string_view positional = {};         // "ID"; "[TEXT]" may be left out; empty: none.
+  // "ID"; "[TEXT]" may be left out; "-- CMD [ARG...]" is a program to run; empty: none.
+  std::string_view positional = {};
   std::span<const std::string_view> positional_choices = {};  // Empty: any text.
   Verbose verbose = Verbose::accepted;
   std::vector<std::string_view> aliases = {};  // Other spellings of the last word.
@@ -68,6 +69,8 @@ std::span<const Group> groups();
 // nullptr: no command of these words. `word` may be an alias of the last one.
 const Command* find_command(std::string_view group, std::string_view word);
 
+// Does a program follow "--"?
+inline bool runs_program(const Command& command) { return command.positional.starts_with("-- "); }
 std::string_view last_word(const Command& command);
 std::string_view group_word(const Command& command);  // Empty: a top-level command.
 

@@ -21,6 +21,7 @@ std::vector<Command> call_commands();
 std::vector<Command> approval_commands();
 std::vector<Command> audit_commands();
 std::vector<Command> service_commands();
+std::vector<Command> program_commands();
 
 inline constexpr auto kScopes = std::to_array<std::string_view>({"global", "workspace", "group"});
 inline constexpr auto kProviders = std::to_array<std::string_view>(

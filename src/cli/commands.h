@@ -62,6 +62,10 @@ Result<int> run_oauth_setup(Session& session, const Arguments& arguments);
 Result<int> run_invoke(Session& session, const Arguments& arguments);
 Result<int> run_json(Session& session, const Arguments& arguments);
 Result<int> run_markdown(Session& session, const Arguments& arguments);
+// command_run.cc
+Result<int> run_run(Session& session, const Arguments& arguments);
+// command_mcp.cc
+Result<int> run_mcp(Session& session, const Arguments& arguments);
 // command_doctor.cc
 Result<int> run_doctor(Session& session, const Arguments& arguments);
 // command_restart.cc

@@ -108,7 +108,9 @@ std::string group_usage(std::string_view group) {
 
 std::string command_usage(const Command& command) {
   std::string text = "aivault " + std::string(command.words);
-  if (!command.positional.empty()) text += " " + std::string(command.positional);
+  const auto positional = command.positional.empty() ? "" : " " + std::string(command.positional);
+  if (runs_program(command)) return text + " [OPTIONS]" + positional;
+  text += positional;
   for (const auto& flag : command.flags) {
     if (flag.need == Need::required) text += " " + spelled(flag);
   }

@@ -168,12 +168,27 @@ std::optional<std::string> collect(const std::vector<Bound>& bound, Arguments& a
   return std::nullopt;
 }
 
+// The words behind "--", which are another program's; nullopt: there are none.
+std::optional<Words> take_program(Words& words) {
+  const auto mark = std::ranges::find(words, "--");
+  if (mark == words.end() || mark + 1 == words.end()) return std::nullopt;
+  Words program(mark + 1, words.end());
+  words.erase(mark, words.end());
+  return program;
+}
+
 Parsed parse_command(const Command& command, Words words) {
   const auto flags = flags_of(command);
   // Help wins over every mistake on the line, as it is asked for when one is unsure.
   for (const auto& word : words | std::views::take_while([](const auto& w) { return w != "--"; })) {
     if (is_help(word)) return ShowHelp{command_help(command)};
     if (is_version(word)) return ShowVersion{};
+  }
+  Words program;
+  if (runs_program(command)) {
+    auto taken = take_program(words);
+    if (!taken) return wrong(command, "a program to run is required behind '--'");
+    program = *std::move(taken);
   }
   if (auto problem = separate_values(flags, words)) return wrong(command, *std::move(problem));
 
@@ -186,7 +201,7 @@ Parsed parse_command(const Command& command, Words words) {
     verbose = app.add_flag("-v,--verbose,--json");
   }
   CLI::Option* positional = nullptr;
-  if (!command.positional.empty()) {
+  if (!command.positional.empty() && !runs_program(command)) {
     std::string_view name = command.positional;  // "ID"; "[TEXT]" may be left out.
     const bool may_lack = name.starts_with('[');
     if (may_lack) name = name.substr(1, name.size() - 2);
@@ -202,6 +217,7 @@ Parsed parse_command(const Command& command, Words words) {
     return wrong(command, error.what());
   }
   Arguments arguments(command);
+  arguments.set_program(std::move(program));
   if (auto problem = collect(bound, arguments)) return wrong(command, *std::move(problem));
   if (verbose != nullptr && verbose->count() > 0) {
     if (verbose->count() > 1)

@@ -14,7 +14,6 @@ TEST(Server, RefusesWhatTwoParsersCouldReadDifferently) {
   };
   const std::string line = "GET /aivault/health HTTP/1.1\r\n";
   const std::vector<Case> cases{
-      {"one-shot frame", "{\"op\":\"execute_envelope\"}", 400},
       {"HTTP/1.0", "GET / HTTP/1.0\r\nhost: x\r\n\r\n", 505},
       {"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
       {"no version", "GET /\r\n\r\n", 400},

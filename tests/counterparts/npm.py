@@ -1,5 +1,6 @@
 """Packages of other makers, as the lock file beside package.json pins them. Their scripts never run."""
 
+import hashlib
 import subprocess
 import unittest
 import urllib.request
@@ -18,3 +19,14 @@ def install(directory):
             # A machine without that registry can say nothing about other makers' programs.
             raise unittest.SkipTest(f"NOT RUN: the npm registry cannot be reached: {error}") from None
         raise
+
+
+def installed(directory):
+    """The locked packages beside their package.json; scripts of packages never run."""
+    lock = (directory / "package-lock.json").read_bytes()
+    mark = directory / "node_modules" / ".aivault-lock"
+    digest = hashlib.sha256(lock).hexdigest()
+    if not mark.exists() or mark.read_text() != digest:
+        install(directory)
+        mark.write_text(digest)
+    return directory

@@ -1,7 +1,6 @@
 """OAuth against a certified OpenID provider (npm oidc-provider): the test plays the browser."""
 
 import base64
-import hashlib
 import html
 import http.client
 import http.cookies
@@ -28,17 +27,6 @@ from lib.scenario import Scenario, main  # noqa: E402
 
 HOST = "id.provider.test"
 ISSUER = f"https://{HOST}"
-
-
-def installed(directory):
-    """The locked packages beside their package.json; scripts of packages never run."""
-    lock = (directory / "package-lock.json").read_bytes()
-    mark = directory / "node_modules" / ".aivault-lock"
-    digest = hashlib.sha256(lock).hexdigest()
-    if not mark.exists() or mark.read_text() != digest:
-        npm.install(directory)
-        mark.write_text(digest)
-    return directory
 
 
 class LocalName(http.client.HTTPSConnection):
@@ -111,7 +99,7 @@ class OpenIdProvider(Scenario):
     def setUp(self):
         certificate, key = self.authority.issue(HOST, (f"DNS:{HOST}",))
         self.process = subprocess.Popen(["node", "provider.mjs", str(certificate), str(key), ISSUER],
-                                        cwd=installed(HERE / "oidc"), stdout=subprocess.PIPE,
+                                        cwd=npm.installed(HERE / "oidc"), stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL)
         self.addCleanup(self.process.stdout.close)
         self.addCleanup(self.process.wait)

@@ -1,0 +1,44 @@
+// LoopbackDoor: a listener on 127.0.0.1 for programs that cannot speak to a unix socket: what comes
+// in from our own uid goes to the daemon, marked as TCP, and back.
+// Thread: the one that made it; the bytes are copied by another.
+// Errors: vault_unavailable internal.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/result.h"
+#include "platform/descriptor.h"
+
+namespace aivault::cli {
+
+class LoopbackDoor {
+ public:
+  static Result<std::unique_ptr<LoopbackDoor>> open();
+  ~LoopbackDoor();  // Closes every connection.
+  LoopbackDoor(const LoopbackDoor&) = delete;
+  LoopbackDoor& operator=(const LoopbackDoor&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  // Begins to serve, from a daemon at this socket.
+  void serve(std::string daemon_socket);
+
+ private:
+  LoopbackDoor(platform::Descriptor listening,
+               std::uint16_t port,
+               platform::Descriptor stop,
+               platform::Descriptor stopped)
+      : listening_(std::move(listening)),
+        port_(port),
+        stop_(std::move(stop)),
+        stopped_(std::move(stopped)) {}
+
+  platform::Descriptor listening_;
+  std::uint16_t port_;
+  platform::Descriptor stop_, stopped_;  // Two ends of a pipe: closing one stops the thread.
+  std::thread thread_;
+};
+
+}  // namespace aivault::cli
