@@ -14,6 +14,7 @@ constexpr auto kGroups = std::to_array<Group>({
     {"capability", "Say what callers may ask for, and look it up"},
     {"capability policy", "Limit what is called: rates, sizes, answers, approval"},
     {"oauth", "Log in at providers that give tokens for a time"},
+    {"setup", "Prepare a machine for agents under another user"},
     {"audit", "Look at the record of calls and changes"},
 });
 
@@ -29,6 +30,7 @@ std::vector<Command> make_commands() {
                      approval_commands,
                      audit_commands,
                      service_commands,
+                     setup_commands,
                      program_commands}) {
     for (auto& command : part()) all.push_back(std::move(command));
   }

@@ -22,6 +22,7 @@ std::vector<Command> approval_commands();
 std::vector<Command> audit_commands();
 std::vector<Command> service_commands();
 std::vector<Command> program_commands();
+std::vector<Command> setup_commands();
 
 inline constexpr auto kScopes = std::to_array<std::string_view>({"global", "workspace", "group"});
 inline constexpr auto kProviders = std::to_array<std::string_view>(

@@ -70,6 +70,11 @@ Result<int> run_mcp(Session& session, const Arguments& arguments);
 Result<int> run_doctor(Session& session, const Arguments& arguments);
 // command_restart.cc
 Result<int> run_restart(Session& session, const Arguments& arguments);
+// setup_agent_access.cc
+Result<int> run_setup_agent_access(Session& session, const Arguments& arguments);
+// setup_systemd.cc
+Result<int> run_setup_systemd(Session& session, const Arguments& arguments);
+Result<int> run_setup_launchd(Session& session, const Arguments& arguments);
 // completion.cc
 Result<int> run_completion(Session& session, const Arguments& arguments);
 

@@ -3,6 +3,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
+#include "platform/users.h"
+
 namespace aivault::cli {
 namespace {
 
@@ -11,6 +15,23 @@ std::optional<std::int64_t> owner_of_nearest_directory(const std::string& path) 
     if (const auto owner = owner_of_directory(directory)) return owner;
     if (directory == "/") return std::nullopt;
   }
+}
+
+// The directory lets in root, its owner and its group, and the caller is none of them.
+bool is_shut_out(const std::string& socket) {
+  return access(directory_of(socket).c_str(), X_OK) != 0 && errno == EACCES;
+}
+
+std::string name_of_uid(std::int64_t uid) {
+  const auto user = platform::user_of(uid);
+  return user ? user->name : std::to_string(uid);
+}
+
+std::string how_to_get_in(const std::string& socket) {
+  const auto owner = owner_of_directory(directory_of(socket));
+  return "no access to the shared socket '" + socket + "'; run: sudo aivault setup agent-access " +
+         "--agent-user " + name_of_uid(geteuid()) + " --daemon-user " +
+         name_of_uid(owner.value_or(0)) + ", then log in again";
 }
 
 auto refusal(const std::string& message) {
@@ -57,6 +78,7 @@ std::optional<Error> autostart_refusal(const Routes& routes,
                    "' (shared socket; autostart suppressed)");
   }
   if (routes.shared && owner_of_directory(directory_of(routes.shared->socket))) {
+    if (is_shut_out(routes.shared->socket)) return refusal(how_to_get_in(routes.shared->socket));
     return refusal("aivaultd not running at shared socket '" + routes.shared->socket +
                    "' (start it as the operator with `aivaultd --shared`)");
   }

@@ -46,13 +46,11 @@ class Reader {
     if (name == "--stdio" || name == "--stdio-socket") {
       return take_switch(name, value, arguments_.stdio);
     }
+    if (name == "--self-test") return take_self_test(value);
     if (name != "--socket" && name != "--allow-read" && name != "--allow-write") {
       return refuse(unknown(name).what);
     }
-    if (!value && !words_.empty() && (!words_.front().starts_with('-') || words_.front() == "-")) {
-      value = words_.front();
-      words_ = words_.subspan(1);
-    }
+    if (!value) value = next_value();
     if (!value) return refuse("a value is required for '" + std::string(name) + "'");
     if (name == "--socket") {
       if (std::exchange(has_socket_, true)) return refuse_twice(name);
@@ -62,6 +60,20 @@ class Reader {
     if (value->empty())
       return refuse("an empty value is not allowed for '" + std::string(name) + "'");
     (name == "--allow-read" ? arguments_.allow_read : arguments_.allow_write).emplace_back(*value);
+    return true;
+  }
+
+  std::optional<std::string_view> next_value() {
+    if (words_.empty() || (words_.front().starts_with('-') && words_.front() != "-")) return {};
+    const auto value = words_.front();
+    words_ = words_.subspan(1);
+    return value;
+  }
+
+  bool take_self_test(std::optional<std::string_view> value) {
+    if (!value) value = next_value();
+    if (value != "sandbox") return refuse("'--self-test' takes the value 'sandbox'");
+    arguments_.tests_sandbox = true;
     return true;
   }
 
@@ -102,6 +114,7 @@ Options:
                           (same: --stdio-socket)
       --allow-read PATH   With --stdio: a path that requests will name for reading (repeatable)
       --allow-write PATH  With --stdio: a path that requests will name for writing (repeatable)
+      --self-test sandbox Try from inside what the sandbox forbids; the result as JSON
   -h, --help              Print help
   -V, --version           Print version
 

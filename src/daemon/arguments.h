@@ -14,6 +14,7 @@ namespace aivault::daemon {
 struct Arguments {
   std::optional<std::string> socket;  // Not blank.
   bool once = false, stdio = false, shared = false;
+  bool tests_sandbox = false;  // --self-test sandbox
   // Paths that the parent of a private child will name in its requests.
   std::vector<std::string> allow_read, allow_write;
 };

@@ -124,6 +124,7 @@ void Lifecycle::drain(std::string_view reason) {
   phase_ = Phase::draining;
   reason_ = reason;
   idle_.cancel();
+  if (options_.on_drain) options_.on_drain();
   log_.info("daemon.drain", {{"reason", reason_}});
   // The path goes first: who comes from now on finds nobody, and no connection is lost in a queue.
   for (auto* claim : claims_) claim->give_up_path();

@@ -32,6 +32,7 @@ class Lifecycle {
     bool supervised = false;  // A service manager starts us again after a restart request.
     bool shared = false;      // A successor is to serve the agent socket as well.
     std::function<bool()> is_needed = nullptr;  // Asked before it ends for want of work.
+    std::function<void()> on_drain = nullptr;   // It begins to end.
     std::function<void()> on_hangup = nullptr;  // SIGHUP, which ends nothing; must not block.
   };
   // `claims`: the socket paths that are ours; none for a private child.

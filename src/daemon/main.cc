@@ -11,13 +11,17 @@
 
 #include "daemon/arguments.h"
 #include "daemon/readiness.h"
+#include "daemon/sandbox_paths.h"
+#include "daemon/sandbox_trial.h"
 #include "daemon/serve.h"
+#include "daemon/service_manager.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
 #include "platform/environment.h"
 #include "platform/hardening.h"
 #include "platform/key_variables.h"
 #include "platform/log.h"
+#include "sandbox/sandbox.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -75,12 +79,42 @@ void take_keys(Settings& settings,
       environment.path("CREDENTIALS_DIRECTORY").value_or("");
 }
 
+// The last thing before there are threads, and before a byte of a caller is read. A private child
+// works for the operator at its terminal, on paths that the operator names, so that only its system
+// calls are restricted.
+Result<void> enter_sandbox(const Settings& settings,
+                           const ServiceManager& manager,
+                           platform::Log& log) {
+  auto paths = sandbox_paths(settings);
+  paths.keeps_abstract_sockets = manager.is_abstract();
+  const auto files =
+      settings.private_child ? sandbox::Files::unrestricted : sandbox::Files::restricted;
+  TRY(sandbox::enter(paths, files));
+  if (settings.private_child) return {};
+  if (!sandbox::is_built_in()) {
+    log.warn("sandbox.off", {{"reason", "a build with sanitizers"}});
+    return {};
+  }
+  const auto report = sandbox::report();
+  const bool whole = report.landlock == sandbox::State::on && report.seccomp == sandbox::State::on;
+  if (!whole) {
+    log.warn("sandbox.incomplete",
+             {{"landlock", std::string(name_of(report.landlock))},
+              {"seccomp", std::string(name_of(report.seccomp))}});
+  }
+  return {};
+}
+
 Result<int> start(const Arguments& arguments,
                   const platform::Environment& environment,
                   std::shared_ptr<platform::KeyVariables> keys,
                   Readiness& readiness) {
   TRY_ASSIGN(const auto ready, ready_descriptor(environment));
-  TRY(platform::settle_descriptors(ready));
+  TRY_ASSIGN(const auto passed, passed_descriptors(environment));
+  std::vector<int> kept;
+  if (ready) kept.push_back(*ready);
+  for (const auto& each : passed) kept.push_back(each.descriptor);
+  TRY(platform::settle_descriptors(std::move(kept)));
   if (ready) readiness = Readiness(platform::Descriptor(*ready));
   ::umask(S_IRWXG | S_IRWXO);
   if (::chdir("/") != 0) return vault_unavailable("internal", "cannot enter /");
@@ -99,18 +133,21 @@ Result<int> start(const Arguments& arguments,
       {.level = settings.log_level,
        .journal = platform::is_journal(STDERR_FILENO, environment.text("JOURNAL_STREAM")),
        .clock = {}});
-  TRY_ASSIGN(auto taken, take_sockets(settings));
+  TRY_ASSIGN(auto taken, take_sockets(settings, passed));
   if (!taken.sockets) {
     print(stderr, "aivaultd is already running at '" + taken.occupied + "'\n");
     return 0;
   }
   auto& sockets = *taken.sockets;
-  if (readiness.is_awaited() && !sockets.listening.empty()) {
-    const auto& beside = sockets.listening.front().claim.directory;
-    TRY(log.move_to_file(beside.reopen(), "aivaultd.log"));
+  const auto claims = sockets.claims();
+  if (readiness.is_awaited() && !claims.empty()) {
+    TRY(log.move_to_file(claims.front()->directory.reopen(), "aivaultd.log"));
   }
   warn_of_surroundings(settings, environment, state, log);
-  auto status = serve(settings, sockets, readiness, log, max_descriptors);
+  const auto manager =
+      settings.private_child ? ServiceManager() : ServiceManager::from(environment);
+  TRY(enter_sandbox(settings, manager, log));
+  auto status = serve(settings, sockets, manager, readiness, log, max_descriptors);
   if (!status) sockets.give_up_paths();
   return status;
 }
@@ -143,6 +180,7 @@ int run(int count, char** words) {
     print(stdout, "aivaultd " + std::string(kVersionText) + "\n");
     return 0;
   }
+  if (std::get<Arguments>(parsed).tests_sandbox) return test_sandbox();
   Readiness readiness;
   const auto status = start(std::get<Arguments>(parsed), environment, keys, readiness);
   if (status) return *status;

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "platform/hardening.h"
+#include "sandbox/sandbox.h"
 
 namespace aivault::daemon {
 namespace {
@@ -30,17 +31,19 @@ std::string_view name_of(platform::Swap swap) {
 
 json::Value hardening_report(Supervisor supervisor) {
   const auto state = platform::read_hardening();
-  // System call filter and file system sandbox do not exist yet, and the report says so.
-  return json::Value::object({{"coreDumps", state.core_dumps ? "on" : "off"},
-                              {"dumpable", state.dumpable},
-                              {"landlock", json::Value::object({{"abi", 0}, {"state", "off"}})},
-                              {"memoryLocked", state.memory_locked},
-                              {"noNewPrivs", state.no_new_privileges},
-                              {"sandboxMode", "off"},
-                              {"seccomp", "off"},
-                              {"secretMemory", state.memory_locked ? "mlock" : "plain"},
-                              {"supervisor", name_of(supervisor)},
-                              {"swap", name_of(state.swap)}});
+  const auto sandbox = sandbox::report();
+  return json::Value::object(
+      {{"coreDumps", state.core_dumps ? "on" : "off"},
+       {"dumpable", state.dumpable},
+       {"landlock",
+        json::Value::object({{"abi", sandbox.landlock_abi}, {"state", name_of(sandbox.landlock)}})},
+       {"memoryLocked", state.memory_locked},
+       {"noNewPrivs", state.no_new_privileges},
+       {"sandboxMode", sandbox::is_built_in() ? "enforce" : "off"},
+       {"seccomp", name_of(sandbox.seccomp)},
+       {"secretMemory", state.memory_locked ? "mlock" : "plain"},
+       {"supervisor", name_of(supervisor)},
+       {"swap", name_of(state.swap)}});
 }
 
 }  // namespace aivault::daemon

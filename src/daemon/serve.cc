@@ -21,6 +21,7 @@
 #include "daemon/lifecycle.h"
 #include "daemon/report.h"
 #include "daemon/unlock_timer.h"
+#include "daemon/watchdog.h"
 #include "platform/hardening.h"
 #include "server/server.h"
 #include "tokens/notices.h"
@@ -83,6 +84,7 @@ admin::DaemonFacts daemon_facts(const Settings& settings, bool autostarted) {
 
 Lifecycle::Options lifecycle_options(const Settings& settings,
                                      vault::Slot& slot,
+                                     const ServiceManager& manager,
                                      platform::Log& log) {
   Lifecycle::Options options;
   if (settings.once) options.kind = Lifecycle::Kind::once;
@@ -92,7 +94,9 @@ Lifecycle::Options lifecycle_options(const Settings& settings,
   options.shared = settings.is_shared();
   // Nobody else has the passphrase that was entered here.
   options.is_needed = [&slot] { return slot.is_unlocked(); };
-  options.on_hangup = [&slot, &log] {
+  options.on_drain = [&manager] { manager.tell("STOPPING=1"); };
+  options.on_hangup = [&slot, &manager, &log] {
+    manager.tell_reloading();
     if (const auto vault = slot.peek()) vault->reopen_mirror();
     log.info("daemon.hangup", {{"effect", "the audit mirror is opened anew"}});
   };
@@ -123,10 +127,21 @@ Result<void> open_existing(vault::Slot& slot,
   return {};
 }
 
+// For whoever looks at the service; names nothing.
+std::string status_line(vault::Slot& slot) {
+  const auto vault = slot.get();
+  if (vault) return "serving";
+  const auto& reason = vault.error().reason;
+  if (reason == "not_initialised") return "serving; there is no vault yet";
+  if (reason == "vault_locked") return "serving; the vault is locked";
+  return "serving; the vault cannot be opened (" + reason + ")";
+}
+
 }  // namespace
 
 Result<int> serve(const Settings& settings,
                   Sockets& sockets,
+                  const ServiceManager& manager,
                   Readiness& readiness,
                   platform::Log& log,
                   std::size_t max_descriptors) {
@@ -155,7 +170,7 @@ Result<int> serve(const Settings& settings,
   for_broker.notices = &notices;
   broker::Broker broker(loop.get_executor(), slot, catalog, *client, std::move(for_broker));
   slot.on_lock([&] { asio::post(loop, [&broker] { broker.forget_secrets(); }); });
-  Lifecycle lifecycle(loop, log, sockets.claims(), lifecycle_options(settings, slot, log));
+  Lifecycle lifecycle(loop, log, sockets.claims(), lifecycle_options(settings, slot, manager, log));
   auto hooks = lifecycle.hooks();
   hooks.on_connections = [&, inner = std::move(hooks.on_connections)](std::size_t open) {
     greeting.greet_if_open(operators.get_executor());
@@ -171,7 +186,7 @@ Result<int> serve(const Settings& settings,
                         server_options(settings, max_descriptors),
                         std::move(hooks));
   lifecycle.begin(server, broker);
-  for (auto& [claim, door] : sockets.listening) server.listen(std::move(claim.listening), door);
+  for (auto& each : sockets.listening) server.listen(each.take(), each.door);
   if (settings.private_child) server.serve(std::move(sockets.connected));
   std::optional<DailyCheck> daily_check;
   if (!settings.private_child) daily_check.emplace(slot, log);
@@ -181,7 +196,12 @@ Result<int> serve(const Settings& settings,
             {"socket", settings.socket},
             {"agent_socket", settings.is_shared() ? settings.agent_socket : "none"}});
   readiness.tell_ready();
+  manager.tell("READY=1\nSTATUS=" + status_line(slot));
+  Watchdog watchdog(loop, urgent_operations.get_executor(), slot, manager);
+  watchdog.begin();
   loop.run();
+
+  watchdog.stop();
 
   slot.stop();
   if (daily_check) daily_check->stop();

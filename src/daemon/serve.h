@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "daemon/readiness.h"
+#include "daemon/service_manager.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
 #include "platform/log.h"
@@ -18,6 +19,7 @@ namespace aivault::daemon {
 // The exit status.
 Result<int> serve(const Settings& settings,
                   Sockets& sockets,
+                  const ServiceManager& manager,
                   Readiness& readiness,
                   platform::Log& log,
                   std::size_t max_descriptors);

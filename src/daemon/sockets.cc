@@ -65,11 +65,24 @@ Result<std::optional<Claim>> claim_agent_socket(const Settings& settings) {
           "--daemon-user " + (user ? user->name : std::to_string(::geteuid())));
 }
 
+// What was passed for this door; none: to be made.
+bool take_passed(Sockets& sockets, std::vector<PassedSocket>& passed, broker::Door door) {
+  bool found = false;
+  for (auto& each : passed) {
+    if (!each.listening || each.door != door) continue;
+    sockets.listening.push_back({std::nullopt, std::move(each.listening), door});
+    found = true;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::vector<Claim*> Sockets::claims() {
   std::vector<Claim*> all;
-  for (auto& each : listening) all.push_back(&each.claim);
+  for (auto& each : listening) {
+    if (each.claim) all.push_back(&*each.claim);
+  }
   return all;
 }
 
@@ -77,7 +90,7 @@ void Sockets::give_up_paths() {
   for (auto* claim : claims()) claim->give_up_path();
 }
 
-Result<Taken> take_sockets(const Settings& settings) {
+Result<Taken> take_sockets(Settings& settings, const std::vector<PassedName>& passed_names) {
   Taken taken;
   Sockets sockets;
   if (settings.private_child) {
@@ -85,17 +98,26 @@ Result<Taken> take_sockets(const Settings& settings) {
     taken.sockets = std::move(sockets);
     return taken;
   }
-  TRY_ASSIGN(auto operators, claim_operator_socket(settings));
+  const auto& expected =
+      settings.is_shared() ? settings.agent_socket : settings.places.shared_socket;
+  TRY_ASSIGN(auto passed, take_passed_sockets(passed_names, expected));
+  for (const auto& each : passed) {
+    const bool is_for_agents = each.door == broker::Door::agent_socket;
+    (is_for_agents ? settings.agent_socket : settings.socket) = each.path;
+  }
   taken.occupied = settings.socket;
-  if (!operators) return taken;
-  sockets.listening.push_back({*std::move(operators), broker::Door::operator_socket});
-  if (settings.is_shared()) {
-    auto agents = claim_agent_socket(settings);
-    if (!agents || !*agents) sockets.give_up_paths();
-    if (!agents) return fail(std::move(agents).error());
+  if (!take_passed(sockets, passed, broker::Door::operator_socket)) {
+    TRY_ASSIGN(auto claim, claim_operator_socket(settings));
+    if (!claim) return taken;
+    sockets.listening.push_back({std::move(claim), {}, broker::Door::operator_socket});
+  }
+  if (settings.is_shared() && !take_passed(sockets, passed, broker::Door::agent_socket)) {
+    auto claim = claim_agent_socket(settings);
+    if (!claim || !*claim) sockets.give_up_paths();
+    if (!claim) return fail(std::move(claim).error());
     taken.occupied = settings.agent_socket;
-    if (!*agents) return taken;
-    sockets.listening.push_back({**std::move(agents), broker::Door::agent_socket});
+    if (!*claim) return taken;
+    sockets.listening.push_back({*std::move(claim), {}, broker::Door::agent_socket});
   }
   taken.sockets = std::move(sockets);
   return taken;

@@ -1,5 +1,6 @@
 // Sockets: everything a daemon listens on, taken at its start: the operator socket, with --shared
-// the agent socket beside it, or the one connection of a private child.
+// the agent socket beside it, each made here or passed by a service manager; or the one connection
+// of a private child.
 // Thread: the main thread at start; waits for a predecessor that is leaving.
 // Errors: those of Claim; vault_unavailable internal `... without the shared socket; ...`.
 #pragma once
@@ -10,6 +11,7 @@
 
 #include "base/result.h"
 #include "broker/call.h"
+#include "daemon/activation.h"
 #include "daemon/claim.h"
 #include "daemon/settings.h"
 #include "platform/descriptor.h"
@@ -17,12 +19,15 @@
 namespace aivault::daemon {
 
 struct Listening {
-  Claim claim;
+  std::optional<Claim> claim;   // A path of our own,
+  platform::Descriptor passed;  // or a socket of the service manager, which keeps its path.
   broker::Door door = broker::Door::operator_socket;
+
+  platform::Descriptor take() { return std::move(claim ? claim->listening : passed); }
 };
 
 struct Sockets {
-  std::vector<Listening> listening;  // A daemon's paths, the operator's first,
+  std::vector<Listening> listening;  // Of a daemon,
   platform::Descriptor connected;    // or the parent of a private child.
 
   std::vector<Claim*> claims();
@@ -33,6 +38,7 @@ struct Taken {
   std::optional<Sockets> sockets;
   std::string occupied;  // The path where another daemon serves already, if there are none.
 };
-Result<Taken> take_sockets(const Settings& settings);
+// An agent socket that is passed makes the daemon a shared one: `settings` says so afterwards.
+Result<Taken> take_sockets(Settings& settings, const std::vector<PassedName>& passed);
 
 }  // namespace aivault::daemon

@@ -54,7 +54,7 @@ std::string read_small(const char* path) {
 }
 
 // For kernels and containers without close_range.
-void close_one_by_one(int keep) {
+void close_one_by_one(const std::vector<int>& keep) {
   std::vector<int> open;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
@@ -65,7 +65,7 @@ void close_one_by_one(int keep) {
     }
   }
   for (const int descriptor : open) {
-    if (descriptor > 2 && descriptor != keep) ::close(descriptor);
+    if (descriptor > 2 && std::ranges::count(keep, descriptor) == 0) ::close(descriptor);
   }
 }
 
@@ -74,10 +74,16 @@ int close_range(unsigned first, unsigned last) {
   return static_cast<int>(::syscall(SYS_close_range, first, last, 0U));
 }
 
-void close_from_3(std::optional<int> keep) {
-  const auto kept = static_cast<unsigned>(keep.value_or(2));
-  const int below = keep ? close_range(3, kept - 1) : 0;
-  if (below != 0 || close_range(kept + 1, ~0U) != 0) close_one_by_one(keep.value_or(-1));
+// `keep` is sorted.
+void close_from_3(const std::vector<int>& keep) {
+  unsigned first = 3;
+  int failed = 0;
+  for (const int kept : keep) {
+    failed |= close_range(first, static_cast<unsigned>(kept) - 1);
+    first = static_cast<unsigned>(kept) + 1;
+  }
+  failed |= close_range(first, ~0U);
+  if (failed != 0) close_one_by_one(keep);
 }
 
 bool can_lock_memory() {
@@ -142,13 +148,16 @@ bool forbid_inspection() {
   return ::getauxval(AT_SECURE) == 0;
 }
 
-Result<void> settle_descriptors(std::optional<int> keep) {
+Result<void> settle_descriptors(std::vector<int> keep) {
   for (int standard = 0; standard <= 2; ++standard) {
     if (::fcntl(standard, F_GETFD) >= 0) continue;
     if (::open("/dev/null", O_RDWR) != standard) return os_error("cannot open /dev/null");
   }
-  if (keep && (*keep <= 2 || ::fcntl(*keep, F_SETFD, FD_CLOEXEC) != 0)) {
-    return vault_unavailable("internal", "the descriptor to report readiness on is not open");
+  std::ranges::sort(keep);
+  for (const int kept : keep) {
+    if (kept <= 2 || ::fcntl(kept, F_SETFD, FD_CLOEXEC) != 0) {
+      return vault_unavailable("internal", "a descriptor that was to be passed on is not open");
+    }
   }
   close_from_3(keep);
   return {};

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -19,8 +20,8 @@ namespace aivault::platform {
 // written. False: the process has been given privileges by its file and must end.
 [[nodiscard]] bool forbid_inspection();
 
-// Descriptors 0 to 2 are open, all others closed except `keep`, which no program inherits.
-Result<void> settle_descriptors(std::optional<int> keep);
+// Descriptors 0 to 2 are open, all others closed except those to keep, which no program inherits.
+Result<void> settle_descriptors(std::vector<int> keep);
 
 // Removes variables that redirect the loader, TLS trust, proxies, DNS or logging, and keys, and
 // overwrites them where /proc shows them.

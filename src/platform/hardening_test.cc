@@ -48,14 +48,14 @@ TEST(Hardening, KeepsOneInheritedDescriptorThatNoProgramGets) {
     const int lower = ::fcntl(kept, F_DUPFD, 3);
     const int higher = ::fcntl(kept, F_DUPFD, 200);
     ::close(0);
-    if (!settle_descriptors(kept)) return false;
+    if (!settle_descriptors({kept})) return false;
     return ::fcntl(0, F_GETFD) >= 0 && ::fcntl(kept, F_GETFD) == FD_CLOEXEC &&
            ::fcntl(lower, F_GETFD) < 0 && ::fcntl(higher, F_GETFD) < 0;
   }));
 }
 
 TEST(Hardening, RefusesAReadinessDescriptorThatIsNotOpen) {
-  EXPECT_TRUE(in_child([] { return !settle_descriptors(200) && !settle_descriptors(1); }));
+  EXPECT_TRUE(in_child([] { return !settle_descriptors({200}) && !settle_descriptors({1}); }));
 }
 
 TEST(Hardening, KnowsTheVariablesToRemove) {

@@ -1,7 +1,9 @@
 #include "platform/users.h"
 
+#include <grp.h>
 #include <pwd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <memory>
@@ -13,19 +15,51 @@ struct CloseFile {
   void operator()(std::FILE* file) const { static_cast<void>(std::fclose(file)); }
 };
 
-}  // namespace
+constexpr std::size_t kMaxGroupLine = std::size_t{1} << 20U;  // Groups may have many members.
 
-std::optional<User> user_of(std::int64_t uid) {
+template <typename Wanted>
+std::optional<User> find_user(const Wanted& is_wanted) {
   const std::unique_ptr<std::FILE, CloseFile> file(std::fopen("/etc/passwd", "re"));
   if (file == nullptr) return std::nullopt;
   std::array<char, 8192> buffer{};  // Of one line; a longer one ends the search.
   passwd entry{};
   passwd* found = nullptr;
   while (::fgetpwent_r(file.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
-    if (found->pw_uid != uid) continue;
+    if (!is_wanted(*found)) continue;
     return User{found->pw_name, found->pw_dir, found->pw_uid, found->pw_gid};
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<User> user_of(std::int64_t uid) {
+  return find_user([uid](const passwd& entry) { return entry.pw_uid == uid; });
+}
+
+std::optional<User> user_named(std::string_view name) {
+  return find_user([name](const passwd& entry) { return entry.pw_name == name; });
+}
+
+std::optional<Group> group_named(std::string_view name) {
+  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen("/etc/group", "re"));
+  if (file == nullptr) return std::nullopt;
+  std::vector<char> buffer(kMaxGroupLine);
+  group entry{};
+  group* found = nullptr;
+  while (::fgetgrent_r(file.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
+    if (found->gr_name != name) continue;
+    Group result{found->gr_name, found->gr_gid, {}};
+    for (char** member = found->gr_mem; *member != nullptr; ++member) {
+      result.members.emplace_back(*member);
+    }
+    return result;
+  }
+  return std::nullopt;
+}
+
+bool is_member(const Group& group, const User& user) {
+  return user.gid == group.gid || std::ranges::count(group.members, user.name) > 0;
 }
 
 }  // namespace aivault::platform

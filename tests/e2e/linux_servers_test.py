@@ -1,0 +1,326 @@
+"""The guide for Linux servers (docs/linux-servers.md), command by command as printed, with real users."""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import stat
+import subprocess
+import time
+import unittest
+
+from lib import machine
+from lib.scenario import Scenario, canary, is_release, main
+
+SOCKET = pathlib.Path("/run/aivault/aivaultd.sock")
+CALL = ("aivault invoke openai/chat-completions --method POST --path /v1/chat/completions "
+        """--body '{"model":"m","messages":[]}'""")
+SYSTEMCTL = """#!/bin/sh
+echo "$@" >> /run/systemctl.log
+case "$*" in
+  "is-active --quiet aivaultd-shared.service") [ -e /run/aivault-service.pid ] ;;
+  is-enabled*) [ -e /run/aivault-service.pid ] ;;
+  enable*)
+    mkdir -p /run/aivault
+    LISTEN=/run/aivault/aivaultd.sock python3 /run/start_service.py ;;
+esac
+"""
+# What systemd does for the two units, as far as the daemon sees of it.
+START_SERVICE = """
+import os, pwd, socket, subprocess, grp
+user, group = pwd.getpwnam("aivault"), grp.getgrnam("aivault")
+os.chmod("/run/aivault", 0o2750)
+path = os.environ["LISTEN"]
+if os.path.exists(path): os.unlink(path)
+listening = socket.socket(socket.AF_UNIX)
+os.umask(0o117)
+listening.bind(path)
+os.chown(path, user.pw_uid, group.gr_gid)
+listening.listen(1024)
+child = os.fork()
+if child == 0:
+    os.setsid()
+    os.dup2(listening.fileno(), 3)
+    os.set_inheritable(3, True)
+    null = os.open("/dev/null", os.O_RDWR)
+    for stream in (0, 1, 2): os.dup2(null, stream)
+    os.setgroups([]); os.setgid(group.gr_gid); os.setuid(user.pw_uid)
+    os.execve("/usr/local/bin/aivaultd", ["aivaultd", "--shared"],
+              {**{k: v for k, v in os.environ.items() if k.startswith(("AIVAULT", "ASAN"))}, "LISTEN_PID": str(os.getpid()),
+               "LISTEN_FDS": "1", "LISTEN_FDNAMES": "agent"})
+open("/run/aivault-service.pid", "w").write(str(child))
+"""
+
+
+def running(name="aivaultd"):
+    """Pids of the daemons in this namespace's /home or service."""
+    own = os.readlink("/proc/self/ns/mnt")
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if (entry / "comm").read_text().strip() == name and os.readlink(entry / "ns/mnt") == own:
+                found.append(int(entry.name))
+        except OSError:
+            pass
+    return found
+
+
+@unittest.skipUnless(machine.is_inside(), "a machine of one's own needs root and a mount namespace")
+class LinuxServers(Scenario):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        machine.furnish(os.environ["AIVAULT_BIN"])
+        os.chmod("/run", 0o755)
+
+    def setUp(self):
+        self.environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin", "HOME": "/root", "LANG": "C.UTF-8",
+                            "ASAN_OPTIONS": "detect_leaks=0"}
+        certificate = self.authority.issue("vendor", ("DNS:api.openai.com", "DNS:localhost"))
+        self.up, self.key = self.upstream(certificate=certificate), canary()
+        ca = pathlib.Path("/etc/vendor-ca.pem")
+        ca.write_bytes(self.ca.read_bytes())
+        if not is_release():
+            self.environment |= {"AIVAULT_DEV_RESOLVE": f"api.openai.com=127.0.0.1:{self.up.port}",
+                                 "AIVAULT_DEV_CA_CERT_PATH": str(ca)}
+        self.started = []
+        self.sh("sudo useradd -m -s /bin/bash aivault")
+        self.sh("sudo useradd -m -s /bin/bash agent")
+        self.sh("useradd -m -s /bin/bash person")
+
+    def tearDown(self):
+        for process in self.started:
+            process.terminate()
+            process.wait(timeout=20)
+        for pid in running():
+            os.kill(pid, signal.SIGTERM)
+        limit = time.monotonic() + 20
+        while running() and time.monotonic() < limit:
+            time.sleep(0.05)
+        for user in ("aivault", "agent", "person"):
+            subprocess.run(["userdel", "-r", user], capture_output=True)
+        subprocess.run(["groupdel", "aivault"], capture_output=True)
+        subprocess.run("rm -rf /run/aivault* /run/systemd /run/systemctl.log /etc/tmpfiles.d/aivault.conf "
+                       "/etc/sysusers.d/aivault.conf /etc/systemd/system/aivaultd-shared.* /var/lib/aivault",
+                       shell=True, check=True)
+
+    def sh(self, line, expected=0, env=None):
+        done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, cwd="/", env={**self.environment, **(env or {})})
+        self.assertEqual(expected, done.returncode, f"{line}\n{done.stdout[-2000:]!r}\n{done.stderr[-2000:]!r}")
+        return done.stdout.decode() + done.stderr.decode()
+
+    def as_person(self, line, env=None):
+        """Typed by somebody who has a vault of their own."""
+        return self.sh("runuser -u person -- env HOME=/home/person sh -c " + shlex.quote("cd; " + line), env=env)
+
+    def start(self, line, env=None):
+        process = subprocess.Popen(["/bin/sh", "-c", "exec " + line], cwd="/", env={**self.environment, **(env or {})},
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.started.append(process)
+        self.wait_for(lambda: subprocess.run(
+            ["curl", "-sf", "--unix-socket", str(SOCKET), "http://aivault/aivault/health"], capture_output=True).returncode == 0,
+            f"{line} serves {SOCKET}")
+        return process
+
+    def wait_for(self, condition, what):
+        limit = time.monotonic() + 30
+        while time.monotonic() < limit:
+            if condition():
+                return
+            time.sleep(0.05)
+        self.fail(f"not in time: {what}")
+
+    def add_key(self):
+        self.sh(f'sudo -u aivault -H aivault secrets create --name OPENAI_API_KEY --value "{self.key}" --scope global')
+
+    def check_call(self, line):
+        before = len(self.up.requests)
+        self.sh(line)
+        self.assertEqual(before + 1, len(self.up.requests))
+        self.assertIn(("authorization", f"Bearer {self.key}"),
+                      [(name.lower(), value) for name, value in self.up.requests[-1].headers])
+
+    def test_the_first_vault_of_a_person(self):
+        self.as_person("aivault status")
+        key = pathlib.Path("/home/person/.aivault/keys/kek.key")
+        self.assertEqual(0o600, stat.S_IMODE(key.stat().st_mode))
+        self.assertEqual(0o700, stat.S_IMODE(key.parent.stat().st_mode))
+
+    def test_a_user_for_the_vault_and_one_for_agents(self):
+        self.sh("sudo -u aivault -H aivault status")
+        self.add_key()
+        self.assertRegex(self.sh("sudo -u aivault -H ls -la /home/aivault/.aivault/keys"), r"drwx------ .* \.\n")
+        self.assertRegex(self.sh("sudo -u aivault -H ls -la /home/aivault/.aivault/keys/kek.key"), r"^-rw-------")
+        self.sh("sudo -u agent -H cat /home/aivault/.aivault/keys/kek.key", expected=1)
+
+        self.sh("sudo aivault setup agent-access --agent-user agent --daemon-user aivault")
+        facts = SOCKET.parent.stat()
+        self.assertEqual(0o2750, stat.S_IMODE(facts.st_mode))
+        self.assertEqual("d /run/aivault 2750 aivault aivault -\n", pathlib.Path("/etc/tmpfiles.d/aivault.conf").read_text())
+        # Nobody serves yet: the agent learns who has to do what, and gets no vault of its own.
+        self.assertIn("start it as the operator with `aivaultd --shared`", self.sh("sudo -u agent -H " + CALL, expected=1))
+
+        # An operator's command has started a daemon of its own meanwhile; it makes way.
+        self.sh("sudo -u aivault -H " + CALL)
+        self.assertEqual(1, len(running()))
+        self.start("sudo -u aivault -H aivaultd --shared")
+        self.assertEqual(0o660, stat.S_IMODE(SOCKET.stat().st_mode))
+        self.assertEqual(facts.st_gid, SOCKET.stat().st_gid)
+        self.assertEqual(0o2750, stat.S_IMODE(SOCKET.parent.stat().st_mode))
+        self.check_call("sudo -u agent -H " + CALL)
+        for how in ("runuser -u agent -- ", "setpriv --reuid=agent --regid=agent --init-groups "):
+            with self.subTest(how=how):
+                self.check_call(how + CALL)
+        with self.subTest(how="su"):
+            self.check_call("su agent -s /bin/sh -c " + shlex.quote(CALL))
+
+        # Two sockets, two powers.
+        self.assertIn("OperatorAuthRequired: operator token required", self.sh("sudo -u agent -H aivault secrets list", expected=1))
+        for user in ("agent", "aivault", "root"):
+            answer = self.sh(f"sudo -u {user} -H curl -s -w '%{{http_code}}' --unix-socket {SOCKET} http://aivault/aivault/secrets")
+            self.assertIn('"operator token required"', answer, user)
+            self.assertIn("403", answer, user)
+        self.assertFalse(pathlib.Path("/home/agent/.aivault").exists())
+        denied = json.loads(self.sh("sudo -u aivault -H aivault audit --limit 200 --kind operator.denied"))
+        self.assertGreaterEqual(len(denied), 4)
+        self.assertEqual({"agent", "aivault", "root"}, {event["user"] for event in denied})
+
+        # restart keeps both sockets.
+        self.sh("sudo -u aivault -H aivault restart")
+        self.check_call("sudo -u agent -H " + CALL)
+        self.assertIn("is already running", self.sh("sudo -u aivault -H aivaultd --shared"))
+
+    def test_who_is_not_in_the_group_learns_what_to_run(self):
+        self.sh("sudo useradd -m visitor")
+        self.addCleanup(subprocess.run, ["userdel", "-r", "visitor"], capture_output=True)
+        self.sh("sudo aivault setup agent-access --agent-user agent --daemon-user aivault")
+        self.start("sudo -u aivault -H aivaultd --shared")
+        message = self.sh("sudo -u visitor -H " + CALL, expected=1)
+        self.assertIn("aivault setup agent-access --agent-user visitor --daemon-user aivault", message)
+        self.assertFalse(pathlib.Path("/home/visitor/.aivault").exists())
+
+    def test_a_lasting_daemon_is_no_shared_one(self):
+        self.sh("sudo aivault setup agent-access --agent-user agent --daemon-user aivault")
+        process = subprocess.Popen(["/bin/sh", "-c", "exec sudo -u aivault -H aivaultd"], env=self.environment, cwd="/",
+                                   stderr=subprocess.DEVNULL)
+        self.started.append(process)
+        self.wait_for(lambda: pathlib.Path("/home/aivault/.aivault/run/aivaultd.sock").exists(), "the daemon serves")
+        self.assertIn("is already running at '/home/aivault/.aivault/run/aivaultd.sock' without the shared socket",
+                      self.sh("sudo -u aivault -H aivaultd --shared", expected=1))
+
+    def test_directories_that_a_shared_socket_refuses(self):
+        message = self.sh("sudo -u aivault -H aivaultd --shared", expected=1)
+        self.assertIn("shared socket directory '/var/run/aivault' does not exist; run: sudo aivault setup agent-access "
+                      "--agent-user USER --daemon-user aivault", message)
+        self.sh("sudo aivault setup agent-access --agent-user agent --daemon-user aivault")
+        for change, reason in (("chmod 2770 /run/aivault", "writable by group or others"),
+                               ("chmod 2750 /run/aivault; chown agent /run/aivault", "it belongs to uid")):
+            self.sh(change)
+            self.assertIn(f"unsafe socket directory '/run/aivault': {reason}",
+                          self.sh("sudo -u aivault -H aivaultd --shared", expected=1))
+        self.sh("chown aivault /run/aivault; sudo -u aivault -H touch /run/aivault/aivaultd.sock")
+        self.assertIn("exists and is not our socket", self.sh("sudo -u aivault -H aivaultd --shared", expected=1))
+
+    def test_agent_access_is_idempotent_and_can_be_tried(self):
+        line = "aivault setup agent-access --agent-user agent --daemon-user aivault"
+        self.assertIn("this command requires sudo/root", self.sh("sudo -u agent -H " + line, expected=1))
+        tried = self.sh(f"sudo -u agent -H {line} --dry-run")
+        self.assertEqual(["$ usermod -aG aivault agent", "$ install -d -m 2750 -o aivault -g aivault /run/aivault",
+                          "Would write: /etc/tmpfiles.d/aivault.conf", "d /run/aivault 2750 aivault aivault -",
+                          "Dry run: nothing was changed."], [x for x in tried.splitlines() if not x.startswith("warning")])
+        self.assertFalse(SOCKET.parent.exists())
+        first = self.sh(line)
+        self.assertIn("Next steps:", first)
+        self.assertEqual(first, self.sh(line))
+        self.sh("chown root:root /run/aivault; chmod 0755 /run/aivault")
+        self.sh(line)
+        self.assertEqual(0o2750, stat.S_IMODE(SOCKET.parent.stat().st_mode))
+        self.assertIn("Dry run", self.sh(line + " --dry-run"))
+        for wrong, reason in ((line.replace("agent-user agent", "agent-user nobody9"), "user 'nobody9' does not exist"),
+                              (line.replace("agent-user agent", "agent-user root"), "may not be root"),
+                              (line.replace("agent-user agent", "agent-user aivault"), "a user of its own"),
+                              (line.replace("agent-user agent", "agent-user ' '"), "--agent-user is required"),
+                              (line.replace("agent-user agent", "agent-user 'a b'"), "invalid user name")):
+            self.assertIn(reason, self.sh(wrong, expected=1))
+        self.sh("rm -r /run/aivault; ln -s /etc /run/aivault")
+        self.assertIn("exists and is not a directory", self.sh(line, expected=1))
+        self.sh("rm /run/aivault; install -d -o agent /run/aivault")
+        self.assertIn("belongs to uid", self.sh(line, expected=1))
+
+    def units(self):
+        text = self.sh("aivault setup systemd --daemon-user aivault --dry-run")
+        found = dict(re.findall(r"Would write: /etc/systemd/system/(\S+)\n(# Written.*?)(?=^\$|^Would|^Dry)", text, re.M | re.S))
+        self.assertEqual({"aivaultd-shared.socket", "aivaultd-shared.service"}, set(found))
+        return found
+
+    def test_the_units_are_hardened(self):
+        service = self.units()["aivaultd-shared.service"]
+        self.assertIn("\nExecStart=/usr/local/bin/aivaultd --shared\n", service)
+        self.assertIn("\nProtectHome=tmpfs\nBindPaths=/home/aivault/.aivault\n", service)
+        self.assertNotIn("PrivateUsers", service)
+        if not pathlib.Path("/usr/bin/systemd-analyze").exists():
+            self.skipTest("systemd-analyze is not installed")
+        for name, text in self.units().items():
+            pathlib.Path("/etc/systemd/system", name).write_text(text)
+        report = self.sh("systemd-analyze security --offline=true /etc/systemd/system/aivaultd-shared.service")
+        score = float(re.search(r"Overall exposure level for aivaultd-shared.service: ([0-9.]+)", report).group(1))
+        self.assertLessEqual(score, 1.5, report)
+
+    def test_setup_systemd_on_a_machine_with_systemd(self):
+        self.assertIn("systemd is not running on this machine", self.sh("aivault setup systemd --daemon-user aivault", expected=1))
+        self.sh("sudo -u aivault -H aivault status")
+        self.add_key()
+        self.sh("sudo aivault setup agent-access --agent-user agent --daemon-user aivault")
+        self.start("sudo -u aivault -H aivaultd --shared")
+        # A manager of this test's own in the place of systemd's.
+        pathlib.Path("/run/systemd/system").mkdir(parents=True)
+        pathlib.Path("/run/start_service.py").write_text(START_SERVICE)
+        fake = pathlib.Path("/etc/systemctl")
+        fake.write_text(SYSTEMCTL)
+        fake.chmod(0o755)
+        self.sh("mount --bind /etc/systemctl /usr/bin/systemctl")
+        self.addCleanup(subprocess.run, ["umount", "/usr/bin/systemctl"])
+        said = self.sh("sudo aivault setup systemd --daemon-user aivault")
+        self.assertEqual("Unit: /etc/systemd/system/aivaultd-shared.service\nShared socket: /run/aivault/aivaultd.sock\n",
+                         said[said.index("Unit:"):])
+        self.assertIn("daemon-reload\n", pathlib.Path("/run/systemctl.log").read_text())
+        self.assertIn("enable --now aivaultd-shared.socket aivaultd-shared.service\n",
+                      pathlib.Path("/run/systemctl.log").read_text())
+        self.assertEqual("g aivault -\n", pathlib.Path("/etc/sysusers.d/aivault.conf").read_text())
+        self.assertEqual(1, len(running()), "the daemon that ran without systemd has made way")
+        self.check_call("sudo -u agent -H " + CALL)
+        # Again: nothing to do.
+        before = pathlib.Path("/run/systemctl.log").read_text().count("daemon-reload")
+        self.sh("sudo aivault setup systemd --daemon-user aivault")
+        self.assertEqual(before, pathlib.Path("/run/systemctl.log").read_text().count("daemon-reload"))
+
+    def test_the_other_keys(self):
+        self.as_person("aivault status")
+        self.as_person('aivault init --provider passphrase --passphrase "your-passphrase"')
+        self.as_person('aivault unlock --passphrase "your-passphrase"')
+        self.assertEqual(1, len(running()))
+        self.as_person("aivault capability policy set --capability openai/chat-completions --rate-limit-per-minute 60 "
+                       "--max-request-body-bytes 1048576 --max-response-body-bytes 10485760")
+        self.as_person("aivault audit --limit 200")
+
+    def test_a_daemon_has_the_key_and_the_application_does_not(self):
+        key = self.sh("openssl rand -base64 32").strip()
+        held = {"AIVAULT_KEY": key}
+        self.as_person("aivault init --provider env --env-var AIVAULT_KEY", env=held)
+        self.as_person(f"aivault secrets create --name OPENAI_API_KEY --value '{self.key}'", env=held)
+        before = len(self.up.requests)
+        self.as_person("(aivaultd --socket ~/.aivault/run/aivaultd.sock >/dev/null 2>&1 &)\n"
+                       "while ! test -S ~/.aivault/run/aivaultd.sock; do sleep 0.05; done\n"
+                       "unset AIVAULT_KEY\nexport AIVAULTD_AUTOSTART=0\nexec " + CALL, env=held)
+        self.assertEqual(before + 1, len(self.up.requests))
+        daemon, = running()
+        self.assertNotIn(key.encode(), pathlib.Path(f"/proc/{daemon}/environ").read_bytes())
+
+
+if __name__ == "__main__":
+    machine.enter()
+    main()
