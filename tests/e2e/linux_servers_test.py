@@ -29,7 +29,7 @@ esac
 """
 # What systemd does for the two units, as far as the daemon sees of it.
 START_SERVICE = """
-import os, pwd, socket, subprocess, grp
+import grp, json, os, pwd, socket
 user, group = pwd.getpwnam("aivault"), grp.getgrnam("aivault")
 os.chmod("/run/aivault", 0o2750)
 path = os.environ["LISTEN"]
@@ -48,7 +48,7 @@ if child == 0:
     for stream in (0, 1, 2): os.dup2(null, stream)
     os.setgroups([]); os.setgid(group.gr_gid); os.setuid(user.pw_uid)
     os.execve("/usr/local/bin/aivaultd", ["aivaultd", "--shared"],
-              {**{k: v for k, v in os.environ.items() if k.startswith(("AIVAULT", "ASAN"))}, "LISTEN_PID": str(os.getpid()),
+              {**json.load(open("/run/service_environment.json")), "LISTEN_PID": str(os.getpid()),
                "LISTEN_FDS": "1", "LISTEN_FDNAMES": "agent"})
 open("/run/aivault-service.pid", "w").write(str(child))
 """
@@ -156,6 +156,8 @@ class LinuxServers(Scenario):
         self.assertRegex(self.sh("sudo -u aivault -H ls -la /home/aivault/.aivault/keys"), r"drwx------ .* \.\n")
         self.assertRegex(self.sh("sudo -u aivault -H ls -la /home/aivault/.aivault/keys/kek.key"), r"^-rw-------")
         self.sh("sudo -u agent -H cat /home/aivault/.aivault/keys/kek.key", expected=1)
+        self.check_call("sudo -u aivault -H " + CALL)  # Starts a daemon for itself.
+        self.assertEqual(1, len(running()))
 
         self.sh("sudo aivault setup agent-access --agent-user agent --daemon-user aivault")
         facts = SOCKET.parent.stat()
@@ -164,9 +166,7 @@ class LinuxServers(Scenario):
         # Nobody serves yet: the agent learns who has to do what, and gets no vault of its own.
         self.assertIn("start it as the operator with `aivaultd --shared`", self.sh("sudo -u agent -H " + CALL, expected=1))
 
-        # An operator's command has started a daemon of its own meanwhile; it makes way.
-        self.sh("sudo -u aivault -H " + CALL)
-        self.assertEqual(1, len(running()))
+        # That daemon makes way.
         self.start("sudo -u aivault -H aivaultd --shared")
         self.assertEqual(0o660, stat.S_IMODE(SOCKET.stat().st_mode))
         self.assertEqual(facts.st_gid, SOCKET.stat().st_gid)
@@ -279,6 +279,8 @@ class LinuxServers(Scenario):
         # A manager of this test's own in the place of systemd's.
         pathlib.Path("/run/systemd/system").mkdir(parents=True)
         pathlib.Path("/run/start_service.py").write_text(START_SERVICE)
+        pathlib.Path("/run/service_environment.json").write_text(json.dumps(
+            {name: value for name, value in self.environment.items() if name.startswith(("AIVAULT", "ASAN"))}))
         fake = pathlib.Path("/etc/systemctl")
         fake.write_text(SYSTEMCTL)
         fake.chmod(0o755)
