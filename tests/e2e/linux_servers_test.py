@@ -186,7 +186,6 @@ class LinuxServers(Scenario):
             self.assertIn("403", answer, user)
         self.assertFalse(pathlib.Path("/home/agent/.aivault").exists())
         denied = json.loads(self.sh("sudo -u aivault -H aivault audit --limit 200 --kind operator.denied"))
-        self.assertGreaterEqual(len(denied), 4)
         self.assertEqual({"agent", "aivault", "root"}, {event["user"] for event in denied})
 
         # restart keeps both sockets.

@@ -13,7 +13,8 @@ from lib.http_socket import HttpSocket
 from lib.scenario import Scenario, main
 
 PASS_ON = ("import os,sys\n"
-           "os.environ['LISTEN_PID'] = os.environ['WATCHDOG_PID'] = str(os.getpid())\n"
+           "os.environ.setdefault('LISTEN_PID', str(os.getpid()))\n"
+           "os.environ['WATCHDOG_PID'] = str(os.getpid())\n"
            "os.execv(sys.argv[1], sys.argv[1:])")
 
 
@@ -131,7 +132,7 @@ class Service(Scenario):
         self.assertIn(f"unsafe socket directory '{unsafe}': writable by group or others", daemon.stderr.read().decode())
 
     def test_sockets_for_another_process_are_not_taken(self):
-        daemon = self.start([self.listening(self.directory + "/other")], "agent", flags=("--shared",), env={"LISTEN_FDS": "0"})
+        daemon = self.start([self.listening(self.directory + "/other")], "agent", env={"LISTEN_PID": "1"})
         self.manager.until("READY=1")
         self.assertEqual("agent", self.whoami(self.directory + "/agents")["socket"])
         daemon.terminate()
