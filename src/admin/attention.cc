@@ -80,6 +80,7 @@ bool still_matters(vault::Reader& reader, const Problem& problem) {
   if (problem.kind == "credential") return is_there(reader.credential(problem.id));
   if (problem.kind == "capability") return is_there(reader.capability(problem.id));
   if (problem.kind == "policy") return is_there(reader.policy(problem.id));
+  if (problem.kind == "provider") return is_there(reader.provider(problem.id));
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include "admin/body.h"
 #include "admin/handlers.h"
 #include "admin/records.h"
+#include "admin/setup_section.h"
 #include "admin/shapes.h"
 #include "admin/visibility.h"
 #include "base/text.h"
@@ -37,14 +38,14 @@ audit::Event event_of(const Request& request, std::string kind, const std::strin
   return event;
 }
 
-Result<void> check_free(const std::string& id) {
+Result<void> check_free(const std::string& id, const registry::Registry& known) {
   for (const auto prefix : kReserved) {
     if (id.starts_with(prefix)) {
       return already_exists("capability '" + id + "' already exists: ids that begin with '" +
                             std::string(prefix) + "' are reserved");
     }
   }
-  if (registry::find_capability(id) != nullptr || registry::find_retired(id) != nullptr) {
+  if (known.find_capability(id) != nullptr || known.find_retired(id) != nullptr) {
     return already_exists("capability '" + id + "' already exists");
   }
   return {};
@@ -157,12 +158,13 @@ Result<std::size_t> remove_bindings(vault::Change& change, const std::string& ca
 Result<Answer> switch_capability(Desk& desk, const Request& request, bool enabled) {
   TRY(Body::open(request, {}));
   auto id = id_of(request);
-  TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
-  if (const auto* capability = registry::find_capability(id); capability != nullptr) {
+  TRY_ASSIGN(const auto open, open_vault(desk));
+  const auto& known = open.snapshot->registry();
+  if (const auto* capability = known.find_capability(id); capability != nullptr) {
     id = capability->id;
-    TRY(switch_registry(*vault, request, *capability, enabled));
+    TRY(switch_registry(*open.vault, request, *capability, enabled));
   } else {
-    TRY(switch_own(*vault, request, id, enabled));
+    TRY(switch_own(*open.vault, request, id, enabled));
   }
   return changed(ad_hoc(Value::object({{"enabled", enabled}, {"id", id}})));
 }
@@ -205,9 +207,9 @@ Result<Answer> list_capabilities(Desk& desk, const Request& request) {
   for (const auto& own : snapshot.own_capabilities()) {
     if (!snapshot.is_disabled(own->definition().id)) ready.push_back(&own->capability());
   }
-  for (const auto& provider : registry::providers()) {
-    auto& list = snapshot.is_ready(provider.id) ? ready : rest;
-    for (const auto& capability : provider.capabilities) {
+  for (const auto* provider : snapshot.registry().providers()) {
+    auto& list = snapshot.is_ready(provider->id) ? ready : rest;
+    for (const auto& capability : provider->capabilities) {
       if (!snapshot.is_disabled(capability.id)) list.push_back(&capability);
     }
   }
@@ -228,6 +230,9 @@ Result<Answer> list_capabilities(Desk& desk, const Request& request) {
        {"path", is_operator ? Value(records.root() + "/vault.db") : Value()},
        {"policies", is_operator ? policies_of(snapshot) : Value::array()},
        {"registryCapabilities", shapes(rest)}});
+  if (Query(request).text("setup")) {
+    result.set("setup", setup_commands(snapshot.registry(), rest));
+  }
   add_warnings(result, warnings);
   return ad_hoc(std::move(result));
 }
@@ -240,8 +245,8 @@ Result<Answer> create_capability(Desk& desk, const Request& request) {
   const auto& id = definition.id;
   if (id.empty()) return invalid("capability id is required");
   TRY(catalog::check_capability_id(id));
-  TRY(check_free(id));
   TRY_ASSIGN(const auto open, open_vault(desk));
+  TRY(check_free(id, open.snapshot->registry()));
   TRY_ASSIGN(const bool exists,
              vault::read(*open.vault, [&](vault::Reader& reader) { return is_taken(reader, id); }));
   if (exists) return already_exists("capability '" + id + "' already exists");
@@ -276,12 +281,14 @@ Result<Answer> create_capability(Desk& desk, const Request& request) {
 
 Result<Answer> delete_capability(Desk& desk, const Request& request) {
   auto id = id_of(request);
-  TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
+  TRY_ASSIGN(const auto open, open_vault(desk));
+  const auto& vault = open.vault;
   const auto answer = [&](bool capability, bool policy) {
     return Value::object(
         {{"id", id}, {"removedCapability", capability}, {"removedPolicy", policy}});
   };
-  if (const auto* capability = registry::find_capability(id); capability != nullptr) {
+  const auto* capability = open.snapshot->registry().find_capability(id);
+  if (capability != nullptr) {
     id = capability->id;
     TRY_ASSIGN(const bool was_on, switch_registry(*vault, request, *capability, false));
     auto result = answer(was_on, false);

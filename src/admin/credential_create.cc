@@ -15,6 +15,7 @@
 #include "http/message.h"
 #include "json/write.h"
 #include "registry/header_names.h"
+#include "registry/operator_file.h"
 #include "registry/registry.h"
 
 namespace aivault::admin {
@@ -88,6 +89,16 @@ Result<std::vector<std::string>> hosts_in(const Body& body) {
   return hosts;
 }
 
+Result<void> read_network(const Body& body, Wanted& wanted) {
+  TRY_ASSIGN(wanted.facts.allow_private_network, body.flag("allowPrivateNetwork"));
+  TRY_ASSIGN(const auto pem, body.text("tlsCaPem"));
+  if (pem) {
+    TRY(check_trust_anchors(*pem));
+    wanted.facts.tls_ca_pem = *pem;
+  }
+  return {};
+}
+
 Result<void> read_custom(const Body& body, Wanted& wanted) {
   if (body.value("auth") == nullptr && wanted.provider_id != catalog::kPostgres) {
     return invalid("--auth is required when provider is not in built-in registry");
@@ -115,12 +126,7 @@ Result<void> read_custom(const Body& body, Wanted& wanted) {
     }
     wanted.facts.default_headers.emplace_back(name, value);
   }
-  TRY_ASSIGN(wanted.facts.allow_private_network, body.flag("allowPrivateNetwork"));
-  TRY_ASSIGN(const auto pem, body.text("tlsCaPem"));
-  if (pem) {
-    TRY(check_trust_anchors(*pem));
-    wanted.facts.tls_ca_pem = *pem;
-  }
+  TRY(read_network(body, wanted));
   if (!wanted.params.empty()) return invalid("--param is only supported for registry providers");
   return {};
 }
@@ -136,6 +142,16 @@ Result<void> refuse_custom_flags(const Body& body) {
   if (allow_private) return refuse("--allow-private-network");
   if (body.value("tlsCaPem") != nullptr) return refuse("--tls-ca-file");
   return {};
+}
+
+// A provider of the operator's own may be in a private network; its headers are those of its file.
+Result<void> read_surroundings(const Body& body, Wanted& wanted) {
+  TRY_ASSIGN(const auto headers, body.named_values("defaultHeaders"));
+  if (!headers.empty()) {
+    return policy_violation("auth_config",
+                            "--default-header is not available for registry providers");
+  }
+  return read_network(body, wanted);
 }
 
 Result<void> check_params(const Wanted& wanted) {
@@ -163,7 +179,7 @@ Result<void> read_registry(const Body& body, Wanted& wanted) {
   TRY_ASSIGN(wanted.facts.hosts, hosts_in(body));
   for (const auto& text : wanted.facts.hosts) {
     TRY_ASSIGN(const auto host, http::parse_authority(text));
-    if (host.port()) {
+    if (host.port() && !registry::is_operator_id(provider.id)) {
       return policy_violation("port_not_allowed", "non-default port not allowed");
     }
     if (!catalog::is_host_of(provider, host)) {
@@ -171,17 +187,18 @@ Result<void> read_registry(const Body& body, Wanted& wanted) {
                               "credential host is not allowed by registry provider host policy");
     }
   }
-  TRY(refuse_custom_flags(body));
+  TRY(registry::is_operator_id(provider.id) ? read_surroundings(body, wanted)
+                                            : refuse_custom_flags(body));
   return check_params(wanted);
 }
 
-Result<Wanted> read_wanted(const Body& body, std::string id) {
+Result<Wanted> read_wanted(const Body& body, std::string id, const registry::Registry& known) {
   Wanted wanted;
   wanted.id = std::move(id);
   TRY_ASSIGN(wanted.provider_id, body.text_or_empty("provider"));
   if (wanted.provider_id.empty()) return invalid("credential provider is required");
   TRY(catalog::check_provider_id(wanted.provider_id));
-  wanted.provider = registry::find_provider(wanted.provider_id);
+  wanted.provider = known.find_provider(wanted.provider_id);
   TRY_ASSIGN(const auto workspace, body.text_or_empty("workspaceId"));
   TRY_ASSIGN(const auto group, body.text_or_empty("groupId"));
   TRY_ASSIGN(wanted.context, vault::make_context(workspace, group));
@@ -299,12 +316,12 @@ Result<Answer> create_credential(Desk& desk, const Request& request) {
   TRY_ASSIGN(auto id, body.text_or_empty("id"));
   if (id.empty()) return invalid("credential id is required");
   TRY(catalog::check_credential_id(id));
-  TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
+  TRY_ASSIGN(const auto open, open_vault(desk));
   TRY_ASSIGN(const bool exists,
-             vault::read(*vault, [&](vault::Reader& reader) { return is_taken(reader, id); }));
+             vault::read(*open.vault, [&](vault::Reader& reader) { return is_taken(reader, id); }));
   if (exists) return taken(id);
-  TRY_ASSIGN(auto wanted, read_wanted(body, std::move(id)));
-  TRY_ASSIGN(const auto row, vault::change(*vault, [&](vault::Change& change) {
+  TRY_ASSIGN(auto wanted, read_wanted(body, std::move(id), open.snapshot->registry()));
+  TRY_ASSIGN(const auto row, vault::change(*open.vault, [&](vault::Change& change) {
                return store(change, body, request, wanted);
              }));
   TRY_ASSIGN(const auto credential, catalog::parse_credential(row, wanted.provider));

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "catalog/credential.h"
 #include "catalog/facts.h"
-#include "registry/registry.h"
+#include "catalog/provider_files.h"
 
 namespace aivault::admin {
 namespace {
@@ -49,7 +49,8 @@ tl::unexpected<Error> unknown_credential(const std::string& id) {
 Result<std::vector<catalog::Step>> keep_in_step(vault::Change& change,
                                                 const vault::CredentialRow& row,
                                                 const Request& request) {
-  const auto* provider = registry::find_provider(row.provider);
+  TRY_ASSIGN(const auto known, catalog::known_providers(change));
+  const auto* provider = known->find_provider(row.provider);
   if (provider == nullptr) return std::vector<catalog::Step>();
   return catalog::keep_in_step(change, *provider, row.scope, "", who(request));
 }

@@ -2,6 +2,7 @@
 
 #include "admin/handlers.h"
 #include "admin/records.h"
+#include "admin/setup_section.h"
 #include "admin/shapes.h"
 #include "admin/visibility.h"
 #include "base/text.h"
@@ -149,38 +150,6 @@ Value call_section(std::string_view id, const registry::Capability* capability) 
        {"requiredFlagsWhenNoRequestPayload", std::move(required)}});
 }
 
-// The kind that a newcomer sets up: the base kind, or the first one that the capability names.
-const registry::AuthKind& kind_to_set_up(const registry::Provider& provider,
-                                         const registry::Capability* capability) {
-  const auto& base = catalog::base_kind(provider);
-  if (capability == nullptr || capability->kinds.empty()) return base;
-  if (std::ranges::find(capability->kinds, base.name) != capability->kinds.end()) return base;
-  const auto* named = catalog::find_kind(provider, capability->kinds.front());
-  return named != nullptr ? *named : base;
-}
-
-Value setup_section(std::string_view provider_id, const registry::Capability* capability) {
-  const auto* provider = registry::find_provider(provider_id);
-  if (provider == nullptr || provider->kinds.empty()) return {};
-  auto claims = std::vector<registry::SecretClaim>();
-  const auto& kind = kind_to_set_up(*provider, capability);
-  claims.assign(kind.secrets.begin(), kind.secrets.end());
-  if (claims.empty()) return {};
-  std::ranges::sort(claims, {}, &registry::SecretClaim::name);
-  Value commands = Value::array();
-  Value required = Value::object();
-  for (const auto& claim : claims) {
-    commands.push("aivault secrets create --name " + std::string(claim.name) + " --scope global");
-    required.set(claim.name, claim.placeholder);
-  }
-  std::string note = "Each command asks for the value without showing it.";
-  if (!provider->setup_url.empty()) note += " Get it at " + std::string(provider->setup_url) + ".";
-  for (const auto step : provider->setup_steps) note += " " + std::string(step);
-  return Value::object({{"commands", std::move(commands)},
-                        {"note", std::move(note)},
-                        {"requiredSecrets", std::move(required)}});
-}
-
 void add_registry_facts(const registry::Capability& capability, Value& allowed, Value& result) {
   allowed.set("pathPatterns", texts_of(registry::patterns_of(capability)));
   Value flags = Value::array();
@@ -198,7 +167,7 @@ void add_registry_facts(const registry::Capability& capability, Value& allowed, 
       .set("example", std::move(sample));
 }
 
-Value description(const registry::Capability& capability) {
+Value description(const registry::Registry& known, const registry::Capability& capability) {
   const bool from_registry = capability.form == registry::PathForm::pattern;
   Value allowed = Value::object({{"hosts", texts_of(capability.hosts)},
                                  {"methods", texts_of(registry::methods_of(capability))},
@@ -209,11 +178,11 @@ Value description(const registry::Capability& capability) {
       .set("call", call_section(capability.id, &capability))
       .set("capability", capability.id)
       .set("provider", capability.provider)
-      .set("setup", setup_section(capability.provider, &capability));
+      .set("setup", setup_section(known, capability.provider, &capability));
   return result;
 }
 
-Value description(const registry::Retired& retired) {
+Value description(const registry::Registry& known, const registry::Retired& retired) {
   const auto provider = retired.id.substr(0, retired.id.find('/'));
   return Value::object({{"allowed",
                          Value::object({{"hosts", Value::array()},
@@ -223,7 +192,7 @@ Value description(const registry::Retired& retired) {
                         {"capability", retired.id},
                         {"provider", provider},
                         {"retired", registry::to_sentence(retired)},
-                        {"setup", setup_section(provider, nullptr)}});
+                        {"setup", setup_section(known, provider, nullptr)}});
 }
 
 }  // namespace
@@ -231,7 +200,7 @@ Value description(const registry::Retired& retired) {
 Result<Answer> describe_capability(Desk& desk, const Request& request) {
   const std::string id(trim(request.ids.front()));
   if (const auto* retired = registry::find_retired(id); retired != nullptr) {
-    return ad_hoc(description(*retired));
+    return ad_hoc(description(registry::Registry(), *retired));
   }
   TRY_ASSIGN(auto records, Records::open(desk));
   const auto warnings = records.warnings();
@@ -240,6 +209,11 @@ Result<Answer> describe_capability(Desk& desk, const Request& request) {
     return vault_unavailable("vault_locked", "vault locked");
   }
   TRY_ASSIGN(const auto snapshot, records.snapshot());
+  const auto& known = snapshot->registry();
+  const auto* retired = known.find_retired(id);
+  if (retired != nullptr && request.actor.is_operator) {
+    return ad_hoc(description(known, *retired));
+  }
   const auto* capability = snapshot->find_capability(id);
   const bool visible = capability != nullptr &&
                        (request.actor.is_operator || may_invoke_openly(*snapshot, *capability));
@@ -248,7 +222,7 @@ Result<Answer> describe_capability(Desk& desk, const Request& request) {
                              "row integrity check failed: capabilities/" + quote_for_message(id));
   }
   if (!visible) return not_found("capability '" + quote_for_message(id) + "' not found");
-  auto result = description(*capability);
+  auto result = description(known, *capability);
   const auto* policy = snapshot->find_policy(capability->id);
   if (policy != nullptr && request.actor.is_operator) {
     const auto shown = catalog::to_json(policy->capability, policy->limits);

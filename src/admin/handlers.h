@@ -45,6 +45,13 @@ Result<Answer> list_bindings(Desk& desk, const Request& request);
 Result<Answer> bind_capability(Desk& desk, const Request& request);
 Result<Answer> unbind_capability(Desk& desk, const Request& request);
 
+Result<Answer> list_providers(Desk& desk, const Request& request);
+Result<Answer> check_provider(Desk& desk, const Request& request);
+Result<Answer> add_provider(Desk& desk, const Request& request);
+Result<Answer> show_provider(Desk& desk, const Request& request);
+Result<Answer> export_provider(Desk& desk, const Request& request);
+Result<Answer> remove_provider(Desk& desk, const Request& request);
+
 Result<Answer> vault_status(Desk& desk, const Request& request);
 Result<Answer> init_vault(Desk& desk, const Request& request);
 Result<Answer> rotate_master(Desk& desk, const Request& request);

@@ -226,7 +226,8 @@ Result<LoginPlan> plan_login(Desk& desk, const Request& request) {
   if (plan.provider.empty()) return bad("provider is required");
   TRY_ASSIGN(plan.secret_name, body.text_or_empty("name"));
   TRY_ASSIGN(plan.scope, scope_in(body));
-  const auto* provider = registry::find_provider(plan.provider);
+  TRY_ASSIGN(const auto open, open_vault(desk));
+  const auto* provider = open.snapshot->registry().find_provider(plan.provider);
   const auto* kind = provider != nullptr ? login_kind(*provider, plan.secret_name) : nullptr;
   if (kind != nullptr) {
     take_from_registry(*kind, plan);

@@ -12,6 +12,7 @@ constexpr std::size_t kBody = std::size_t{2} << 20U;  // Bytes.
 constexpr std::size_t kImport = std::size_t{16} << 20U;
 
 constexpr std::array<std::string_view, 0> kNone = {};
+constexpr std::array<std::string_view, 1> kCapabilityKeys = {"setup"};
 constexpr std::array<std::string_view, 5> kSecretKeys = {
     "limit", "cursor", "scope", "workspaceId", "groupId"};
 constexpr std::array<std::string_view, 7> kBindingKeys = {
@@ -33,7 +34,7 @@ constexpr std::array<std::string_view, 1> kVerifyKeys = {"head"};
 
 constexpr auto kTable = std::to_array<Operation>({
     {"GET", "/aivault/whoami", any, kNoBody, kNone, whoami, Lane::urgent},
-    {"GET", "/aivault/capabilities", any, kNoBody, kNone, list_capabilities},
+    {"GET", "/aivault/capabilities", any, kNoBody, kCapabilityKeys, list_capabilities},
     {"GET", "/aivault/capabilities/{id}", any, kNoBody, kNone, describe_capability},
 
     {"GET", "/aivault/secrets", operators, kNoBody, kSecretKeys, list_secrets},
@@ -67,6 +68,13 @@ constexpr auto kTable = std::to_array<Operation>({
     {"GET", "/aivault/bindings", operators, kNoBody, kBindingKeys, list_bindings},
     {"PUT", "/aivault/bindings", operators, kBody, kNone, bind_capability},
     {"POST", "/aivault/bindings/unbind", operators, kBody, kNone, unbind_capability},
+
+    {"GET", "/aivault/providers", operators, kNoBody, kNone, list_providers},
+    {"POST", "/aivault/providers", operators, kBody, kNone, add_provider, Lane::slow},
+    {"POST", "/aivault/providers/check", private_child, kBody, kNone, check_provider, Lane::slow},
+    {"GET", "/aivault/providers/{id}", operators, kNoBody, kNone, show_provider},
+    {"GET", "/aivault/providers/{id}/export", operators, kNoBody, kNone, export_provider},
+    {"DELETE", "/aivault/providers/{id}", operators, kNoBody, kNone, remove_provider},
 
     {"GET", "/aivault/vault", operators, kNoBody, kNone, vault_status},
     {"GET", "/aivault/status", operators, kNoBody, kNone, status},

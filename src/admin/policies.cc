@@ -3,7 +3,7 @@
 #include "admin/shapes.h"
 #include "base/text.h"
 #include "catalog/policy_row.h"
-#include "registry/registry.h"
+#include "catalog/provider_files.h"
 
 namespace aivault::admin {
 namespace {
@@ -16,7 +16,8 @@ tl::unexpected<Error> unknown_capability(const std::string& id) {
 
 // Also of one whose row cannot be read: it may be limited further.
 Result<std::string> known_id(vault::Reader& reader, const std::string& id) {
-  if (const auto* known = registry::find_capability(id)) return std::string(known->id);
+  TRY_ASSIGN(const auto known, catalog::known_providers(reader));
+  if (const auto* found = known->find_capability(id)) return std::string(found->id);
   const auto row = reader.capability(id);
   if (row ? row->has_value() : is_damaged_row(row.error())) return id;
   if (!row) return fail(row.error());

@@ -52,11 +52,12 @@ Result<std::optional<std::int64_t>> reminder_in(const Body& body) {
 }
 
 // Advice about a new value; nothing of it is repeated.
-void advise(const Body& body,
+void advise(const registry::Registry& known,
+            const Body& body,
             const Secret& value,
             const vault::SecretRecord& secret,
             std::vector<Answer::Notice>& notices) {
-  const auto* claim = registry::claim_of(secret.name);
+  const auto* claim = known.claim_of(secret.name);
   const auto* provider = claim != nullptr ? claim->providers.front() : nullptr;
   if (provider != nullptr && !provider->looks_like.empty() &&
       catalog::base_kind(*provider).secrets.size() == 1 &&
@@ -156,13 +157,14 @@ Result<Answer> create_secret(Desk& desk, const Request& request) {
   TRY_ASSIGN(const auto outcome, vault::change(*vault, [&](vault::Change& change) {
                return catalog::create_secret(change, wanted, value, who(request));
              }));
+  TRY_ASSIGN(const auto snapshot, desk.catalog.current(*vault));
   auto answer = answer_of(outcome);
   if (outcome.secret.pinned_provider) {
     answer.notices.insert(answer.notices.begin(),
                           notice("Secret created: " + outcome.secret.name +
                                  " (pinned to provider: " + *outcome.secret.pinned_provider + ")"));
   }
-  advise(body, value, outcome.secret, answer.notices);
+  advise(snapshot->registry(), body, value, outcome.secret, answer.notices);
   return answer;
 }
 
@@ -227,8 +229,9 @@ Result<Answer> rotate_secret(Desk& desk, const Request& request) {
   TRY_ASSIGN(const auto outcome, vault::change(*vault, [&](vault::Change& change) {
                return catalog::rotate_secret(change, id, value, expected, who(request));
              }));
+  TRY_ASSIGN(const auto snapshot, desk.catalog.current(*vault));
   auto answer = answer_of(outcome);
-  advise(body, value, outcome.secret, answer.notices);
+  advise(snapshot->registry(), body, value, outcome.secret, answer.notices);
   return answer;
 }
 

@@ -6,7 +6,6 @@
 
 #include "catalog/derived.h"
 #include "policy/choose.h"
-#include "registry/registry.h"
 
 namespace aivault::broker {
 namespace {
@@ -33,16 +32,12 @@ bool matches(const Scope& scope, const vault::Context& context) {
 
 // Does the auth kind of a registry credential serve this capability?
 bool kind_serves(const Credential& credential, const CredentialWish& wish) {
-  const auto* provider =
-      credential.from_registry ? registry::find_provider(credential.provider) : nullptr;
-  if (provider == nullptr || credential.kind.empty()) return true;
+  if (!credential.from_registry || credential.kind.empty()) return true;
   const auto& allowed = wish.capability.kinds;
   if (!allowed.empty()) {
     return std::ranges::find(allowed, std::string_view(credential.kind)) != allowed.end();
   }
-  const auto kind = std::ranges::find(
-      provider->kinds, std::string_view(credential.kind), &registry::AuthKind::name);
-  return kind == provider->kinds.end() || !kind->named_only || wish.named.has_value();
+  return !credential.named_only || wish.named.has_value();
 }
 
 bool lists(const Credential& credential, const CredentialWish& wish) {

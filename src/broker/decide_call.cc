@@ -45,7 +45,7 @@ Result<void> check_enabled(const Snapshot& snapshot, std::string_view capability
 // Of a refused own capability only the id is known. By custom it begins with the provider; then it
 // may have reached whatever the provider's own capabilities reach.
 bool may_limit(std::string_view unknown, const registry::Capability& chosen) {
-  return registry::find_capability(chosen.id) == nullptr &&
+  return chosen.form == registry::PathForm::prefix &&
          unknown.starts_with(std::string(chosen.provider) + '/');
 }
 
@@ -224,7 +224,7 @@ Result<const registry::Capability*> Broker::Impl::find_capability(const Snapshot
   const auto& id = call.envelope.capability;
   const auto* capability = snapshot.find_capability(id);
   if (capability == nullptr) {
-    if (const auto* gone = registry::find_retired(id)) return retired(*gone);
+    if (const auto* gone = snapshot.registry().find_retired(id)) return retired(*gone);
     if (call.caller.is_operator && snapshot.is_refused(id)) {
       event.capability = id;
       return fail(check_readable(snapshot, id).error());

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "http/percent.h"
+#include "policy/host_pattern.h"
 #include "registry/pattern.h"
 #include "registry/registry.h"
 
@@ -45,7 +46,9 @@ bool reaches_pattern(const registry::Rule& rule, std::string_view path) {
 }  // namespace
 
 bool covers(const registry::Capability& capability, const Reach& reach) {
-  const auto is_host = [&](std::string_view host) { return http::matches(host, reach.authority); };
+  const auto is_host = [&](std::string_view host) {
+    return policy::fits_host_pattern(host, reach.authority);
+  };
   if (!std::ranges::any_of(capability.hosts, is_host)) return false;
   const auto reaches =
       capability.form == registry::PathForm::pattern ? reaches_pattern : reaches_prefix;

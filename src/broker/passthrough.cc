@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "broker/broker_impl.h"
-#include "registry/registry.h"
 
 namespace aivault::broker {
 namespace {
@@ -38,7 +37,7 @@ std::vector<const registry::Capability*> offered_by(
         credentials, [&](const Credential* credential) { return lists(*credential, capability); });
     if (listed && !snapshot.is_disabled(capability.id)) offered.push_back(&capability);
   };
-  if (const auto* known = registry::find_provider(provider)) {
+  if (const auto* known = snapshot.registry().find_provider(provider)) {
     for (const auto& capability : known->capabilities) offer(capability);
   }
   for (const auto& own : snapshot.own_capabilities()) {

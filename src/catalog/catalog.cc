@@ -4,7 +4,6 @@
 
 #include "catalog/facts.h"
 #include "catalog/policy_row.h"
-#include "registry/registry.h"
 
 namespace aivault::catalog {
 namespace {
@@ -57,10 +56,11 @@ Result<void> judge_secret(vault::Reader& reader,
 }
 
 Result<void> read_credentials(vault::Reader& reader, Parts& parts) {
+  const auto& known = *parts.providers.registry;
   std::vector<vault::Problem> damaged;
   TRY_ASSIGN(const auto rows, reader.credentials(damaged));
   for (const auto& row : rows) {
-    auto credential = parse_credential(row, registry::find_provider(row.provider));
+    auto credential = parse_credential(row, known.find_provider(row.provider));
     auto judged = credential ? judge_secret(reader, row, *credential)
                              : Result<void>(fail(credential.error()));
     if (!judged) {
@@ -80,8 +80,9 @@ void read_capability(const vault::CapabilityRow& row, Parts& parts) {
   const auto refuse = [&](std::string message) {
     parts.problems.push_back({"capability", row.id, std::move(message)});
   };
-  // The compiled-in definition is always the one that counts.
-  if (registry::find_capability(row.id) != nullptr) {
+  const auto& known = *parts.providers.registry;
+  // The registry's definition is always the one that counts.
+  if (known.find_capability(row.id) != nullptr) {
     refuse("the registry has a capability of this id; the operator's own one is ignored");
     return;
   }
@@ -91,6 +92,8 @@ void read_capability(const vault::CapabilityRow& row, Parts& parts) {
     parts.refused.push_back(row.id);
     return;
   }
+  // What its provider keeps out of reach is not known.
+  if (known.is_refused(row.provider)) parts.refused.push_back(row.id);
   parts.capabilities.push_back(*std::move(own));
 }
 
@@ -102,23 +105,32 @@ void refuse_all(std::vector<vault::Problem>& damaged, Parts& parts) {
   }
 }
 
+// The id that an alias stands for.
+std::string current_id(std::string id, const Parts& parts) {
+  const auto* known = parts.providers.registry->find_capability(id);
+  return known != nullptr ? std::string(known->id) : std::move(id);
+}
+
 // A binding that cannot be read refuses its capability: the credential's own secret is not what
 // the operator wants there.
 Result<void> read_bindings(vault::Reader& reader, Parts& parts) {
   std::vector<vault::Problem> damaged;
   TRY_ASSIGN(auto rows, reader.bindings(damaged));
-  for (auto& row : rows) parts.bindings.add(std::move(row));
+  for (auto& row : rows) {
+    row.capability = current_id(row.capability, parts);
+    parts.bindings.add(std::move(row));
+  }
   for (auto& problem : damaged) {
-    auto capability = vault::capability_of_binding(problem.id);
-    const auto* known = registry::find_capability(capability);
-    parts.refused.push_back(known != nullptr ? std::string(known->id) : std::move(capability));
+    parts.refused.push_back(current_id(vault::capability_of_binding(problem.id), parts));
     parts.problems.push_back(std::move(problem));
   }
   return {};
 }
 
 bool is_known(std::string_view capability, const Parts& parts) {
-  return registry::find_capability(capability) != nullptr ||
+  const auto& known = *parts.providers.registry;
+  return known.find_capability(capability) != nullptr ||
+         known.is_refused(capability.substr(0, capability.find('/'))) ||
          std::ranges::any_of(parts.capabilities,
                              [&](const auto& own) { return own->definition().id == capability; });
 }
@@ -128,8 +140,7 @@ Result<void> read_policies(vault::Reader& reader, Parts& parts) {
   std::vector<vault::Problem> damaged;
   TRY_ASSIGN(const auto rows, reader.policies(damaged));
   for (const auto& row : rows) {
-    const auto* known = registry::find_capability(row.id);
-    auto id = known != nullptr ? std::string(known->id) : row.id;
+    auto id = current_id(row.id, parts);
     auto limits = parse_policy_body(row.body);
     if (!limits) {
       damaged.push_back({"policy", std::move(id), limits.error().message});
@@ -160,20 +171,30 @@ Result<void> read_capabilities(vault::Reader& reader, Parts& parts) {
   return {};
 }
 
-}  // namespace
-
-Result<std::shared_ptr<const Snapshot>> Catalog::of(vault::Reader& reader) {
+Result<std::shared_ptr<const Snapshot>> build(vault::Reader& reader, const ProviderFiles* before) {
   Parts parts;
+  TRY_ASSIGN(parts.providers, read_provider_files(reader, before));
+  for (const auto& file : parts.providers.files) {
+    if (!file.provider) parts.problems.push_back({"provider", file.id, file.problem});
+  }
   TRY(read_credentials(reader, parts));
   TRY(read_capabilities(reader, parts));
   return std::shared_ptr<const Snapshot>(std::make_shared<const Snapshot>(std::move(parts)));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Snapshot>> Catalog::of(vault::Reader& reader) {
+  return build(reader, nullptr);
 }
 
 Result<std::shared_ptr<const Snapshot>> Catalog::current(vault::Vault& vault) {
   const std::scoped_lock lock(guard_);
   TRY_ASSIGN(const auto counter, vault.change_counter());
   if (snapshot_ && vault_ == &vault && counter_ == counter) return snapshot_;
-  TRY_ASSIGN(snapshot_, vault::read(vault, of));
+  const auto* before = snapshot_ ? &snapshot_->provider_files() : nullptr;
+  TRY_ASSIGN(snapshot_,
+             vault::read(vault, [&](vault::Reader& reader) { return build(reader, before); }));
   counter_ = counter;  // A change meanwhile only means that the next one builds again.
   vault_ = &vault;
   return snapshot_;

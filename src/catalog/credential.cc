@@ -6,6 +6,7 @@
 #include "catalog/facts.h"
 #include "catalog/tenant.h"
 #include "crypto/sha256.h"
+#include "registry/operator_file.h"
 
 namespace aivault::catalog {
 namespace {
@@ -24,6 +25,29 @@ std::string joined(const std::vector<std::string>& list) {
   return text;
 }
 
+// Binds every credential of the provider, also one that the operator has made by hand.
+std::shared_ptr<const policy::ProviderRules> rules_of(const registry::Provider& provider) {
+  policy::ProviderRules rules;
+  rules.never.assign(provider.never.begin(), provider.never.end());
+  for (const auto& slot : provider.slots) {
+    rules.listed_hosts.insert(rules.listed_hosts.end(), slot.hosts.begin(), slot.hosts.end());
+  }
+  // Those of compiled-in providers are refused everywhere.
+  if (registry::is_operator_id(provider.id)) {
+    for (const auto& kind : provider.kinds) {
+      for (auto& name : registry::managed_headers(spec_of(kind))) {
+        rules.injected_headers.push_back(std::move(name));
+      }
+    }
+  }
+  return std::make_shared<const policy::ProviderRules>(std::move(rules));
+}
+
+// A provider file that is gone leaves its credentials, switched off.
+bool waits_for_its_file(const vault::CredentialRow& row) {
+  return registry::is_operator_id(row.provider) && !row.enabled;
+}
+
 void apply_registry(const registry::Provider& provider,
                     const vault::CredentialRow& row,
                     const Facts& facts,
@@ -33,6 +57,7 @@ void apply_registry(const registry::Provider& provider,
   const auto& kind = named != nullptr ? *named : base_kind(provider);
   credential.from_registry = true;
   credential.kind = kind.name;
+  credential.named_only = kind.named_only;
   credential.priority = kind.priority;
   for (const auto& claim : kind.secrets) {
     if (claim.is_public) credential.public_fields.emplace_back(claim.placeholder);
@@ -51,6 +76,12 @@ void apply_registry(const registry::Provider& provider,
   policy.request_headers.assign(provider.request_headers.begin(), provider.request_headers.end());
   policy.managed_parameters.assign(provider.managed_parameters.begin(),
                                    provider.managed_parameters.end());
+  // What an operator describes in a file of its own may be anywhere, as with custom credentials.
+  if (registry::is_operator_id(provider.id)) {
+    policy.allow_any_port = true;
+    if (facts.allow_private_network) policy.addresses = policy::AddressPolicy::allow_private;
+    credential.tls_ca_pem = facts.tls_ca_pem;
+  }
   credential.params = std::move(tenant.params);
   const std::string create = "aivault credential create ID --provider " + row.provider +
                              " --secret-ref " +
@@ -160,10 +191,19 @@ Result<Credential> parse_credential(const vault::CredentialRow& row,
     apply_custom(facts, credential);
   } else if (provider != nullptr) {
     apply_registry(*provider, row, facts, params, credential);
+  } else if (waits_for_its_file(row)) {
+    credential.from_registry = true;
+    credential.kind = facts.kind;
+    credential.params = params;
+    credential.policy.hosts = facts.hosts;
+  } else if (registry::is_operator_id(row.provider)) {
+    return invalid_request("record_invalid",
+                           "no file of provider '" + row.provider + "' is in force");
   } else {
     return invalid_request("record_invalid",
                            "credential provider '" + row.provider + "' is not in the registry");
   }
+  if (provider != nullptr) credential.policy.provider = rules_of(*provider);
   if (!row.enabled) {
     credential.state = CredentialState::disabled;
     credential.state_detail = "disabled: aivault credential enable " + row.id;

@@ -35,6 +35,7 @@ struct Credential {
   bool derived = false;        // origin 1.
   bool from_registry = false;  // The provider is in the registry.
   std::string kind;            // Registry: the auth kind; custom: empty.
+  bool named_only = false;     // The kind serves only capabilities that name it.
   bool enabled = true;
   vault::Scope scope;  // Its own.
   std::optional<SecretId> secret_id;

@@ -8,8 +8,8 @@
 #include "catalog/credential.h"
 #include "catalog/derived.h"
 #include "catalog/facts.h"
+#include "catalog/provider_files.h"
 #include "crypto/hash.h"
-#include "registry/registry.h"
 
 namespace aivault::catalog {
 namespace {
@@ -331,11 +331,12 @@ Result<void> judge_users_again(vault::Change& change,
                                const vault::SecretRecord& secret,
                                const Secret& value) {
   TRY_ASSIGN(auto rows, change.credentials_of_secret(secret.id));
+  TRY_ASSIGN(const auto known, known_providers(change));
   for (auto& row : rows) {
     if (row.origin == vault::Origin::registry) continue;  // Refused before it was stored.
     auto facts = parse_facts(row.body);
     if (!facts) continue;  // Shown as damaged; nothing here can judge it.
-    const auto credential = parse_credential(row, registry::find_provider(row.provider));
+    const auto credential = parse_credential(row, known->find_provider(row.provider));
     if (!credential) continue;
     std::optional<Facts::Misfit> misfit;
     if (auto fits = auth::check_material(credential->policy.auth, value); !fits) {

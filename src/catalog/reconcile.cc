@@ -5,10 +5,11 @@
 
 #include "catalog/catalog.h"
 #include "catalog/derived.h"
+#include "catalog/provider_files.h"
 #include "catalog/provision.h"
 #include "json/parse.h"
 #include "json/write.h"
-#include "registry/registry.h"
+#include "registry/operator_file.h"
 
 namespace aivault::catalog {
 namespace {
@@ -38,10 +39,15 @@ struct Found {
   std::vector<vault::SecretRecord> orphans;  // Composites that no kind makes any more.
 };
 
-const registry::Provider* provider_of_composite(const vault::SecretRecord& composite) {
+std::string_view provider_id_in(const vault::SecretRecord& composite) {
   std::string_view name = composite.name;
   name.remove_prefix(kCompositePrefix.size());
-  const auto* provider = registry::find_provider(name.substr(0, name.find(':')));
+  return name.substr(0, name.find(':'));
+}
+
+const registry::Provider* provider_of_composite(const registry::Registry& known,
+                                                const vault::SecretRecord& composite) {
+  const auto* provider = known.find_provider(provider_id_in(composite));
   if (provider == nullptr) return nullptr;
   const bool made = std::ranges::any_of(provider->kinds, [&](const registry::AuthKind& kind) {
     return needs_composite(kind) &&
@@ -50,9 +56,15 @@ const registry::Provider* provider_of_composite(const vault::SecretRecord& compo
   return made ? provider : nullptr;
 }
 
+// What was made for a provider file waits for it: the file may be damaged, or come back.
+bool waits_for_its_file(const registry::Registry& known, std::string_view provider) {
+  return registry::is_operator_id(provider) && known.find_provider(provider) == nullptr;
+}
+
 // Does the registry still make a credential of this id?
-const registry::Provider* provider_of_derived(const vault::CredentialRow& row) {
-  const auto* provider = registry::find_provider(row.provider);
+const registry::Provider* provider_of_derived(const registry::Registry& known,
+                                              const vault::CredentialRow& row) {
+  const auto* provider = known.find_provider(row.provider);
   if (provider == nullptr) return nullptr;
   const bool made = std::ranges::any_of(provider->kinds, [&](const registry::AuthKind& kind) {
     return row.id == derived_id(*provider, kind, row.scope);
@@ -60,7 +72,7 @@ const registry::Provider* provider_of_derived(const vault::CredentialRow& row) {
   return made ? provider : nullptr;
 }
 
-Result<void> look_at_secrets(vault::Reader& reader, Found& found) {
+Result<void> look_at_secrets(vault::Reader& reader, const registry::Registry& known, Found& found) {
   std::optional<vault::Reader::After> after;
   std::vector<vault::Problem> damaged;  // What cannot be read cannot be kept in step.
   for (;;) {
@@ -69,12 +81,12 @@ Result<void> look_at_secrets(vault::Reader& reader, Found& found) {
       if (secret.revoked_at) continue;
       const bool composite = secret.system_managed && secret.name.starts_with(kCompositePrefix);
       if (composite) {
-        if (const auto* provider = provider_of_composite(secret); provider != nullptr) {
+        if (const auto* provider = provider_of_composite(known, secret); provider != nullptr) {
           found.places.emplace(provider, secret.scope);
-        } else {
+        } else if (!waits_for_its_file(known, provider_id_in(secret))) {
           found.orphans.push_back(secret);
         }
-      } else if (const auto* claim = registry::claim_of(secret.name); claim != nullptr) {
+      } else if (const auto* claim = known.claim_of(secret.name); claim != nullptr) {
         for (const auto* provider : claim->providers) found.places.emplace(provider, secret.scope);
       }
     }
@@ -99,14 +111,15 @@ Result<void> reconcile(vault::Change& change) {
 Result<std::vector<Step>> keep_everything_in_step(vault::Change& change, const audit::Event& who) {
   std::vector<Step> steps;
   Found found;
-  TRY(look_at_secrets(change, found));
+  TRY_ASSIGN(const auto known, known_providers(change));
+  TRY(look_at_secrets(change, *known, found));
   std::vector<vault::Problem> damaged;
   TRY_ASSIGN(const auto rows, change.credentials(damaged));
   for (const auto& row : rows) {
     if (row.origin != vault::Origin::registry) continue;
-    if (const auto* provider = provider_of_derived(row); provider != nullptr) {
+    if (const auto* provider = provider_of_derived(*known, row); provider != nullptr) {
       found.places.emplace(provider, row.scope);
-    } else {
+    } else if (!waits_for_its_file(*known, row.provider)) {
       TRY_ASSIGN(auto step, remove_credential(change, row, who));
       steps.push_back(std::move(step));
     }

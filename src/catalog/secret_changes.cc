@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "catalog/derived.h"
-#include "registry/registry.h"
+#include "catalog/provider_files.h"
 
 namespace aivault::catalog {
 namespace {
@@ -22,10 +22,11 @@ std::string owner_of(const registry::Claim& claim) {
 }
 
 // A claimed name is an alias only of a secret with the pin that the name gives.
-Result<void> check_aliases(const std::vector<std::string>& aliases,
+Result<void> check_aliases(const registry::Registry& known,
+                           const std::vector<std::string>& aliases,
                            const std::optional<std::string>& pin) {
   for (const auto& alias : aliases) {
-    const auto* claim = registry::claim_of(trim(alias));
+    const auto* claim = known.claim_of(trim(alias));
     if (claim == nullptr || (pin && *pin == claim->pin)) continue;
     return policy_violation("secret_pinned",
                             "alias '" + std::string(claim->secret) + "' is a name of " +
@@ -128,10 +129,11 @@ Result<SecretOutcome> create_secret(vault::Change& change,
                                     vault::NewSecret wanted,
                                     const Secret& value,
                                     const audit::Event& who) {
-  const auto* claim = registry::claim_of(trim(wanted.name));
+  TRY_ASSIGN(const auto known, known_providers(change));
+  const auto* claim = known->claim_of(trim(wanted.name));
   wanted.pinned_provider.reset();
   if (claim != nullptr) wanted.pinned_provider = std::string(claim->pin);
-  TRY(check_aliases(wanted.aliases, wanted.pinned_provider));
+  TRY(check_aliases(*known, wanted.aliases, wanted.pinned_provider));
   SecretOutcome done;
   TRY_ASSIGN(done.secret, change.create_secret(wanted, value));
   TRY(remember_registry(change));
@@ -149,16 +151,17 @@ Result<SecretOutcome> update_secret(vault::Change& change,
                                     std::string_view fields,
                                     const audit::Event& who) {
   TRY_ASSIGN(const auto before, changeable_secret(change, id));
+  TRY_ASSIGN(const auto known, known_providers(change));
   if (update.name) update.name = std::string(trim(*update.name));
   const bool renamed = update.name && *update.name != before.name;
-  const auto* old_claim = registry::claim_of(before.name);
-  const auto* claim = renamed ? registry::claim_of(*update.name) : old_claim;
+  const auto* old_claim = known->claim_of(before.name);
+  const auto* claim = renamed ? known->claim_of(*update.name) : old_claim;
   update.pinned_provider.reset();
   if (renamed) {
     TRY_ASSIGN(update.pinned_provider, pin_for_name(before, claim));
   }
   const auto& pin = update.pinned_provider ? update.pinned_provider : before.pinned_provider;
-  if (update.aliases) TRY(check_aliases(*update.aliases, pin));
+  if (update.aliases) TRY(check_aliases(*known, *update.aliases, pin));
   SecretOutcome done;
   TRY_ASSIGN(done.secret, change.update_secret(id, update));
   change.record(event_of(who, "secret.update", done.secret, fields));
@@ -180,13 +183,14 @@ Result<SecretOutcome> rotate_secret(vault::Change& change,
                                     std::optional<std::int64_t> expected_version,
                                     const audit::Event& who) {
   TRY(changeable_secret(change, id));
+  TRY_ASSIGN(const auto known, known_providers(change));
   SecretOutcome done;
   TRY_ASSIGN(done.secret, change.rotate_secret(id, value, expected_version));
   change.record(event_of(who, "secret.rotate", done.secret));
   TRY(keep_in_step_of_names(change,
                             done.secret,
                             nullptr,
-                            registry::claim_of(done.secret.name),
+                            known->claim_of(done.secret.name),
                             done.secret.name,
                             who,
                             done.steps));
@@ -200,6 +204,7 @@ Result<SecretOutcome> delete_secret(vault::Change& change,
                                     const audit::Event& who) {
   auto before = change.secret(id);
   if (!before && !is_damaged(before.error())) return fail(std::move(before).error());
+  TRY_ASSIGN(const auto known, known_providers(change));
   SecretOutcome done;
   if (before) {
     if (!*before) return invalid_request("not_found", "secret not found");
@@ -211,7 +216,7 @@ Result<SecretOutcome> delete_secret(vault::Change& change,
       who, "secret.revoke", done.secret, before ? "" : "its row had failed the integrity check"));
   if (before) {
     TRY(keep_in_step_of_names(
-        change, done.secret, registry::claim_of(done.secret.name), nullptr, "", who, done.steps));
+        change, done.secret, known->claim_of(done.secret.name), nullptr, "", who, done.steps));
   }
   TRY(remove_users(change, id, who, done.steps));
   // What the row said is gone; whatever was made of it is found from its other side.
@@ -240,7 +245,8 @@ Result<ImportOutcome> import_secret(vault::Change& change,
   }
   // A name that the registry has claimed since: the import pins as a creation would.
   TRY(changeable_secret(change, existing->id));
-  const auto* claim = registry::claim_of(name);
+  TRY_ASSIGN(const auto known, known_providers(change));
+  const auto* claim = known->claim_of(name);
   if (claim != nullptr && !existing->pinned_provider) {
     vault::SecretUpdate pin;
     pin.pinned_provider = std::string(claim->pin);

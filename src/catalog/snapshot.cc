@@ -7,6 +7,8 @@
 namespace aivault::catalog {
 
 Snapshot::Snapshot(Parts parts) : parts_(std::move(parts)) {
+  auto& known = parts_.providers.registry;
+  if (!known) known = std::make_shared<const registry::Registry>();
   for (const auto& policy : parts_.policies) {
     const auto* capability = find_capability(policy.capability);
     if (capability != nullptr) {
@@ -30,7 +32,7 @@ const registry::Capability* Snapshot::find_capability(std::string_view id) const
   if (found != parts_.capabilities.end() && (*found)->definition().id == id) {
     return &(*found)->capability();
   }
-  return registry::find_capability(id);
+  return registry().find_capability(id);
 }
 
 bool Snapshot::is_disabled(std::string_view capability) const {
@@ -38,7 +40,8 @@ bool Snapshot::is_disabled(std::string_view capability) const {
 }
 
 bool Snapshot::is_refused(std::string_view capability) const {
-  return std::ranges::binary_search(parts_.refused, capability);
+  return std::ranges::binary_search(parts_.refused, capability) ||
+         registry().is_refused(capability.substr(0, capability.find('/')));
 }
 
 const Snapshot::Policy* Snapshot::find_policy(std::string_view capability) const {

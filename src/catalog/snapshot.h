@@ -16,8 +16,8 @@
 #include "catalog/bindings.h"
 #include "catalog/credential.h"
 #include "catalog/own_capability.h"
+#include "catalog/provider_files.h"
 #include "policy/limits.h"
-#include "registry/definition.h"
 #include "vault/rows.h"
 
 namespace aivault::catalog {
@@ -37,11 +37,15 @@ class Snapshot {
     std::vector<Policy> policies;          // Sorted by capability.
     std::vector<vault::Problem> problems;  // Damaged or malformed rows.
     std::vector<std::string> refused;      // Capabilities with a damaged restricting row.
+    ProviderFiles providers;
   };
   explicit Snapshot(Parts parts);
 
   const std::vector<Credential>& credentials() const { return parts_.credentials; }
   const Credential* find_credential(std::string_view id) const;
+  // The compiled-in providers and those of the operator's files. Valid while the snapshot lives.
+  const registry::Registry& registry() const { return *parts_.providers.registry; }
+  const ProviderFiles& provider_files() const { return parts_.providers; }
   // Own first, then registry (aliases followed). nullptr: unknown. Valid while the snapshot lives.
   const registry::Capability* find_capability(std::string_view id) const;
   const std::vector<std::unique_ptr<OwnCapability>>& own_capabilities() const {
@@ -49,6 +53,7 @@ class Snapshot {
   }
   bool is_disabled(std::string_view capability) const;
   const std::vector<std::string>& disabled() const { return parts_.disabled; }
+  // Also all that a provider file which is not in force may hold.
   bool is_refused(std::string_view capability) const;
   const std::vector<std::string>& refused() const { return parts_.refused; }
   const std::vector<Policy>& policies() const { return parts_.policies; }

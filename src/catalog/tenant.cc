@@ -1,6 +1,10 @@
 #include "catalog/tenant.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
+
+#include "registry/operator_file.h"
 
 namespace aivault::catalog {
 namespace {
@@ -35,15 +39,28 @@ std::optional<Filled> fill(std::string_view pattern, std::string_view host) {
                 host.substr(before.size(), host.size() - before.size() - after.size())};
 }
 
+// Only files of operators name ports.
+std::optional<std::uint16_t> port_in(std::string_view pattern) {
+  const auto colon = pattern.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::uint16_t port = 0;
+  const auto digits = pattern.substr(colon + 1);
+  std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return port;
+}
+
 bool fits(const registry::Provider& provider,
           std::string_view pattern,
           const http::Authority& host,
           const Params& params) {
-  if (host.port()) return false;
+  const bool any_port = registry::is_operator_id(provider.id);
+  if (host.port() && !any_port) return false;
   if (pattern == kOwnHost) return true;
+  if (host.port() != port_in(pattern)) return false;
   if (pattern.find('{') == std::string_view::npos) return http::matches(pattern, host);
-  if (const auto expanded = with_params(pattern, params)) return *expanded == host.host();
-  const auto filled = fill(pattern, host.host());
+  const auto name = pattern.substr(0, pattern.rfind(':'));
+  if (const auto expanded = with_params(name, params)) return *expanded == host.host();
+  const auto filled = fill(name, host.host());
   if (!filled) return false;
   const auto* param = find_param(provider, filled->param);
   return param != nullptr && is_param_value(*param, filled->value);
@@ -51,7 +68,7 @@ bool fits(const registry::Provider& provider,
 
 bool is_named(const registry::Provider& provider, const http::Authority& host) {
   return std::ranges::any_of(provider.slots, [&](const registry::Slot& slot) {
-    return std::ranges::find(slot.hosts, host.host()) != slot.hosts.end();
+    return std::ranges::find(slot.hosts, host.text()) != slot.hosts.end();
   });
 }
 
@@ -61,7 +78,7 @@ void adopt(const registry::Provider& provider, const http::Authority& host, Para
   for (const auto& slot : provider.slots) {
     for (const auto pattern : slot.hosts) {
       if (pattern == kOwnHost || !fits(provider, pattern, host, params)) continue;
-      const auto filled = fill(pattern, host.host());
+      const auto filled = fill(pattern.substr(0, pattern.rfind(':')), host.host());
       if (filled && find(params, filled->param) == nullptr) {
         params.emplace_back(filled->param, filled->value);
       }

@@ -34,43 +34,15 @@ void show_warnings(Session& session, const Value& answer) {
   for (const auto& warning : items_in(answer, "warnings")) session.warning(warning.text());
 }
 
-using Commands = std::vector<std::string>;
-
-Result<Commands> setup_of(Client& client, const std::string& id) {
-  TRY_ASSIGN(const auto described, client.get("/aivault/capabilities/" + segment(id)));
-  Commands commands;
-  if (const auto* section = described.find("setup")) {
-    for (const auto& command : items_in(*section, "commands")) {
-      commands.emplace_back(command.text());
-    }
-  }
-  return commands;
-}
-
-// A provider may have secrets of several kinds: those that most of its capabilities need.
-Result<Commands> setup_of_most(Client& client, const std::vector<std::string>& ids) {
-  std::map<Commands, std::size_t> counts;
-  auto most = counts.end();
-  for (const auto& id : ids) {
-    TRY_ASSIGN(auto commands, setup_of(client, id));
-    const auto entry = counts.try_emplace(std::move(commands), 0).first;
-    ++entry->second;
-    if (most == counts.end() || entry->second > most->second) most = entry;
-    if (most->second * 2 > ids.size()) break;
-  }
-  return most == counts.end() ? Commands() : most->first;
-}
-
 // For each provider whose capabilities lack a credential: the commands that make one.
-using Setup = std::map<std::string, Commands>;
-Result<Setup> setup_commands(Client& client, const Value& list) {
-  std::map<std::string, std::vector<std::string>> ids;
-  for (const auto& capability : items_in(list, "registryCapabilities")) {
-    ids[text_in(capability, "provider")].push_back(text_in(capability, "id"));
-  }
+using Setup = std::map<std::string, std::vector<std::string>>;
+Setup setup_of(const Value& list) {
   Setup setup;
-  for (const auto& [provider, of_provider] : ids) {
-    TRY_ASSIGN(setup[provider], setup_of_most(client, of_provider));
+  const auto* of_provider = list.find("setup");
+  if (of_provider == nullptr) return setup;
+  for (const auto& [provider, commands, line, column] : of_provider->members()) {
+    for (const auto& command : commands.items())
+      setup[std::string(provider)].emplace_back(command.text());
   }
   return setup;
 }
@@ -103,19 +75,20 @@ Result<int> run_capability_create(Session& session, const Arguments& arguments) 
 
 Result<int> run_capability_list(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(auto client, Client::for_operator(session));
-  TRY_ASSIGN(auto list, client.get("/aivault/capabilities"));
+  const bool as_json = arguments.wants_json();
+  TRY_ASSIGN(auto list,
+             client.get(as_json ? "/aivault/capabilities" : "/aivault/capabilities?setup=true"));
   show_warnings(session, list);
   const CapabilityFilter wanted{.text = arguments.positional(),
                                 .provider = arguments.text("provider").value_or(std::string()),
                                 .call_class = arguments.text("class").value_or(std::string()),
                                 .ready = arguments.has("ready")};
   if (!wanted.is_empty()) list = filter(list, wanted);
-  if (arguments.wants_json()) {
+  if (as_json) {
     session.print_json(list, json::Order::alphabetical);
     return kSuccess;
   }
-  TRY_ASSIGN(const auto setup, setup_commands(client, list));
-  session.print(render_capabilities(list, setup, session.style(), !wanted.is_empty()));
+  session.print(render_capabilities(list, setup_of(list), session.style(), !wanted.is_empty()));
   return kSuccess;
 }
 

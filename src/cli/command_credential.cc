@@ -1,10 +1,4 @@
 // credential create, list, delete, enable and disable.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -15,14 +9,14 @@
 #include "cli/exit_status.h"
 #include "cli/key_value.h"
 #include "cli/render.h"
-#include "platform/descriptor.h"
+#include "cli/small_file.h"
 
 namespace aivault::cli {
 namespace {
 
 using json::Value;
 
-constexpr std::size_t kMaxTrustFile = std::size_t{1} << 20U;
+constexpr std::size_t kMaxTrustKib = 1024;
 
 std::string credential_path(const Arguments& arguments, std::string_view action = {}) {
   return "/aivault/credentials/" + segment(trim(arguments.positional())) + std::string(action);
@@ -31,23 +25,6 @@ std::string credential_path(const Arguments& arguments, std::string_view action 
 Result<void> check_id(const Arguments& arguments) {
   if (!trim(arguments.positional()).empty()) return {};
   return invalid_request("", "credential id is required");
-}
-
-Result<std::string> read_trust_file(const std::string& path) {
-  const platform::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  std::string text;
-  std::array<char, 16384> piece{};
-  while (file) {
-    const auto got = read(file.get(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) break;
-    if (got == 0) return text;
-    text.append(piece.data(), static_cast<std::size_t>(got));
-    if (text.size() > kMaxTrustFile) {
-      return invalid_request("", "--tls-ca-file '" + path + "' is larger than 1 MiB");
-    }
-  }
-  return invalid_request("", "cannot read --tls-ca-file '" + path + "': " + std::strerror(errno));
 }
 
 Result<int> switch_credential(Session& session,
@@ -100,7 +77,7 @@ Result<int> run_credential_create(Session& session, const Arguments& arguments) 
   }
   if (arguments.has("allow-private-network")) body.set("allowPrivateNetwork", true);
   if (const auto path = arguments.text("tls-ca-file")) {
-    TRY_ASSIGN(const auto pem, read_trust_file(*path));
+    TRY_ASSIGN(const auto pem, read_small_file(*path, "--tls-ca-file", kMaxTrustKib));
     body.set("tlsCaPem", pem);
   }
   TRY_ASSIGN(auto client, Client::for_operator(session));

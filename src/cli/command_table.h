@@ -16,6 +16,7 @@ std::vector<Command> archive_commands();
 std::vector<Command> secret_commands();
 std::vector<Command> credential_commands();
 std::vector<Command> capability_commands();
+std::vector<Command> provider_commands();
 std::vector<Command> oauth_commands();
 std::vector<Command> call_commands();
 std::vector<Command> approval_commands();

@@ -45,6 +45,13 @@ Result<int> run_capability_describe(Session& session, const Arguments& arguments
 Result<int> run_capability_delete(Session& session, const Arguments& arguments);
 Result<int> run_capability_enable(Session& session, const Arguments& arguments);
 Result<int> run_capability_disable(Session& session, const Arguments& arguments);
+// command_provider.cc
+Result<int> run_provider_list(Session& session, const Arguments& arguments);
+Result<int> run_provider_check(Session& session, const Arguments& arguments);
+Result<int> run_provider_add(Session& session, const Arguments& arguments);
+Result<int> run_provider_show(Session& session, const Arguments& arguments);
+Result<int> run_provider_export(Session& session, const Arguments& arguments);
+Result<int> run_provider_remove(Session& session, const Arguments& arguments);
 // command_policy.cc
 Result<int> run_capability_policy_set(Session& session, const Arguments& arguments);
 // command_approval.cc

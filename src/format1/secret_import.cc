@@ -1,16 +1,17 @@
 #include <algorithm>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "base/text.h"
+#include "catalog/provider_files.h"
 #include "catalog/provision.h"
 #include "catalog/secret_changes.h"
 #include "format1/names.h"
 #include "format1/record.h"
 #include "format1/run.h"
-#include "registry/registry.h"
 #include "vault/secret_rules.h"
 
 namespace aivault::format1 {
@@ -37,6 +38,7 @@ class SecretImport {
       : run_(run), secrets_(secrets), key_(key) {}
 
   Result<void> run() {
+    TRY_ASSIGN(known_, catalog::known_providers(run_.change));
     TRY_ASSIGN(const auto files, secrets_.names(is_record_name));
     for (const auto& file : files) {
       TRY(settle(run_, "secret", id_of_file(file), plan(file)));
@@ -96,14 +98,14 @@ class SecretImport {
   // A name that a provider claims pins, as it does for every new secret.
   std::optional<std::string> pin_of(const Record& record, const std::string& name) const {
     if (!record.pinned_provider.empty()) return record.pinned_provider;
-    const auto* claim = registry::claim_of(name);
+    const auto* claim = known_->claim_of(name);
     if (claim == nullptr) return std::nullopt;
     return std::string(claim->pin);
   }
 
   void drop_claimed_aliases(vault::SecretRecord& kept) {
     std::erase_if(kept.aliases, [&](const std::string& alias) {
-      const auto* claim = registry::claim_of(alias);
+      const auto* claim = known_->claim_of(alias);
       if (claim == nullptr || kept.pinned_provider == claim->pin) return false;
       run_.report.notices.push_back("Secret " + kept.id.str() + " loses its alias " + alias +
                                     ": it is a name of provider '" + std::string(claim->pin) + "'");
@@ -147,7 +149,7 @@ class SecretImport {
                                     " now: another one has the name " +
                                     quote_for_message(trim(record.name), 128));
     }
-    if (const auto* claim = registry::claim_of(stored.name)) {
+    if (const auto* claim = known_->claim_of(stored.name)) {
       claimed_.push_back({claim, stored.scope});
     }
     return {};
@@ -197,6 +199,7 @@ class SecretImport {
   Run& run_;
   const Source& secrets_;
   const Secret& key_;
+  std::shared_ptr<const registry::Registry> known_;
   std::deque<Planned> planned_;
   std::set<std::string> ids_;
   std::vector<Claimed> claimed_;

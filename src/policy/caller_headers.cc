@@ -113,7 +113,8 @@ std::vector<std::string> names_in_connection(const http::Headers& headers) {
 
 bool is_refused(const std::string& name, const CredentialPolicy& credential) {
   if (holds(kOverrides, name) || registry::is_credential_header(name) ||
-      holds_alike(registry::managed_headers(credential.auth), name)) {
+      holds_alike(registry::managed_headers(credential.auth), name) ||
+      (credential.provider && holds_alike(credential.provider->injected_headers, name))) {
     return true;
   }
   if (holds_alike(credential.request_headers, name)) return false;

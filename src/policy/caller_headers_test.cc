@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 namespace aivault::policy {
@@ -73,6 +74,14 @@ TEST(CallerHeaders, RefusesWhatTheChosenCredentialInjects) {
   listed.request_headers = {"x-thing-key", "authorization"};
   EXPECT_EQ(reason({{"X-Thing-Key", "1"}}, listed), "auth_header_rejected");
   EXPECT_EQ(reason({{"authorization", "1"}}, listed), "auth_header_rejected");
+}
+
+TEST(CallerHeaders, RefusesWhatAnotherKindOfTheProviderInjects) {
+  auto credential = with_auth(registry::HeaderAuth{});
+  EXPECT_EQ(reason({{"X-Thing-Key", "1"}}, credential), "ok");
+  credential.provider =
+      std::make_shared<const ProviderRules>(ProviderRules{{}, {}, {"x-thing-key"}});
+  EXPECT_EQ(reason({{"X_Thing-Key", "1"}}, credential), "auth_header_rejected");
 }
 
 TEST(CallerHeaders, RefusesOverridesOfMethodUrlAndHost) {

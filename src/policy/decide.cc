@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "policy/caller_headers.h"
+#include "policy/host_pattern.h"
 #include "policy/managed_parameters.h"
 #include "policy/path_template.h"
 #include "registry/header_names.h"
@@ -28,45 +29,28 @@ Result<std::string> check_method(const registry::Capability& capability, std::st
 }
 
 // What no call with a credential of the provider reaches, whatever its capability says.
-bool is_never(const registry::Capability& capability, std::string_view path) {
-  const auto* provider = registry::find_provider(capability.provider);
-  if (provider == nullptr || provider->never.empty()) return false;
+bool is_never(const CredentialPolicy& credential, std::string_view path) {
+  if (!credential.provider || credential.provider->never.empty()) return false;
   const registry::WidePath wide(path);
-  return std::ranges::any_of(provider->never,
+  return std::ranges::any_of(credential.provider->never,
                              [&](std::string_view pattern) { return wide.matches(pattern); });
 }
 
 Result<void> check_path(const registry::Capability& capability,
+                        const CredentialPolicy& credential,
                         std::string_view method,
                         std::string_view path) {
   if (!registry::allows(capability, method, path) || registry::is_excluded(capability, path) ||
-      is_never(capability, path)) {
+      is_never(credential, path)) {
     return policy_violation("path_not_allowed", "path not allowed by capability");
   }
   return {};
 }
 
 // The host of another purpose, which a pattern with params in it may fit by accident.
-bool is_listed_exactly(const registry::Capability& capability, const http::Authority& authority) {
-  const auto* provider = registry::find_provider(capability.provider);
-  if (provider == nullptr) return false;
-  return std::ranges::any_of(provider->slots, [&](const registry::Slot& slot) {
-    return std::ranges::find(slot.hosts, authority.host()) != slot.hosts.end();
-  });
-}
-
-// A registry's pattern may have params in it: "{sub}.x.com". What they may stand for was judged
-// when the host was bound; here the rest must fit, and no param reaches beyond it.
-bool matches_pattern(std::string_view pattern, const http::Authority& authority) {
-  if (pattern == "{own}") return !authority.port();  // Whatever host the operator bound.
-  const auto open = pattern.find('{');
-  if (open == std::string_view::npos) return http::matches(pattern, authority);
-  const auto before = pattern.substr(0, open);
-  const auto after = pattern.substr(pattern.rfind('}') + 1);
-  const std::string_view host = authority.host();
-  return !authority.port() && after.starts_with('.') &&
-         host.size() > before.size() + after.size() && host.starts_with(before) &&
-         host.ends_with(after);
+bool is_listed_exactly(const CredentialPolicy& credential, const std::string& host) {
+  return credential.provider && std::ranges::find(credential.provider->listed_hosts, host) !=
+                                    credential.provider->listed_hosts.end();
 }
 
 Result<http::Authority> effective_host(const registry::Capability& capability,
@@ -76,8 +60,8 @@ Result<http::Authority> effective_host(const registry::Capability& capability,
     TRY_ASSIGN(auto authority, http::parse_authority(host));
     const bool allowed = std::ranges::any_of(capability.hosts, [&](std::string_view pattern) {
       const bool has_params = pattern.find('{') != std::string_view::npos;
-      return matches_pattern(pattern, authority) &&
-             !(has_params && is_listed_exactly(capability, authority));
+      return fits_host_pattern(pattern, authority) &&
+             !(has_params && is_listed_exactly(credential, authority.text()));
     });
     if (allowed && std::ranges::find(matching, authority) == matching.end()) {
       matching.push_back(std::move(authority));
@@ -153,7 +137,7 @@ Result<Approved> decide(const registry::Capability& capability,
                         CallRequest call) {
   TRY_ASSIGN(auto target, http::parse_target(call.path));
   TRY_ASSIGN(auto method, check_method(capability, call.method));
-  TRY(check_path(capability, method, target.path()));
+  TRY(check_path(capability, credential, method, target.path()));
   TRY_ASSIGN(auto authority, effective_host(capability, credential));
   TRY(check_authority(authority, credential));
   TRY(check_parameters(target, credential));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,13 @@
 
 namespace aivault::policy {
 
+// What a provider says about every call with a credential of it.
+struct ProviderRules {
+  std::vector<std::string> never;             // Path patterns that no call reaches.
+  std::vector<std::string> listed_hosts;      // As its slots name them.
+  std::vector<std::string> injected_headers;  // Of all its kinds: callers may not send them.
+};
+
 // What decides about a call, of one credential. Holds no secret.
 struct CredentialPolicy {
   struct Header {
@@ -31,8 +39,9 @@ struct CredentialPolicy {
   bool allow_any_port = false;  // Custom credentials; registry ones use 443.
   std::string path_prefix;      // upstreamPathPrefix: applied after the decision; may be empty.
   std::vector<Header> default_headers;
-  std::vector<std::string> request_headers;     // Names allowed here although refused elsewhere.
-  std::vector<std::string> managed_parameters;  // Refused from callers besides those of `auth`.
+  std::vector<std::string> request_headers;       // Names allowed here although refused elsewhere.
+  std::vector<std::string> managed_parameters;    // Refused from callers besides those of `auth`.
+  std::shared_ptr<const ProviderRules> provider;  // nullptr: the provider is not known.
 };
 
 struct CallRequest {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -335,6 +336,43 @@ TEST(Decide, RefusesStoredDefaultsThatWouldBreakTheHead) {
     const auto result = decide(owned.capability, credential, call_of("GET", "/x"));
     ASSERT_FALSE(result) << header.name;
     EXPECT_EQ(result.error().reason, "auth_config");
+  }
+}
+
+TEST(Decide, KeepsWhatTheProviderForbidsFromEveryCapabilityOfItsCredentials) {
+  const Owned owned({"GET"}, {"/"}, {"api.test"});
+  auto credential = credential_for({"api.test"});
+  EXPECT_EQ(verdict(decide(owned.capability, credential, call_of("GET", "/v1/keys"))),
+            "ok /v1/keys");
+  credential.provider = std::make_shared<const ProviderRules>(ProviderRules{{"/v1/keys"}, {}, {}});
+  for (const auto* path : {"/v1/keys", "/v1/keys/7", "/V1/Keys", "/v1//keys", "/v1/%6Beys"}) {
+    EXPECT_FALSE(decide(owned.capability, credential, call_of("GET", path))) << path;
+  }
+  EXPECT_EQ(verdict(decide(owned.capability, credential, call_of("GET", "/v1/items"))),
+            "ok /v1/items");
+}
+
+TEST(Decide, KeepsTheHostsOfOtherPurposesFromPatternsWithParams) {
+  const Owned owned({"GET"}, {"/"}, {"{sub}.x.test"}, registry::PathForm::pattern);
+  auto credential = credential_for({"files.x.test"});
+  EXPECT_TRUE(decide(owned.capability, credential, call_of("GET", "/")));
+  credential.provider = std::make_shared<const ProviderRules>(
+      ProviderRules{{}, {"{sub}.x.test", "files.x.test"}, {}});
+  EXPECT_FALSE(decide(owned.capability, credential, call_of("GET", "/")));
+}
+
+TEST(Decide, TakesPortsOnlyWhereTheCredentialDoes) {
+  const Owned owned({"GET"}, {"/"}, {"{own}"}, registry::PathForm::pattern);
+  auto credential = credential_for({"lab.test:8443"});
+  EXPECT_EQ(verdict(decide(owned.capability, credential, call_of("GET", "/"))),
+            "port_not_allowed: non-default port not allowed");
+  credential.allow_any_port = true;
+  EXPECT_TRUE(decide(owned.capability, credential, call_of("GET", "/")));
+  const Owned named({"GET"}, {"/"}, {"{sub}.x.test:8443"}, registry::PathForm::pattern);
+  for (const auto& [host, good] : {std::pair{"a.x.test:8443", true}, {"a.x.test", false}}) {
+    auto other = credential_for({host});
+    other.allow_any_port = true;
+    EXPECT_EQ(decide(named.capability, other, call_of("GET", "/")).has_value(), good) << host;
   }
 }
 

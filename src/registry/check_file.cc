@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "registry/check.h"
+#include "registry/operator_file.h"
 
 namespace aivault::registry {
 namespace {
@@ -13,7 +14,7 @@ bool is_alphanumeric(char c) {
 }
 
 bool is_provider_id(std::string_view id) {
-  if (id.empty() || id.size() > 40 || id.starts_with("x-") || id.ends_with('-')) return false;
+  if (id.empty() || id.size() > 40 || id.ends_with('-')) return false;
   char before = '-';
   for (const char c : id) {
     const bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -202,7 +203,42 @@ std::string_view stem_of(std::string_view file) {
 
 void check_texts(const ProviderFile& file, Problems& problems) { TextChecks(file, problems).run(); }
 
+bool check_limits(const ProviderFile& file, Problems& problems) {
+  constexpr std::size_t kMostCapabilities = 200;
+  constexpr std::size_t kMostPatterns = 64;     // Of one capability.
+  constexpr std::size_t kLongestPattern = 512;  // Bytes.
+  const auto refuse = [&](Position at, std::string text) {
+    problems.error(file.file, at, "FILE-3", std::move(text));
+    return false;
+  };
+  if (file.capabilities.size() > kMostCapabilities) {
+    return refuse(file.capabilities[kMostCapabilities].at, "a file has at most 200 capabilities");
+  }
+  if (file.never.size() > kMostPatterns) {
+    return refuse(file.never[kMostPatterns].at, "'never' has at most 64 patterns");
+  }
+  bool good = true;
+  for (const auto& capability : file.capabilities) {
+    std::size_t count = 0;
+    const auto add = [&](const Texts& paths) {
+      count += paths.size();
+      for (const auto& path : paths) {
+        if (path.text.size() <= kLongestPattern) continue;
+        good = refuse(path.at, "a pattern has at most 512 bytes");
+      }
+    };
+    for (const auto& rule : capability.allow) add(rule.paths);
+    add(capability.except);
+    for (const auto& rule : capability.classes) add(rule.paths);
+    if (count > kMostPatterns) {
+      good = refuse(capability.at, "a capability has at most 64 patterns");
+    }
+  }
+  return good;
+}
+
 void check_file(ProviderFile& file, Problems& problems) {
+  if (is_operator_id(file.id.text) && !check_limits(file, problems)) return;
   check_texts(file, problems);
   check_hosts(file, problems);
   check_auth(file, problems);

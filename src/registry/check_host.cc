@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "registry/check.h"
+#include "registry/operator_file.h"
 
 namespace aivault::registry {
 namespace {
@@ -23,6 +24,18 @@ std::optional<std::string> with_sample_params(std::string_view pattern) {
     pattern.remove_prefix(close + 1);
   }
   return name;
+}
+
+// "8443" of "api.acme.test:8443".
+std::string_view port_in(std::string_view name) {
+  const auto colon = name.rfind(':');
+  return colon == std::string_view::npos ? std::string_view() : name.substr(colon + 1);
+}
+
+bool is_port(std::string_view text) {
+  return !text.empty() && text.size() <= 5 && text.front() != '0' &&
+         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }) &&
+         (text.size() < 5 || text <= "65535") && text != "443";
 }
 
 std::optional<std::string> name_problem(std::string_view name) {
@@ -125,11 +138,15 @@ class HostChecks {
         return add(host, "HOST-1", quoted + "wildcard must include at least one suffix label");
       }
     }
-    const auto name = with_sample_params(pattern);
+    auto name = with_sample_params(pattern);
     if (!name) return add(host, "HOST-1", quoted + "has an unclosed brace");
+    if (const auto port = port_in(*name); is_port(port) && is_operator_id(file_.id.text)) {
+      name->resize(name->size() - port.size() - 1);
+    }
     if (const auto problem = name_problem(*name)) return add(host, "HOST-1", quoted + *problem);
+    const std::string_view unported = std::string_view(host.text).substr(0, host.text.rfind(':'));
     if (host.text.find_first_of("{*") != std::string::npos &&
-        is_public_suffix(fixed_suffix(host.text))) {
+        is_public_suffix(fixed_suffix(unported))) {
       add(host,
           "HOST-2",
           quoted + "a param needs a fixed suffix of two labels that is not a public suffix");

@@ -75,7 +75,7 @@ const std::vector<Fault>& faults() {
        {"acme.json:3:15: error FILE-4: invalid provider id 'Acme'"}},
       {R"json("provider": "acme")json",
        R"json("provider": "x-acme")json",
-       {"acme.json:3:15: error FILE-4: invalid provider id 'x-acme'"}},
+       {"acme.json:3:15: error FILE-4: provider 'x-acme' belongs into x-acme.json"}},
       {R"json("provider": "acme")json",
        R"json("provider": "acme2")json",
        {"acme.json:3:15: error FILE-4: provider 'acme2' belongs into acme2.json"}},

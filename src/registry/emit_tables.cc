@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 
-#include "json/write.h"
 #include "registry/check.h"
 #include "registry/emit.h"
+#include "registry/own_provider.h"
+#include "registry/perfect_hash.h"
 
 namespace aivault::registry {
 namespace {
@@ -20,24 +22,16 @@ std::string quoted(std::string_view text) {
 
 std::string_view word(bool value) { return value ? "true" : "false"; }
 
-std::string class_name(std::optional<CallClass> value) {
-  return "CallClass::" + std::string(to_string(value.value_or(CallClass::destructive)));
-}
-
-std::vector<std::string> plain(const Texts& texts) {
-  std::vector<std::string> list;
-  for (const auto& text : texts) list.push_back(text.text);
-  return list;
-}
+std::string class_name(CallClass value) { return "CallClass::" + std::string(to_string(value)); }
 
 // Builds up the definitions; each function answers with the expression that names what it defined.
 class TableWriter {
  public:
-  std::string print(std::span<const ProviderFile> files,
+  std::string print(const std::deque<OwnProvider>& files,
                     std::span<const FamilyEntry> families,
                     std::string_view digest) {
     std::string providers;
-    for (const auto& file : files) providers += provider(file);
+    for (const auto& file : files) providers += provider(file.definition());
     out_ += "constexpr Provider kProviders[] = {" + providers + "};\n";
     write_lookups(files);
     write_claims(files, families);
@@ -62,161 +56,117 @@ class TableWriter {
     return name;
   }
 
-  std::string list(const std::vector<std::string>& texts) {
+  template <typename Entry, typename Print>
+  std::string array_of(std::string_view type, std::span<const Entry> entries, Print print) {
     std::string items;
-    for (const auto& text : texts) items += quoted(text) + ", ";
+    for (const auto& entry : entries) items += "{" + print(entry) + "}, ";
+    return array(type, items);
+  }
+
+  std::string list(std::span<const std::string_view> texts) {
+    std::string items;
+    for (const auto text : texts) items += quoted(text) + ", ";
     return array("std::string_view", items);
   }
-  std::string list(const Texts& texts) { return list(plain(texts)); }
 
-  std::string slots(const ProviderFile& file) {
-    std::string items;
-    for (const auto& slot : file.slots) {
-      items += "{" + quoted(slot.name.text) + ", " + list(slot.hosts) + "}, ";
-    }
-    return array("Slot", items);
+  std::string secrets(const AuthKind& kind) {
+    return array_of("SecretClaim", kind.secrets, [](const SecretClaim& secret) {
+      return quoted(secret.name) + ", " + quoted(secret.placeholder) + ", " +
+             std::string(word(secret.is_public)) + ", " + std::string(word(secret.required));
+    });
   }
 
-  std::string secrets(const KindEntry& kind) {
-    std::string items;
-    for (const auto& secret : kind.secrets) {
-      items += "{" + quoted(secret.name.text) + ", " + quoted(secret.placeholder.text) + ", " +
-               std::string(word(secret.is_public)) + ", " + std::string(word(secret.required)) +
-               "}, ";
-    }
-    return array("SecretClaim", items);
+  std::string kinds(const Provider& provider) {
+    return array_of("AuthKind", provider.kinds, [&](const AuthKind& kind) {
+      return "\n  .name = " + quoted(kind.name) + ", .base = " + std::string(word(kind.base)) +
+             ", .named_only = " + std::string(word(kind.named_only)) +
+             ", .priority = " + std::to_string(kind.priority) + ", .secrets = " + secrets(kind) +
+             ", .word = " + quoted(kind.word) + ", .config = " + quoted(kind.config) +
+             ", .endpoint = " + quoted(kind.endpoint) +
+             ", .path_prefix = " + quoted(kind.path_prefix);
+    });
   }
 
-  std::string kinds(const ProviderFile& file) {
-    std::string items;
-    for (const auto& kind : file.kinds) {
-      const AuthSpec spec = kind.spec.value_or(AuthSpec{});
-      items += "\n  {.name = " + quoted(kind.name.text) +
-               ", .base = " + std::string(word(kind.base)) +
-               ", .named_only = " + std::string(word(kind.named_only)) +
-               ", .priority = " + std::to_string(kind.priority) + ", .secrets = " + secrets(kind) +
-               ", .word = " + quoted(auth_word(spec)) +
-               ", .config = " + quoted(json::compact(to_json(spec))) +
-               ", .endpoint = " + quoted(kind.endpoint.text) +
-               ", .path_prefix = " + quoted(kind.path_prefix.text) + "},";
-    }
-    return array("AuthKind", items);
+  std::string token_endpoints(const Provider& provider) {
+    const auto print = [&](const TokenEndpoint& entry) {
+      const auto extra = array_of("TokenEndpoint::Field", entry.extra, [](const auto& field) {
+        return quoted(field.name) + ", " + quoted(field.value);
+      });
+      return quoted(entry.name) + ", " + quoted(entry.token) + ", " + quoted(entry.authorize) +
+             ", " + quoted(entry.device) + ", " + extra + ", " + std::string(word(entry.pkce)) +
+             ", " + std::string(word(entry.rotates)) + ", " + std::to_string(entry.default_ttl_s);
+    };
+    return array_of("TokenEndpoint", provider.token_endpoints, print);
   }
 
-  std::string token_endpoints(const ProviderFile& file) {
-    std::string items;
-    for (const auto& entry : file.token_endpoints) {
-      std::string extra;
-      for (const auto& [name, value] : entry.extra) {
-        extra += "{" + quoted(name.text) + ", " + quoted(value.text) + "}, ";
-      }
-      items += "{" + quoted(entry.name.text) + ", " + quoted(entry.token.text) + ", " +
-               quoted(entry.authorize.text) + ", " + quoted(entry.device.text) + ", " +
-               array("TokenEndpoint::Field", extra) + ", " + std::string(word(entry.pkce)) + ", " +
-               std::string(word(entry.rotates)) + ", " + std::to_string(entry.default_ttl_s) +
-               "}, ";
-    }
-    return array("TokenEndpoint", items);
+  std::string rules(const Capability& capability) {
+    return array_of("Rule", capability.allow, [&](const Rule& rule) {
+      return list(rule.methods) + ", " + list(rule.paths);
+    });
   }
 
-  std::string headers(const ProviderFile& file) {
-    std::string items;
-    for (const auto& header : file.headers) {
-      items += "{" + quoted(header.name.text) + ", " + quoted(header.value.text) + ", " +
-               std::string(word(header.override_by_caller)) + "}, ";
-    }
-    return array("DefaultHeader", items);
+  std::string classes(const Capability& capability) {
+    return array_of("ClassRule", capability.classes, [&](const ClassRule& rule) {
+      return class_name(rule.value) + ", " + list(rule.methods) + ", " + list(rule.paths);
+    });
   }
 
-  std::string params(const ProviderFile& file) {
-    std::string items;
-    for (const auto& param : file.params) {
-      items += "{" + quoted(param.name.text) + ", " + quoted(param.label.text) + ", " +
-               quoted(param.chars.text) + ", " + std::string(word(param.required)) + ", " +
-               quoted(param.example.text) + "}, ";
-    }
-    return array("Param", items);
-  }
-
-  std::string sdk(const ProviderFile& file) {
-    std::string items;
-    for (const auto& entry : file.sdk) {
-      items += "{" + quoted(entry.base_url.text) + ", " + quoted(entry.suffix.text) + ", " +
-               quoted(entry.token.text) + "}, ";
-    }
-    return array("SdkVariable", items);
-  }
-
-  std::string allow(const CapabilityEntry& capability) {
-    std::string items;
-    for (const auto& rule : capability.allow) {
-      items += "{" + list(rule.methods) + ", " + list(rule.paths) + "}, ";
-    }
-    return array("Rule", items);
-  }
-
-  std::string classes(const CapabilityEntry& capability) {
-    std::string items;
-    for (const auto& rule : capability.classes) {
-      items += "{" + class_name(rule.value) + ", " + list(rule.methods) + ", " + list(rule.paths) +
-               "}, ";
-    }
-    return array("ClassRule", items);
-  }
-
-  std::string capability(const ProviderFile& file, const CapabilityEntry& entry) {
-    const auto* slot = file.find_slot(entry.slot.text);
-    const auto example = entry.example.value_or(ExampleEntry{});
+  std::string capability(const Capability& entry) {
+    const auto& example = entry.example;
     const auto flag = [](std::string_view name, bool value) {
       return ", ." + std::string(name) + " = " + std::string(word(value));
     };
-    return "\n  {.id = " + quoted(entry.id.text) + ", .provider = " + quoted(file.id.text) +
-           ", .summary = " + quoted(entry.summary.text) +
-           ", .declared = " + class_name(entry.declared) +
-           ", .form = PathForm::pattern, .hosts = " + (slot ? list(slot->hosts) : "{}") +
-           ", .allow = " + allow(entry) + ", .except = " + list(entry.except) +
-           ", .classes = " + classes(entry) + ", .never = " + list(file.never) +
+    return "\n  {.id = " + quoted(entry.id) + ", .provider = " + quoted(entry.provider) +
+           ", .summary = " + quoted(entry.summary) + ", .declared = " + class_name(entry.declared) +
+           ", .form = PathForm::pattern, .hosts = " + list(entry.hosts) +
+           ", .allow = " + rules(entry) + ", .except = " + list(entry.except) +
+           ", .classes = " + classes(entry) + ", .never = " + list(entry.never) +
            ", .kinds = " + list(entry.kinds) + flag("emits", entry.emits) +
            flag("is_explicit", entry.is_explicit) + flag("nested", entry.nested) +
            flag("wide", entry.wide) + flag("websocket", entry.websocket) +
            flag("streaming", entry.streaming) + flag("range", entry.range) +
-           flag("graphql", entry.graphql) + ", .example = {" + quoted(example.method.text) + ", " +
-           quoted(example.path.text) + ", " + quoted(example.query.text) + ", " +
-           quoted(example.body.text) + "}},";
+           flag("graphql", entry.graphql) + ", .example = {" + quoted(example.method) + ", " +
+           quoted(example.path) + ", " + quoted(example.query) + ", " + quoted(example.body) +
+           "}},";
   }
 
-  // The vendor's own names for a key in the query, and those of its query kinds.
-  std::string managed(const ProviderFile& file) {
-    std::set<std::string> names;
-    for (const auto& name : file.managed_parameters) names.insert(name.text);
-    for (const auto& kind : file.kinds) {
-      if (kind.spec) names.merge(set_of(managed_parameters(*kind.spec)));
-    }
-    return list(std::vector<std::string>(names.begin(), names.end()));
-  }
-  static std::set<std::string> set_of(std::vector<std::string> names) {
-    return {names.begin(), names.end()};
-  }
-
-  std::string provider(const ProviderFile& file) {
+  std::string capabilities(const Provider& provider) {
     std::string entries;
-    for (const auto& entry : file.capabilities) entries += capability(file, entry);
-    const auto capabilities = array("Capability", entries);
-    for (std::size_t i = 0; i < file.capabilities.size(); ++i) {
-      capabilities_.emplace(file.capabilities[i].id.text,
-                            "&" + capabilities + "[" + std::to_string(i) + "]");
+    for (const auto& entry : provider.capabilities) entries += capability(entry);
+    const auto name = array("Capability", entries);
+    for (std::size_t i = 0; i < provider.capabilities.size(); ++i) {
+      capabilities_.emplace(provider.capabilities[i].id,
+                            "&" + name + "[" + std::to_string(i) + "]");
     }
-    return "\n  {.id = " + quoted(file.id.text) + ", .name = " + quoted(file.name.text) +
-           ", .category = " + quoted(file.category.text) + ", .docs = " + quoted(file.docs.text) +
-           ",\n   .slots = " + slots(file) + ", .token_endpoints = " + token_endpoints(file) +
-           ", .kinds = " + kinds(file) + ", .headers = " + headers(file) +
-           ", .never = " + list(file.never) + ", .capabilities = " + capabilities +
-           ",\n   .setup_url = " + quoted(file.setup_url.text) +
-           ", .setup_steps = " + list(file.setup_steps) +
-           ", .looks_like = " + quoted(file.looks_like.text) +
-           ", .request_headers = " + list(file.request_headers) +
-           ", .managed_parameters = " + managed(file) + ", .params = " + params(file) +
-           ", .sdk = " + sdk(file) + "},";
+    return name;
+  }
+
+  std::string provider(const Provider& provider) {
+    const auto slots = array_of("Slot", provider.slots, [&](const Slot& slot) {
+      return quoted(slot.name) + ", " + list(slot.hosts);
+    });
+    const auto headers = array_of("DefaultHeader", provider.headers, [](const auto& header) {
+      return quoted(header.name) + ", " + quoted(header.value) + ", " +
+             std::string(word(header.override_by_caller));
+    });
+    const auto params = array_of("Param", provider.params, [](const Param& param) {
+      return quoted(param.name) + ", " + quoted(param.label) + ", " + quoted(param.chars) + ", " +
+             std::string(word(param.required)) + ", " + quoted(param.example);
+    });
+    const auto sdk = array_of("SdkVariable", provider.sdk, [](const SdkVariable& entry) {
+      return quoted(entry.base_url) + ", " + quoted(entry.suffix) + ", " + quoted(entry.token);
+    });
+    return "\n  {.id = " + quoted(provider.id) + ", .name = " + quoted(provider.name) +
+           ", .category = " + quoted(provider.category) + ", .docs = " + quoted(provider.docs) +
+           ",\n   .slots = " + slots + ", .token_endpoints = " + token_endpoints(provider) +
+           ", .kinds = " + kinds(provider) + ", .headers = " + headers +
+           ", .never = " + list(provider.never) + ", .capabilities = " + capabilities(provider) +
+           ",\n   .setup_url = " + quoted(provider.setup_url) +
+           ", .setup_steps = " + list(provider.setup_steps) +
+           ", .looks_like = " + quoted(provider.looks_like) +
+           ", .request_headers = " + list(provider.request_headers) +
+           ", .managed_parameters = " + list(provider.managed_parameters) +
+           ", .params = " + params + ", .sdk = " + sdk + "},";
   }
 
   void lookup(std::string_view type, std::string_view function, const std::string& items) {
@@ -224,78 +174,105 @@ class TableWriter {
                   "() { return " + array(type, items) + "; }\n";
   }
 
-  void write_lookups(std::span<const ProviderFile> files) {
-    std::map<std::string, std::string> aliases;
-    std::map<std::string, std::string> retired;
-    std::set<std::string> injected;
-    for (std::size_t i = 0; i < files.size(); ++i) {
-      for (const auto& alias : files[i].aliases) aliases.emplace(alias.id.text, alias.target.text);
-      for (const auto& entry : files[i].retired) {
-        retired.emplace(entry.id.text,
-                        quoted(entry.reason.text) + ", " + quoted(entry.release.text) + ", " +
-                            list(entry.replacements));
-      }
-      for (const auto& kind : files[i].kinds) {
-        injected.merge(set_of(injected_by(kind)));
-      }
-    }
-    functions_ += "std::span<const Provider> providers() { return kProviders; }\n";
+  // `entries` is the expression of a list in the order of the keys.
+  void indexed(std::string_view type,
+               std::string_view function,
+               const std::string& entries,
+               const std::vector<std::string_view>& keys) {
+    const auto hash = make_perfect_hash(keys);
+    const auto numbers = [&](const std::vector<std::uint16_t>& list) {
+      std::string items;
+      for (const auto number : list) items += std::to_string(number) + ", ";
+      return array("std::uint16_t", items);
+    };
+    functions_ += "Indexed<" + std::string(type) + "> " + std::string(function) + "() { return {" +
+                  entries + ", {" + numbers(hash.seeds) + ", " + numbers(hash.slots) + "}}; }\n";
+  }
+
+  // A list of `entries`, by their keys.
+  void indexed(std::string_view type,
+               std::string_view function,
+               const std::map<std::string_view, std::string>& entries) {
     std::string items;
-    for (const auto& [id, address] : capabilities_) items += address + ", ";
-    out_ += "constexpr const Capability* kCapabilities[] = {" + items + "};\n";
-    functions_ += "std::span<const Capability* const> capabilities() { return kCapabilities; }\n";
-    items.clear();
-    for (const auto& [id, target] : aliases)
-      items += "{" + quoted(id) + ", " + quoted(target) + "}, ";
-    lookup("Alias", "aliases", items);
-    items.clear();
-    for (const auto& [id, fields] : retired) items += "{" + quoted(id) + ", " + fields + "}, ";
-    lookup("Retired", "retired", items);
-    items.clear();
-    for (const auto& name : injected) items += quoted(name) + ", ";
+    std::vector<std::string_view> keys;
+    for (const auto& [key, fields] : entries) {
+      items += "{" + quoted(key) + ", " + fields + "}, ";
+      keys.push_back(key);
+    }
+    indexed(type, function, array(type, items), keys);
+  }
+
+  void write_lookups(const std::deque<OwnProvider>& files) {
+    std::vector<std::string_view> ids;
+    std::map<std::string_view, std::string> names, hosts;
+    std::set<std::string_view> injected;
+    for (const auto& [id, address] : capabilities_) names.emplace(id, address + ", nullptr");
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      const auto& definition = files[i].definition();
+      ids.push_back(definition.id);
+      for (const auto& alias : files[i].aliases()) {
+        const auto target = capabilities_.find(alias.target);
+        if (target != capabilities_.end()) names.emplace(alias.id, target->second + ", nullptr");
+      }
+      for (const auto& entry : files[i].retired()) {
+        const auto fields = "{" + quoted(entry.id) + ", " + quoted(entry.reason) + ", " +
+                            quoted(entry.release) + ", " + list(entry.successors) + "}";
+        names.emplace(entry.id, "nullptr, " + array("Retired", fields));
+      }
+      for (const auto& slot : definition.slots) {
+        for (const auto host : slot.hosts) {
+          if (host.find_first_of("{*") != host.npos) continue;
+          hosts.emplace(host, "&kProviders[" + std::to_string(i) + "]");
+        }
+      }
+      injected.insert(files[i].injected_headers().begin(), files[i].injected_headers().end());
+    }
+    indexed("Provider", "providers", "kProviders", ids);
+    indexed("Name", "names", names);
+    indexed("Host", "hosts", hosts);
+    std::string items;
+    for (const auto name : injected) items += quoted(name) + ", ";
     lookup("std::string_view", "injected_headers", items);
   }
 
   // One entry for each secret name: its pin and the providers that have a kind of it.
-  void write_claims(std::span<const ProviderFile> files, std::span<const FamilyEntry> families) {
+  void write_claims(const std::deque<OwnProvider>& files, std::span<const FamilyEntry> families) {
     struct Entry {
       std::string pin, providers;
     };
     std::map<std::string, Entry> claims;
     for (std::size_t i = 0; i < files.size(); ++i) {
-      std::set<std::string> names;
-      for (const auto& kind : files[i].kinds) {
-        for (const auto& secret : kind.secrets) names.insert(secret.name.text);
-      }
-      for (const auto& name : names) {
-        auto& entry = claims[name];
-        entry.pin = files[i].id.text;
+      for (const auto& claim : files[i].claims()) {
+        auto& entry = claims[std::string(claim.secret)];
+        entry.pin = claim.pin;
         entry.providers += "&kProviders[" + std::to_string(i) + "], ";
       }
     }
-    std::map<std::string, std::string> members;
+    std::string items;
     for (const auto& family : families) {
       for (const auto& name : family.secrets) {
         if (claims.contains(name)) claims[name].pin = "family:" + family.name;
       }
-      members[family.name] =
-          list(std::vector<std::string>(family.members.begin(), family.members.end()));
     }
-    std::string items;
-    for (const auto& [name, entry] : claims) {
-      items += "{" + quoted(name) + ", " + quoted(entry.pin) + ", " +
-               array("const Provider* const", entry.providers) + "}, ";
+    std::map<std::string, std::string> members;
+    for (const auto& family : families) {
+      const std::vector<std::string_view> ids(family.members.begin(), family.members.end());
+      members[family.name] = list(ids);
     }
-    lookup("Claim", "claims", items);
-    items.clear();
     for (const auto& [name, list] : members) items += "{" + quoted(name) + ", " + list + "}, ";
     lookup("Family", "families", items);
+    std::map<std::string_view, std::string> entries;
+    for (const auto& [name, entry] : claims) {
+      entries.emplace(name,
+                      quoted(entry.pin) + ", " + array("const Provider* const", entry.providers));
+    }
+    indexed("Claim", "claims", entries);
   }
 
   std::string out_;
   std::string functions_;
   std::map<std::string, std::string> arrays_;
-  std::map<std::string, std::string> capabilities_;  // Id to the address of its record.
+  std::map<std::string_view, std::string> capabilities_;  // Id to the address of its record.
 };
 
 }  // namespace
@@ -303,7 +280,9 @@ class TableWriter {
 std::string print_tables(std::span<const ProviderFile> files,
                          std::span<const FamilyEntry> families,
                          std::string_view digest) {
-  return TableWriter().print(files, families, digest);
+  std::deque<OwnProvider> providers;
+  for (const auto& file : files) providers.emplace_back(file);
+  return TableWriter().print(providers, families, digest);
 }
 
 }  // namespace aivault::registry

@@ -5,14 +5,32 @@
 #include <string_view>
 
 #include "registry/definition.h"
+#include "registry/perfect_hash.h"
 
 namespace aivault::registry::tables {
 
-std::span<const Provider> providers();  // Sorted by id, like all of these.
-std::span<const Capability* const> capabilities();
-std::span<const Alias> aliases();
-std::span<const Retired> retired();
-std::span<const Claim> claims();  // Sorted by secret.
+// An id of a capability: its own, an alias, or one that is retired.
+struct Name {
+  std::string_view id;
+  const Capability* capability = nullptr;
+  const Retired* retired = nullptr;
+};
+struct Host {
+  std::string_view host;
+  const Provider* provider = nullptr;  // The first one that lists it.
+};
+
+// A list that is sorted by its key, and the index of that key.
+template <typename Entry>
+struct Indexed {
+  std::span<const Entry> entries;
+  PerfectHash index;
+};
+
+Indexed<Provider> providers();  // By id.
+Indexed<Name> names();          // By id.
+Indexed<Claim> claims();        // By secret.
+Indexed<Host> hosts();          // By host; exact ones.
 std::span<const Family> families();
 std::span<const std::string_view> injected_headers();
 std::string_view digest();

@@ -1,0 +1,26 @@
+// File texts: the files that the compiled-in providers were made from, as they were written.
+// Thread: any; pure.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace aivault::registry {
+
+// nullopt: no such provider is compiled in.
+std::optional<std::string> text_of_provider(std::string_view id);
+
+namespace tables {
+
+// By registry_gen, in the order of providers(); zlib.
+struct FileText {
+  std::string_view compressed;
+  std::size_t size = 0;  // Of the text.
+};
+std::span<const FileText> file_texts();
+
+}  // namespace tables
+}  // namespace aivault::registry
