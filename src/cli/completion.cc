@@ -22,7 +22,18 @@ struct Place {
   std::string subcommands;
   std::string flags;
   std::string paths;  // Flags whose value is a path.
+  std::string ids;    // The group whose list has the ids that may follow: "capability".
 };
+
+// The ids that `aivault GROUP list` names are what the command takes; empty: no such.
+std::string_view ids_of(const Command& command) {
+  if (command.positional != "ID" || last_word(command) == "create") return {};
+  const auto group = group_word(command);
+  if (group == "capability" || group == "credential" || group == "provider") return group;
+  const bool is_call =
+      command.words == "invoke" || command.words == "json" || command.words == "markdown";
+  return is_call ? "capability" : std::string_view();
+}
 
 std::string joined(const Command& command, std::string_view last) {
   const auto group = group_word(command);
@@ -40,10 +51,10 @@ std::vector<Place> places() {
       auto& parent = *std::ranges::find(list, group.word.substr(0, space), &Place::words);
       append(parent.subcommands, group.word.substr(space + 1));
     }
-    list.push_back({std::string(group.word), {}, {}, {}});
+    list.push_back({std::string(group.word), {}, {}, {}, {}});
   }
   for (const auto& command : commands()) {
-    Place place{joined(command, last_word(command)), {}, {}, {}};
+    Place place{joined(command, last_word(command)), {}, {}, {}, {}};
     const auto add_flags = [&place](std::span<const Flag> flags) {
       for (const auto& flag : flags) {
         append(place.flags, "--" + std::string(flag.name));
@@ -55,6 +66,7 @@ std::vector<Place> places() {
     if (command.verbose == Verbose::accepted) append(place.flags, "--verbose --json");
     append(place.flags, "--help");
     if (command.words == "completion") place.subcommands = "bash zsh fish";
+    place.ids = ids_of(command);
     const auto group = group_word(command);
     auto& parent =
         group.empty() ? beginning : *std::ranges::find(list, std::string(group), &Place::words);
@@ -77,13 +89,20 @@ std::vector<Place> places() {
   return list;
 }
 
+// What a list names, out of its JSON.
+constexpr std::string_view kBashIds =
+    "_aivault_ids() {\n"
+    "  aivault \"$1\" list -v 2>/dev/null </dev/null |"
+    " sed -n 's/^ *\"id\": \"\\([^\"]*\\)\".*/\\1/p'\n"
+    "}\n";
+
 // `case` of the words before the cursor; bash and zsh (through bashcompinit) share it.
 std::string bash_function() {
   std::string cases;
   std::string paths;
   for (const auto& place : places()) {
     cases += "    '" + place.words + "') words='" + place.subcommands + "' flags='" + place.flags +
-             "' ;;\n";
+             "'" + (place.ids.empty() ? "" : " ids='" + place.ids + "'") + " ;;\n";
     for (std::size_t begin = 0; begin < place.paths.size();) {
       const auto end = std::min(place.paths.find(' ', begin), place.paths.size());
       const auto flag = place.paths.substr(begin, end - begin);
@@ -93,9 +112,9 @@ std::string bash_function() {
       begin = end + 1;
     }
   }
-  return R"(_aivault() {
+  return std::string(kBashIds) + R"(_aivault() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-  local at='' word words='' flags='' i
+  local at='' word words='' flags='' ids='' i
   COMPREPLY=()
   case $previous in
     )" + paths +
@@ -125,6 +144,7 @@ std::string bash_function() {
   if [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "$flags" -- "$current"))
   else
+    [[ -n $ids ]] && words="$words $(_aivault_ids $ids) "
     COMPREPLY=($(compgen -W "$words" -- "$current"))
   fi
 }
@@ -167,6 +187,10 @@ std::string fish_seen(std::string_view group) {
 std::string fish_script() {
   std::string text =
       "complete -c aivault -f\n"
+      "function __aivault_ids\n"
+      "  aivault $argv[1] list -v 2>/dev/null </dev/null |"
+      " string replace -rf '^ *\"id\": \"([^\"]*)\".*' '$1'\n"
+      "end\n"
       "complete -c aivault -s h -l help -d 'Print help'\n"
       "complete -c aivault -n __fish_use_subcommand -s V -l version -d 'Print the version'\n";
   std::string subcommands;
@@ -195,6 +219,10 @@ std::string fish_script() {
               std::string(last) + " -d " + fish_quoted(command.summary) + "\n";
     }
     text += fish_flags(condition, command.flags) + fish_flags(condition, command.shared_flags);
+    if (!ids_of(command).empty()) {
+      text += "complete -c aivault -n " + fish_quoted(condition) + " -a '(__aivault_ids " +
+              std::string(ids_of(command)) + ")'\n";
+    }
     if (command.verbose == Verbose::accepted) {
       text += "complete -c aivault -n " + fish_quoted(condition) +
               " -s v -l verbose -l json -d 'Print the result as JSON'\n";

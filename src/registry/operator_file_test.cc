@@ -38,7 +38,8 @@ Registry with(const std::string& text) {
 // "LINE: CODE: text" of each error.
 std::vector<std::string> errors_of(std::string_view text, const Registry& beside = {}) {
   std::vector<std::string> lines;
-  for (const auto& problem : judge_file(text, beside).problems.all()) {
+  const auto judged = judge_file(text, beside);
+  for (const auto& problem : judged.problems.all()) {
     if (problem.severity != Severity::error) continue;
     lines.push_back(std::to_string(problem.at.line) + ": " + problem.code + ": " + problem.text);
   }

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
 #include <string>
 #include <vector>
 
@@ -18,7 +17,7 @@ std::vector<std::string> texts_of(std::size_t count) {
 PerfectHash view(const PerfectHashTables& tables) { return {tables.seeds, tables.slots}; }
 
 TEST(PerfectHash, GivesEachTextItsPlace) {
-  for (const std::size_t count : {1, 2, 3, 5, 190, 1500}) {
+  for (const auto count : std::vector<std::size_t>{1, 2, 3, 5, 190, 1500}) {
     const auto texts = texts_of(count);
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     const auto tables = make_perfect_hash(views);
@@ -33,7 +32,8 @@ TEST(PerfectHash, AnswersForAnythingElseWithNobodyOrOneToCompareWith) {
   const auto texts = texts_of(100);
   const std::vector<std::string_view> views(texts.begin(), texts.end());
   const auto tables = make_perfect_hash(views);
-  for (const std::string other : {"", "vendor", "vendor-0 ", std::string(10'000, 'x')}) {
+  for (const auto& other :
+       std::vector<std::string>{"", "vendor", "vendor-0 ", std::string(10'000, 'x')}) {
     const auto at = view(tables).candidate(other);
     EXPECT_TRUE(at == PerfectHash::kNobody || (at < texts.size() && texts[at] != other));
   }

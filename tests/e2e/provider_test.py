@@ -18,10 +18,10 @@ def made_ours(text):
 
 class Provider(Scenario):
     def setUp(self):
-        self.certificate = self.authority.issue("acme", ("DNS:api.acme.example", "DNS:api.openai.com"))
+        self.vendors = self.authority.issue("acme", ("DNS:api.acme.example", "DNS:api.openai.com"))
 
     def stage(self, layout="dir"):
-        vault, upstream = self.vault(layout), self.upstream(certificate=self.certificate)
+        vault, upstream = self.vault(layout), self.upstream(certificate=self.vendors)
         hosts = ("api.acme.example", "api.openai.com")
         self.env = {"AIVAULT_DEV_RESOLVE": ",".join(f"{host}=127.0.0.1:{upstream.port}" for host in hosts),
                     "AIVAULT_DEV_CA_CERT_PATH": str(self.ca)}
@@ -67,7 +67,7 @@ class Provider(Scenario):
         key = canary("acme-")
         made = vault.ok("secrets", "create", "--name", "ACME_API_KEY", "--value-file", "-", stdin=key)
         self.assertIn("Secret created: ACME_API_KEY (pinned to provider: x-acme)", made.errors)
-        self.assertIn("Credential auto-provisioned: x-acme (1 capabilities enabled)", made.errors)
+        self.assertIn("Credential auto-provisioned: x-acme (1 capability enabled)", made.errors)
         described = vault.ok("capability", "describe", "x-acme/tickets").json()
         self.assertEqual("Read, create, change and delete tickets", described["summary"])
         self.assertIn("x-acme/tickets", vault.ok("capability", "list", "--ready").text)
@@ -113,16 +113,13 @@ class Provider(Scenario):
                     '"setup"', '"retired": {"openai/x": {"reason": "r", "release": "1"}}, "setup"')),
                 ("duplicate vault secret name 'GITHUB_TOKEN'", template.replace("ACME_API_KEY", "GITHUB_TOKEN")),
                 ("invalid secret name '__X'", template.replace("ACME_API_KEY", "__X")),
-                ("callers may not send 'x-goog-api-key'", template.replace(
-                    '"never"', '"request_headers": ["x-goog-api-key"], "never"').replace("header 'x-goog", "")),
+                ("callers may not send the header 'x-goog-api-key'", template.replace(
+                    '"never"', '"request_headers": ["x-goog-api-key"], "never"')),
                 ("unknown key 'adapter'", template.replace('"host": "api",', '"host": "api", "adapter": "plaid",'))):
             with self.subTest(marker):
                 refused = vault.run("provider", "add", "-", stdin=text)
                 self.assertEqual(1, refused.code, refused)
-                if "x-goog" in marker:
-                    self.assertIn("callers may not send", refused.errors)
-                else:
-                    self.assertIn(marker, refused.errors)
+                self.assertIn(marker, refused.errors)
         self.assertEqual([], vault.ok("provider", "list").json()["files"])
         vault.fails("is no file of yours", "provider", "remove", "openai")
 
@@ -194,9 +191,9 @@ class Provider(Scenario):
         vault.add_secret("OPENAI_API_KEY", canary("sk-"))
         with sqlite3.connect(vault.root / "vault.db") as database:
             database.execute("UPDATE providers SET body = replace(body, '/v1/tickets', '/v1/anything')")
-        vault.fails("CapabilityNotFound" if False else "row integrity check failed", *self.CALL, env=self.env)
-        vault.fails("", "invoke", "x-acme/tickets", "--method", "GET", "--path", "/v1/anything", env=self.env)
-        vault.ok("invoke", "openai/models", env=self.env)
+        vault.fails("row integrity check failed", *self.CALL, env=self.env)
+        vault.fails("row integrity", "invoke", "x-acme/tickets", "--method", "GET", "--path", "/v1/anything", env=self.env)
+        vault.ok("invoke", "openai/models", "--method", "GET", env=self.env)
         self.assertEqual(1, len(upstream.requests))
         problems = vault.ok("status", "-v").json()["problems"]
         self.assertIn(("provider", "x-acme"), [(problem["kind"], problem["id"]) for problem in problems])
@@ -218,7 +215,7 @@ class Provider(Scenario):
         vault.fails("not available for registry providers", "credential", "create", "o", "--provider", "openai",
                     "--secret-ref", f"vault:secret:{secret['secretId']}", "--allow-private-network")
 
-    def test_only_operators_add_and_the_record_says_so(self):
+    def test_changes_are_on_record_and_no_daemon_judges_files_for_others(self):
         vault, _ = self.stage("home")
         self.added(vault)
         vault.ok("provider", "remove", "x-acme")
