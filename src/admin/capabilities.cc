@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "admin/body.h"
 #include "admin/handlers.h"
@@ -201,7 +202,13 @@ Result<Answer> list_capabilities(Desk& desk, const Request& request) {
   if (!warnings.empty() && !request.actor.is_operator) {
     return vault_unavailable("vault_locked", "vault locked");
   }
-  TRY_ASSIGN(const auto present, records.snapshot());
+  TRY_ASSIGN(auto present, records.snapshot());
+  const bool is_operator = request.actor.is_operator;
+  std::optional<catalog::Authority> authority;
+  if (!is_operator) {
+    TRY_ASSIGN(authority, authority_of(desk, request));
+    present = authority->snapshot();
+  }
   const auto& snapshot = *present;
   std::vector<const registry::Capability*> ready, rest;
   for (const auto& own : snapshot.own_capabilities()) {
@@ -213,9 +220,8 @@ Result<Answer> list_capabilities(Desk& desk, const Request& request) {
       if (!snapshot.is_disabled(capability.id)) list.push_back(&capability);
     }
   }
-  const bool is_operator = request.actor.is_operator;
-  if (!is_operator) {
-    std::erase_if(ready, [&](const auto* c) { return !may_invoke_openly(snapshot, *c); });
+  if (authority) {
+    std::erase_if(ready, [&](const auto* c) { return !may_invoke(*authority, *c); });
     rest.clear();
   }
   const auto shapes = [](std::vector<const registry::Capability*>& list) {

@@ -208,15 +208,19 @@ Result<Answer> describe_capability(Desk& desk, const Request& request) {
   if (!warnings.empty() && !request.actor.is_operator) {
     return vault_unavailable("vault_locked", "vault locked");
   }
-  TRY_ASSIGN(const auto snapshot, records.snapshot());
+  TRY_ASSIGN(auto snapshot, records.snapshot());
+  std::optional<catalog::Authority> authority;
+  if (!request.actor.is_operator) {
+    TRY_ASSIGN(authority, authority_of(desk, request));
+    snapshot = authority->snapshot();
+  }
   const auto& known = snapshot->registry();
   const auto* retired = known.find_retired(id);
   if (retired != nullptr && request.actor.is_operator) {
     return ad_hoc(description(known, *retired));
   }
   const auto* capability = snapshot->find_capability(id);
-  const bool visible = capability != nullptr &&
-                       (request.actor.is_operator || may_invoke_openly(*snapshot, *capability));
+  const bool visible = capability != nullptr && (!authority || may_invoke(*authority, *capability));
   if (!visible && request.actor.is_operator && snapshot->is_refused(id)) {
     return vault_unavailable("row_integrity",
                              "row integrity check failed: capabilities/" + quote_for_message(id));

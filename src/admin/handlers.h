@@ -41,6 +41,17 @@ Result<Answer> show_approval(Desk& desk, const Request& request);
 Result<Answer> approve_call(Desk& desk, const Request& request);
 Result<Answer> deny_call(Desk& desk, const Request& request);
 
+Result<Answer> list_agents(Desk& desk, const Request& request);
+Result<Answer> show_agent(Desk& desk, const Request& request);
+Result<Answer> create_agent(Desk& desk, const Request& request);
+Result<Answer> update_agent(Desk& desk, const Request& request);
+Result<Answer> delete_agent(Desk& desk, const Request& request);
+Result<Answer> show_access(Desk& desk, const Request& request);
+Result<Answer> set_access(Desk& desk, const Request& request);
+
+Result<Answer> list_tokens(Desk& desk, const Request& request);
+Result<Answer> revoke_token(Desk& desk, const Request& request);
+
 Result<Answer> list_bindings(Desk& desk, const Request& request);
 Result<Answer> bind_capability(Desk& desk, const Request& request);
 Result<Answer> unbind_capability(Desk& desk, const Request& request);

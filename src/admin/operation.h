@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <memory_resource>
 #include <optional>
 #include <span>
@@ -15,20 +16,24 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/secret.h"
 #include "json/value.h"
 
 namespace aivault::admin {
 
 class Desk;
 
-// any: callers too, narrowed by the handler; operators: the daemon's uid or root on the operator
+// any: callers too, narrowed by the handler; socket_callers: those on a unix socket that show no
+// token; operators: the daemon's uid or root on the operator
 // socket; private_child: as operators, in an `aivaultd --stdio` only.
-enum class Audience : std::uint8_t { any, operators, private_child };
+enum class Audience : std::uint8_t { any, socket_callers, operators, private_child };
 
 struct Actor {
   std::int64_t uid = -1, pid = 0;
   std::string user, exe, unit;
-  bool is_operator = false;
+  bool is_operator = false;  // For operators' operations: without a token, at a door of theirs.
+  bool operates = false;     // The operator's uid at such a door, with a token or not.
+  bool remote = false;       // Over TCP.
   std::string_view socket = "operator";  // operator, agent, tcp or stdio: the way it came in.
   std::string request_id;
 };
@@ -42,7 +47,8 @@ struct ByteStream {
 
 struct Request {
   Actor actor;
-  std::vector<std::string> ids;  // The {segments} of the path, percent-decoded.
+  std::shared_ptr<const Secret> token;  // As presented; nullptr: none was.
+  std::vector<std::string> ids;         // The {segments} of the path, percent-decoded.
   std::vector<std::pair<std::string, std::string>> query;  // Decoded, in order.
   const json::Value* body = nullptr;  // Parsed with wiping memory; nullptr: the route has none.
   ByteStream stream;                  // Of a route that has one.
@@ -62,7 +68,11 @@ struct Answer {
   std::vector<Notice> notices;
   // Of a download, behind its bytes: names and values as HTTP has them.
   std::vector<std::pair<std::string, std::string>> trailers;
+  // Goes into the text of `result` in place of kTokenPlace, and nowhere else.
+  std::shared_ptr<const Secret> token;
 };
+inline constexpr std::string_view kTokenPlace =
+    "avp_...........................................";  // As long as a token.
 
 // quick: on the operator thread, in milliseconds. slow: on a thread of its own, where it may take
 // seconds (a key derivation, a check of everything) while quick ones are answered; its handler

@@ -65,6 +65,16 @@ constexpr auto kTable = std::to_array<Operation>({
     {"POST", "/aivault/approvals/{id}/approve", operators, kBody, kNone, approve_call},
     {"POST", "/aivault/approvals/{id}/deny", operators, kBody, kNone, deny_call},
 
+    {"GET", "/aivault/agents", operators, kNoBody, kNone, list_agents},
+    {"POST", "/aivault/agents", operators, kBody, kNone, create_agent},
+    {"GET", "/aivault/agents/{name}", operators, kNoBody, kNone, show_agent},
+    {"PATCH", "/aivault/agents/{name}", operators, kBody, kNone, update_agent},
+    {"DELETE", "/aivault/agents/{name}", operators, kNoBody, kNone, delete_agent},
+    {"GET", "/aivault/access", operators, kNoBody, kNone, show_access},
+    {"PUT", "/aivault/access", operators, kBody, kNone, set_access},
+    {"GET", "/aivault/tokens", socket_callers, kNoBody, kNone, list_tokens},
+    {"DELETE", "/aivault/tokens/{id}", socket_callers, kNoBody, kNone, revoke_token},
+
     {"GET", "/aivault/bindings", operators, kNoBody, kBindingKeys, list_bindings},
     {"PUT", "/aivault/bindings", operators, kBody, kNone, bind_capability},
     {"POST", "/aivault/bindings/unbind", operators, kBody, kNone, unbind_capability},

@@ -5,6 +5,7 @@
 #include "admin/handlers.h"
 #include "admin/records.h"
 #include "admin/shapes.h"
+#include "admin/visibility.h"
 #include "registry/registry.h"
 
 namespace aivault::admin {
@@ -28,10 +29,12 @@ void add_mirror_problem(const vault::MirrorState& mirror, Value& problems) {
   add_problems({{"audit", "mirror", mirror.problem}}, problems);
 }
 
-Value daemon_section(const DaemonFacts& facts, std::optional<UnixMs> unlocked_until) {
+Value daemon_section(const DaemonFacts& facts,
+                     std::optional<UnixMs> unlocked_until,
+                     std::string_view default_access) {
   if (facts.private_child) return {};
   const auto until = unlocked_until ? std::optional(to_int(*unlocked_until)) : std::nullopt;
-  return Value::object({{"defaultAccess", "open"},
+  return Value::object({{"defaultAccess", default_access},
                         {"hardening", facts.hardening ? facts.hardening() : Value()},
                         {"listen", nullptr},
                         {"listenOrigins", Value::array()},
@@ -73,17 +76,69 @@ bool is_worth_a_status(const Error& error) {
          std::find(kReasons.begin(), kReasons.end(), error.reason) != kReasons.end();
 }
 
+std::string_view default_access_of(Desk& desk) {
+  const auto vault = desk.slot.peek();
+  if (!vault) return "open";
+  const auto snapshot = desk.catalog.current(*vault);
+  // What cannot be read is closed to those without a record.
+  return snapshot ? to_string((*snapshot)->access().default_access()) : "closed";
+}
+
+// What a caller learns about itself.
+struct Identity {
+  Value agent, token;
+  std::string_view default_access = "open";
+};
+
+Value agent_shape(const catalog::Agent& agent) {
+  const auto id = [](const std::string& text) { return text.empty() ? Value() : Value(text); };
+  const auto expires = agent.expires_at ? std::optional(to_int(*agent.expires_at)) : std::nullopt;
+  return Value::object({{"capabilities", texts(agent.capabilities)},
+                        {"expiresAtMs", expires},
+                        {"groupId", id(agent.group)},
+                        {"name", agent.name},
+                        {"rateLimitPerMinute", agent.rate_per_minute},
+                        {"readOnly", agent.read_only},
+                        {"workspaceId", id(agent.workspace)}});
+}
+
+// Also of a caller that may do nothing, except that a token has to be a good one. Without an open
+// vault only the kernel says who it is.
+Result<Identity> identity_of(Desk& desk, const Request& request) {
+  Identity identity;
+  identity.default_access = default_access_of(desk);
+  if (!desk.slot.peek()) {
+    if (request.token) return vault_unavailable("vault_locked", "vault locked");
+    return identity;
+  }
+  const auto authority = authority_of(desk, request);
+  if (!authority) {
+    if (authority.error().code == ErrorCode::token_invalid) return fail(authority.error());
+    return identity;
+  }
+  if (const auto* agent = authority->agent()) identity.agent = agent_shape(*agent);
+  if (const auto* token = authority->token()) {
+    identity.token = Value::object(
+        {{"capabilities", texts(token->capabilities)},
+         {"credential", token->credential.empty() ? Value() : Value(token->credential)},
+         {"expiresAtMs", to_int(token->expires_at)},
+         {"tokenId", token->id}});
+  }
+  return identity;
+}
+
 }  // namespace
 
 Result<Answer> whoami(Desk& desk, const Request& request) {
   const auto& facts = desk.facts;
-  Value result = Value::object({{"agent", nullptr},
-                                {"defaultAccess", "open"},
+  TRY_ASSIGN(const auto who, identity_of(desk, request));
+  Value result = Value::object({{"agent", who.agent},
+                                {"defaultAccess", who.default_access},
                                 {"listen", nullptr},
                                 {"operator", request.actor.is_operator},
                                 {"pid", facts.pid},
                                 {"socket", request.actor.socket},
-                                {"token", nullptr},
+                                {"token", who.token},
                                 {"uid", request.actor.uid},
                                 {"user", request.actor.user}});
   if (request.actor.is_operator) {
@@ -127,7 +182,7 @@ Result<Answer> status(Desk& desk, const Request&) {
       {{"audit",
         Value::object({{"enabled", options.call_records == vault::CallRecords::written},
                        {"mirrorPath", mirror_path(options.audit_mirror)}})},
-       {"daemon", daemon_section(desk.facts, desk.slot.unlocked_until())},
+       {"daemon", daemon_section(desk.facts, desk.slot.unlocked_until(), default_access_of(desk))},
        {"paths", paths_section(options.location.root)},
        {"problems", std::move(problems)},
        {"status", status_section(state)}}));

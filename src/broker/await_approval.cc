@@ -46,27 +46,10 @@ class HeldBody final : public CountedSource {
   std::string bytes_;
 };
 
-tl::unexpected<Error> too_large() {
-  return policy_violation("body_too_large",
-                          "request body exceeds capability size limit: a call that needs approval "
-                          "is held whole, at most 1 MiB");
-}
-
-// Reads all of a body, which can then be read again.
-asio::awaitable<Result<std::string>> hold(OutgoingBody& body) {
-  std::string bytes;
-  if (!body.source) co_return bytes;
-  if (body.size.value_or(0) > kMaxHeld) co_return too_large();
-  std::array<std::byte, 16384> buffer{};
-  for (;;) {
-    auto got = co_await body.source->read(buffer);
-    if (!got) co_return fail(std::move(got).error());
-    if (*got == 0) break;
-    bytes += text_of(std::span(buffer).first(*got));
-    if (bytes.size() > kMaxHeld) co_return too_large();
-  }
-  body.source = std::make_unique<HeldBody>(bytes);
-  co_return bytes;
+tl::unexpected<Error> too_large(std::string_view why) {
+  return policy_violation(
+      "body_too_large",
+      "request body exceeds capability size limit: " + std::string(why) + ", at most 1 MiB");
 }
 
 std::string query_of(const http::Target& target) {
@@ -106,11 +89,27 @@ Result<void> outcome_of(State state) {
 
 }  // namespace
 
+asio::awaitable<Result<std::string>> hold_whole(OutgoingBody& body, std::string_view why) {
+  std::string bytes;
+  if (!body.source) co_return bytes;
+  if (body.size.value_or(0) > kMaxHeld) co_return too_large(why);
+  std::array<std::byte, 16384> buffer{};
+  for (;;) {
+    auto got = co_await body.source->read(buffer);
+    if (!got) co_return fail(std::move(got).error());
+    if (*got == 0) break;
+    bytes += text_of(std::span(buffer).first(*got));
+    if (bytes.size() > kMaxHeld) co_return too_large(why);
+  }
+  body.source = std::make_unique<HeldBody>(bytes);
+  co_return bytes;
+}
+
 asio::awaitable<Result<void>> Broker::Impl::get_approval(const VaultPtr& vault,
                                                          const Call& call,
                                                          Decision& decision,
                                                          const audit::Event& event) {
-  auto held = co_await hold(decision.body);
+  auto held = co_await hold_whole(decision.body, "a call that needs approval is held whole");
   if (!held) co_return fail(std::move(held).error());
   Approvals::Asked asked;
   asked.capability = event.capability;
@@ -123,6 +122,7 @@ asio::awaitable<Result<void>> Broker::Impl::get_approval(const VaultPtr& vault,
     asked.headers.emplace_back(header.name, header.value);
   }
   asked.body = *std::move(held);
+  if (const auto* agent = decision.authority->agent()) asked.agent = agent->name;
   asked.uid = call.caller.uid;
   asked.pid = call.caller.pid;
   asked.user = call.caller.user;
@@ -155,10 +155,16 @@ asio::awaitable<Result<void>> Broker::Impl::get_approval(const VaultPtr& vault,
   if (!recorded) co_return recorded;
   decision.limits.rates.clear();
 
-  while (!wait->decided && wait->timer.expiry() > std::chrono::steady_clock::now()) {
+  // Whoever loses the right to the call meanwhile waits for nothing.
+  decision.withdrawal->on_withdrawal([weak = std::weak_ptr(wait)] {
+    if (const auto waiting = weak.lock()) waiting->timer.cancel();
+  });
+  const auto& withdrawn = decision.withdrawal->why();
+  while (!wait->decided && !withdrawn && wait->timer.expiry() > std::chrono::steady_clock::now()) {
     const auto token = asio::as_tuple(asio::use_awaitable);
     co_await wait->timer.async_wait(token);
   }
+  if (withdrawn) co_return fail(*withdrawn);
   const auto state = wait->decided ? *wait->decided : approvals.end(id, State::expired, now());
   if (state == State::expired) {
     auto expired = event;

@@ -50,6 +50,7 @@ Broker::Impl::Impl(boost::asio::any_io_executor executor,
       refusals_(std::make_shared<Refusals>(
           executor_, [this](audit::Event event) { keep_refusal(std::move(event)); })),
       ends_(std::make_shared<EndQueue>(executor_)),
+      watch_(executor_),
       keeper_(std::make_shared<tokens::Keeper>(
           executor_, client_, options_.version, options_.notices)) {
 #ifndef AIVAULT_DEV_OVERRIDES
@@ -108,6 +109,14 @@ Broker::~Broker() { settle(); }
 
 boost::asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::invoke(Call call) {
   return impl_->invoke(std::move(call));
+}
+
+Result<catalog::Authority> Broker::authority(const Caller& caller, const Secret* token) {
+  return impl_->authority(caller, token);
+}
+
+void Broker::end_held_token(const Caller& caller, const std::string& id) {
+  impl_->end_held_token(caller, id);
 }
 
 void Broker::record_refusal(const Caller& caller,

@@ -41,6 +41,10 @@ class Broker {
   Broker& operator=(const Broker&) = delete;
 
   boost::asio::awaitable<Result<std::unique_ptr<Answer>>> invoke(Call call);
+  // Row 1: what the caller may do at this moment. vault_locked where there is no open vault.
+  Result<catalog::Authority> authority(const Caller& caller, const Secret* token);
+  // The connection that a self-minted token was tied to is closed.
+  void end_held_token(const Caller& caller, const std::string& id);
   // A request that no envelope could be made of (rows 1 to 3): audited as a denial.
   void record_refusal(const Caller& caller, const std::string& request_id, const Error& error);
   // An operator's operation asked for by somebody else.

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include "broker/broker.h"
@@ -38,6 +39,8 @@ class Broker::Impl {
 
   boost::asio::awaitable<Result<std::unique_ptr<Answer>>> invoke(Call call);
   Result<void> check_client(std::string_view client_ip) const;
+  Result<catalog::Authority> authority(const Caller& caller, const Secret* token);
+  void end_held_token(const Caller& caller, const std::string& id);
   void note_refusal(const VaultPtr& vault, audit::Event event, const Error& error);
 
   vault::Slot& slot() { return slot_; }
@@ -67,6 +70,9 @@ class Broker::Impl {
     Reach reach;  // Of approved.
     policy::CallLimits limits;
     OutgoingBody body;
+    std::shared_ptr<const catalog::Authority> authority;
+    std::shared_ptr<const Claim> claim;
+    std::shared_ptr<upstream::Withdrawal> withdrawal{};
   };
   // What is derived from one snapshot and kept until the next.
   struct Derived {
@@ -107,10 +113,19 @@ class Broker::Impl {
   // `event` gets what is known for the record.
   Result<Decision> decide(vault::Vault& vault, Call& call, audit::Event& event);
   // Names the capability, and the credential if the caller names one, of a request for an account.
-  Result<void> find_native(const catalog::Snapshot& snapshot, Call& call, audit::Event& event);
-  Result<const registry::Capability*> find_capability(const catalog::Snapshot& snapshot,
+  Result<void> find_native(const catalog::Authority& authority, Call& call, audit::Event& event);
+  Result<const registry::Capability*> find_capability(const catalog::Authority& authority,
                                                       const Call& call,
                                                       audit::Event& event) const;
+  // Row 1 for one call, with what the record says about it.
+  Result<std::shared_ptr<const catalog::Authority>> authority_of(vault::Vault& vault,
+                                                                 const Call& call,
+                                                                 audit::Event& event);
+  // Row 7: the one credential that the caller may use, or should.
+  Result<const catalog::Credential*> choose_credential(vault::Vault& vault,
+                                                       const catalog::Authority& authority,
+                                                       const CredentialWish& wish,
+                                                       audit::Event& event);
   // The secret that the chosen credential sends in this call, and by which binding.
   struct Source {
     SecretId secret;
@@ -127,6 +142,16 @@ class Broker::Impl {
                                const Call& call,
                                const Decision& decision,
                                std::optional<std::int64_t> version);
+  // Do the rights of the caller still allow what was decided?
+  Result<void> check_allowed(const catalog::Authority& authority, const Claim& claim) const;
+  Result<catalog::Authority> authority_now(vault::Vault& vault,
+                                           const Caller& caller,
+                                           const Secret* token);
+  // A GraphQL call of a read-only identity: its body says whether it reads.
+  boost::asio::awaitable<Result<void>> judge_body(Decision& decision);
+  // Ends, within a second, the calls whose callers have lost the right to them.
+  void watch();
+  void review();
   Result<void> check_room(const RunningCalls::Ticket& ticket) const;
   Result<std::shared_ptr<const catalog::Snapshot>> current_snapshot(vault::Vault& vault);
   std::vector<const catalog::Credential*> candidates(const catalog::Snapshot& snapshot,
@@ -168,17 +193,21 @@ class Broker::Impl {
   std::shared_ptr<Refusals> refusals_;
   std::shared_ptr<EndQueue> ends_;
   Derived derived_;
+  boost::asio::steady_timer watch_;
+  std::shared_ptr<bool> watching_ = std::make_shared<bool>(false);
+  std::shared_ptr<const catalog::Snapshot> reviewed_;
+  std::uint64_t reviewed_revocations_ = 0;
   std::shared_ptr<tokens::Keeper> keeper_;
   std::optional<boost::asio::thread_pool> opener_;  // Made when a vault must first be opened.
 };
 
-// Whether the caller may know of a capability at all.
-bool may_use(const Caller& caller, const registry::Capability& capability);
-// The context that a call states, if its caller may.
-Result<vault::Context> context_of(const Call& call);
 // A native request, fit for the credential that sends it.
 Result<void> make_native(protocol::Envelope& envelope, const policy::CredentialPolicy& credential);
 // The record of a call so far: who calls, and under which id.
 audit::Event event_of(const Caller& caller, const std::string& request_id);
+// Whose rights it has: the agent, and the token that was shown.
+void note_identity(const catalog::Authority& authority, audit::Event& event);
+// All of a body, which can then be read again; at most 1 MiB. `why` ends the sentence of a refusal.
+boost::asio::awaitable<Result<std::string>> hold_whole(OutgoingBody& body, std::string_view why);
 
 }  // namespace aivault::broker

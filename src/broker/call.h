@@ -13,6 +13,8 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "base/result.h"
+#include "base/secret.h"
+#include "catalog/authority.h"
 #include "http/message.h"
 #include "protocol/envelope.h"
 #include "upstream/body_source.h"
@@ -31,8 +33,12 @@ struct Caller {
   Door door = Door::operator_socket;
 };
 
+// What decides about the caller: only at some doors is the operator's uid the operator.
+catalog::Asker asker_of(const Caller& caller);
+
 struct Call {
   Caller caller;
+  std::shared_ptr<const Secret> token;  // As presented; nullptr: none was.
   std::string request_id;
   protocol::Envelope envelope;
   // A vendor's native request, for this credential or provider: the capability is found by method

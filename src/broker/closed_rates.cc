@@ -6,12 +6,13 @@ namespace aivault::broker {
 
 Result<void> ClosedRates::check(std::span<const policy::Rate> rates, Clock::time_point now) const {
   for (const auto& rate : rates) {
-    const auto found = closed_until_.find(rate.capability);
+    const auto found = closed_until_.find(rate.window);
     if (found == closed_until_.end() || found->second <= now) continue;
     const auto left = std::chrono::ceil<std::chrono::seconds>(found->second - now).count();
     return fail(Error{ErrorCode::policy_violation,
                       "rate_limit_exceeded",
-                      "capability rate limit exceeded; try again in " + std::to_string(left) +
+                      rate.window.substr(0, rate.window.find(':')) +
+                          " rate limit exceeded; try again in " + std::to_string(left) +
                           (left == 1 ? " second" : " seconds"),
                       static_cast<int>(left)});
   }
@@ -24,7 +25,7 @@ void ClosedRates::note(std::span<const policy::Rate> rates,
   if (rates.size() != 1 || refusal.retry_after_s <= 1) return;
   // A second early: the vault knows better when exactly.
   const auto until = now + std::chrono::seconds(refusal.retry_after_s - 1);
-  closed_until_[rates.front().capability] = until;
+  closed_until_[rates.front().window] = until;
 }
 
 }  // namespace aivault::broker

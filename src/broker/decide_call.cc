@@ -3,7 +3,9 @@
 #include "base/text.h"
 #include "broker/broker_impl.h"
 #include "broker/completion.h"
-#include "broker/overlap.h"
+#include "broker/disabled.h"
+#include "policy/read_only.h"
+#include "policy/token_carriers.h"
 #include "registry/registry.h"
 
 namespace aivault::broker {
@@ -16,61 +18,8 @@ UnixMs now() {
   return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
-auto unknown_capability(std::string_view id) {
-  return fail(ErrorCode::capability_not_found,
-              "unknown_capability",
-              "capability not found: '" + quote_for_message(id) + "'");
-}
-
 tl::unexpected<Error> retired(const registry::Retired& entry) {
   return fail(ErrorCode::capability_not_found, "capability_retired", registry::to_sentence(entry));
-}
-
-Result<void> check_readable(const Snapshot& snapshot, std::string_view capability) {
-  if (!snapshot.is_refused(capability)) return {};
-  return vault_unavailable("row_integrity",
-                           "row integrity check failed: capabilities/" +
-                               quote_for_message(capability) +
-                               ": the record that limits it is refused");
-}
-
-Result<void> check_enabled(const Snapshot& snapshot, std::string_view capability) {
-  TRY(check_readable(snapshot, capability));
-  if (snapshot.is_disabled(capability)) {
-    return policy_violation("capability_disabled", "capability is disabled");
-  }
-  return {};
-}
-
-// Of a refused own capability only the id is known. By custom it begins with the provider; then it
-// may have reached whatever the provider's own capabilities reach.
-bool may_limit(std::string_view unknown, const registry::Capability& chosen) {
-  return chosen.form == registry::PathForm::prefix &&
-         unknown.starts_with(std::string(chosen.provider) + '/');
-}
-
-// A disabled capability cannot be evaded by naming a wider one that covers the same call; nor can
-// one whose row is damaged or gone, for it may have been disabled.
-Result<void> check_overlaps(const Snapshot& snapshot,
-                            const registry::Capability& chosen,
-                            const Reach& reach) {
-  const auto reaches = [&](const registry::Capability& other) {
-    return other.provider == chosen.provider && covers(other, reach);
-  };
-  for (const auto& id : snapshot.refused()) {
-    const auto* other = snapshot.find_capability(id);
-    if (other != nullptr ? reaches(*other) : may_limit(id, chosen)) {
-      TRY(check_readable(snapshot, id));
-    }
-  }
-  for (const auto& id : snapshot.disabled()) {
-    const auto* other = snapshot.find_capability(id);
-    if (other != nullptr && reaches(*other)) {
-      return policy_violation("capability_disabled",
-                              "capability is disabled: '" + id + "' covers this call");
-    }
-  }
-  return {};
 }
 
 // The policies of every capability that reaches the call: naming a wider one evades none of them.
@@ -88,8 +37,23 @@ policy::CallLimits limits_of(const Snapshot& snapshot,
   return policy::strictest(chosen.id, apply);
 }
 
-policy::CallRequest request_of(const protocol::Envelope& envelope, const OutgoingBody& body) {
+// The windows of agents, beside those of capabilities.
+void add_rates(const catalog::Authority& authority, policy::CallLimits& limits) {
+  for (const auto& rate : authority.rates()) {
+    limits.rates.push_back({"agent:" + rate.agent, rate.per_minute});
+  }
+}
+
+// Named in bindings: the agent, or the OS user of a caller without one.
+std::string consumer_of(const catalog::Authority& authority, const Caller& caller) {
+  return authority.agent() != nullptr ? authority.agent()->name : caller.user;
+}
+
+policy::CallRequest request_of(const protocol::Envelope& envelope,
+                               const OutgoingBody& body,
+                               bool read_only) {
   policy::CallRequest request;
+  request.read_only = read_only;
   request.method = envelope.method.value_or("");
   request.path = envelope.path.value_or("");
   request.headers = envelope.headers;
@@ -105,65 +69,62 @@ std::string without_query(std::string_view path) {
 
 }  // namespace
 
-Result<vault::Context> context_of(const Call& call) {
-  const bool stated = !call.workspace.empty() || !call.group.empty();
-  if (stated && !call.caller.is_operator) {
-    return policy_violation("context_not_allowed", "context not granted");
-  }
-  return vault::make_context(call.workspace, call.group);
-}
-
-bool may_use(const Caller& caller, const registry::Capability& capability) {
-  const bool needs_exact_grant = capability.emits || capability.is_explicit || capability.nested;
-  return !needs_exact_grant || caller.is_operator;
-}
-
 Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
                                                     Call& call,
                                                     audit::Event& event) {
   auto& envelope = call.envelope;
   event.method = to_upper(envelope.method.value_or(""));
   event.path = without_query(envelope.path.value_or(""));
+  TRY_ASSIGN(auto authority, authority_of(vault, call, event));
   if (call.client_ip) TRY(check_client(*call.client_ip));
-  TRY_ASSIGN(auto snapshot, current_snapshot(vault));
-  if (call.account) TRY(find_native(*snapshot, call, event));
-  TRY_ASSIGN(const auto* capability, find_capability(*snapshot, call, event));
+  if (call.token) {
+    TRY(policy::check_not_repeated(*call.token, envelope.path.value_or(""), envelope.headers));
+  }
+  auto snapshot = authority->snapshot();
+  if (call.account) TRY(find_native(*authority, call, event));
+  TRY_ASSIGN(const auto* capability, find_capability(*authority, call, event));
   if (call.complete_missing) {
     TRY(complete(*capability, envelope));
     event.method = to_upper(*envelope.method);
     event.path = without_query(*envelope.path);
   }
-  TRY_ASSIGN(auto context, context_of(call));
+  TRY_ASSIGN(auto context, authority->context(call.workspace, call.group));
   event.workspace_id = context.workspace;
   event.group_id = context.group;
 
-  const CredentialWish wish{*capability, envelope.credential, context, call.caller.user, now()};
-  if (envelope.credential) event.credential = *envelope.credential;
-  const auto offered = candidates(*snapshot, capability->provider, envelope.credential);
-  auto chosen = find_credential(vault, derived_.secrets, offered, wish);
-  if (!chosen && chosen.error().reason == "secret_not_accessible" && !offered.empty()) {
-    // The caller does not learn which secret it was; the record does.
-    event.secret_id = offered.front()->secret_id.value_or(SecretId()).str();
-  }
-  if (!chosen && chosen.error().reason == "none_for_provider") {
-    // Of which provider a damaged record is cannot be known: it may be the one that is missing.
-    const auto damaged = candidates(*snapshot, "", std::nullopt);
-    if (!damaged.empty()) chosen.error().message += "; " + damaged.front()->state_detail;
-  }
-  TRY_ASSIGN(const auto* credential, std::move(chosen));
-  event.credential = credential->id;
+  const auto consumer = consumer_of(*authority, call.caller);
+  auto named = envelope.credential;
+  if (!named) named = authority->pinned(capability->provider);
+  const CredentialWish wish{*capability, named, context, consumer, now()};
+  TRY_ASSIGN(const auto* credential, choose_credential(vault, *authority, wish, event));
   TRY_ASSIGN(auto source, find_source(vault, *snapshot, *credential, wish, event));
   if (call.account) TRY(make_native(envelope, credential->policy));
 
   TRY_ASSIGN(auto body, make_body(std::move(envelope.body), call.announced));
   auto limits = credential->policy;
   if (options_.allow_non_default_ports) limits.allow_any_port = true;
-  TRY_ASSIGN(auto approved, policy::decide(*capability, limits, request_of(envelope, body)));
+  TRY_ASSIGN(
+      auto approved,
+      policy::decide(*capability, limits, request_of(envelope, body, authority->is_read_only())));
   event.host = approved.authority().text();
   event.path = approved.target().path();
   Reach reach{approved.authority(), approved.method(), approved.target().path()};
   TRY(check_overlaps(*snapshot, *capability, reach));
+  const bool by_body = policy::is_graphql_call(*capability, approved.method());
+  const bool reads = policy::check_read_only(*capability, approved.method(), approved.target()) &&
+                     (!by_body || authority->is_read_only());
+  auto claim = std::make_shared<const Claim>(Claim{call.caller,
+                                                   call.token,
+                                                   call.workspace,
+                                                   call.group,
+                                                   std::string(capability->id),
+                                                   credential->id,
+                                                   context,
+                                                   reach,
+                                                   reads,
+                                                   authority->expires_at()});
   auto call_limits = limits_of(*snapshot, *capability, reach);
+  add_rates(*authority, call_limits);
   TRY(limit_size(body, call_limits.max_request_bytes));
   TRY(derived_.closed_rates.check(call_limits.rates, ClosedRates::Clock::now()));
   return Decision{std::move(snapshot),
@@ -175,7 +136,37 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
                   std::move(approved),
                   std::move(reach),
                   std::move(call_limits),
-                  std::move(body)};
+                  std::move(body),
+                  std::move(authority),
+                  std::move(claim)};
+}
+
+Result<const Credential*> Broker::Impl::choose_credential(vault::Vault& vault,
+                                                          const catalog::Authority& authority,
+                                                          const CredentialWish& wish,
+                                                          audit::Event& event) {
+  const auto& snapshot = *authority.snapshot();
+  const auto provider = wish.capability.provider;
+  if (wish.named) {
+    event.credential = *wish.named;
+    TRY(authority.check_credential(*wish.named, provider));
+  }
+  auto offered = candidates(snapshot, provider, wish.named);
+  std::erase_if(offered, [&](const Credential* credential) {
+    return !authority.check_credential(credential->id, provider);
+  });
+  auto chosen = find_credential(vault, derived_.secrets, offered, wish);
+  if (!chosen && chosen.error().reason == "secret_not_accessible" && !offered.empty()) {
+    // The caller does not learn which secret it was; the record does.
+    event.secret_id = offered.front()->secret_id.value_or(SecretId()).str();
+  }
+  if (!chosen && chosen.error().reason == "none_for_provider" && authority.is_operator()) {
+    // Of which provider a damaged record is cannot be known: it may be the one that is missing.
+    const auto damaged = candidates(snapshot, "", std::nullopt);
+    if (!damaged.empty()) chosen.error().message += "; " + damaged.front()->state_detail;
+  }
+  if (chosen) event.credential = (*chosen)->id;
+  return chosen;
 }
 
 Result<Broker::Impl::Source> Broker::Impl::find_source(vault::Vault& vault,
@@ -200,17 +191,17 @@ Result<void> Broker::Impl::check_unchanged(vault::Vault& vault,
                                            const Call& call,
                                            const Decision& decision,
                                            std::optional<std::int64_t> version) {
-  TRY_ASSIGN(const auto snapshot, current_snapshot(vault));
+  audit::Event unused;
+  TRY_ASSIGN(const auto authority, authority_of(vault, call, unused));
+  TRY(check_allowed(*authority, *decision.claim));
+  const auto snapshot = authority->snapshot();
   if (snapshot == decision.snapshot) return {};
   const auto& capability = *decision.capability;
-  if (snapshot->find_capability(capability.id) == nullptr) return unknown_capability(capability.id);
-  TRY(check_enabled(*snapshot, capability.id));
-  TRY(check_overlaps(*snapshot, capability, decision.reach));
   const std::optional<std::string> same(decision.credential->id);
-  const CredentialWish wish{capability, same, decision.context, call.caller.user, now()};
+  const auto consumer = consumer_of(*authority, call.caller);
+  const CredentialWish wish{capability, same, decision.context, consumer, now()};
   const auto offered = candidates(*snapshot, capability.provider, same);
   TRY_ASSIGN(const auto* credential, find_credential(vault, derived_.secrets, offered, wish));
-  audit::Event unused;
   TRY_ASSIGN(const auto source, find_source(vault, *snapshot, *credential, wish, unused));
   const bool is_same = source.secret == decision.secret &&
                        (!version || derived_.secrets.at(source.secret)->value_version == *version);
@@ -218,25 +209,32 @@ Result<void> Broker::Impl::check_unchanged(vault::Vault& vault,
   return vault_unavailable("secret_missing", "the secret was replaced while the call waited");
 }
 
-Result<const registry::Capability*> Broker::Impl::find_capability(const Snapshot& snapshot,
-                                                                  const Call& call,
-                                                                  audit::Event& event) const {
+Result<const registry::Capability*> Broker::Impl::find_capability(
+    const catalog::Authority& authority, const Call& call, audit::Event& event) const {
+  const auto& snapshot = *authority.snapshot();
   const auto& id = call.envelope.capability;
   const auto* capability = snapshot.find_capability(id);
   if (capability == nullptr) {
     if (const auto* gone = snapshot.registry().find_retired(id)) return retired(*gone);
-    if (call.caller.is_operator && snapshot.is_refused(id)) {
+    if (authority.is_operator() && snapshot.is_refused(id)) {
       event.capability = id;
       return fail(check_readable(snapshot, id).error());
     }
     return unknown_capability(id);
   }
   event.capability = capability->id;
-  if (!may_use(call.caller, *capability)) {
-    // Answers as if it did not exist; the record keeps the truth.
-    event.code = to_string(ErrorCode::policy_violation);
-    event.reason = "agent_not_granted";
-    return unknown_capability(id);
+  using Judgement = catalog::Authority::Judgement;
+  switch (authority.judge(*capability)) {
+    case Judgement::granted: break;
+    case Judgement::outside_token:
+      return policy_violation("token_scope", "token is not scoped to this capability");
+    case Judgement::not_granted:
+      return policy_violation("agent_not_granted", "agent is not granted this capability");
+    case Judgement::hidden:
+      // Answers as if it did not exist; the record keeps the truth.
+      event.code = to_string(ErrorCode::policy_violation);
+      event.reason = "agent_not_granted";
+      return unknown_capability(id);
   }
   TRY(check_enabled(snapshot, capability->id));
   return capability;

@@ -15,8 +15,9 @@ using ExchangePtr = std::unique_ptr<upstream::Exchange>;
 
 constexpr int kUnauthorized = 401;
 
-upstream::Timeouts timeouts_of(const Call& call) {
+upstream::Timeouts timeouts_of(const Call& call, std::shared_ptr<upstream::Withdrawal> withdrawal) {
   upstream::Timeouts timeouts;
+  timeouts.withdrawal = std::move(withdrawal);
   if (call.timeout) timeouts.total = std::max(*call.timeout, std::chrono::milliseconds(1));
   return timeouts;
 }
@@ -115,8 +116,9 @@ asio::awaitable<Result<ExchangePtr>> Broker::Impl::send_once(const VaultPtr& vau
   auto may_go = [this, &vault, &call, &decision, version] {
     return check_unchanged(*vault, call, decision, version);
   };
+  auto timeouts = timeouts_of(call, decision.withdrawal);
   auto exchange = co_await client_.send(
-      *std::move(request), std::move(destination), body, timeouts_of(call), std::move(may_go));
+      *std::move(request), std::move(destination), body, std::move(timeouts), std::move(may_go));
   co_return exchange;
 }
 

@@ -36,7 +36,7 @@ std::vector<vault::RateUnit> units_of(std::span<const policy::Rate> rates) {
   std::vector<vault::RateUnit> units;
   units.reserve(rates.size());
   for (const auto& rate : rates) {
-    units.push_back({"capability:" + rate.capability, rate.per_minute});
+    units.push_back({rate.window, rate.per_minute});
   }
   return units;
 }
@@ -84,10 +84,18 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::answer(Call& call
     auto ended = co_await expect_end(call.announced);
     if (!ended) decision = fail(std::move(ended).error());
   }
+  if (decision) {
+    if (auto reads = co_await judge_body(*decision); !reads) {
+      decision = fail(std::move(reads).error());
+    }
+  }
   if (!decision) {
     note_refusal(*vault, std::move(event), decision.error());
     co_return fail(std::move(decision).error());
   }
+  decision->withdrawal = ticket.withdrawal();
+  ticket.rest_on(decision->claim);
+  watch();
   if (decision->limits.approval_ms) {
     auto allowed = co_await get_approval(*vault, call, *decision, event);
     if (!allowed) {

@@ -62,7 +62,10 @@ std::string note_of(const std::vector<const registry::Capability*>& matches) {
 
 }  // namespace
 
-Result<void> Broker::Impl::find_native(const Snapshot& snapshot, Call& call, audit::Event& event) {
+Result<void> Broker::Impl::find_native(const catalog::Authority& authority,
+                                       Call& call,
+                                       audit::Event& event) {
+  const auto& snapshot = *authority.snapshot();
   auto& envelope = call.envelope;
   const auto& account = *call.account;
   std::string provider = account;
@@ -71,6 +74,7 @@ Result<void> Broker::Impl::find_native(const Snapshot& snapshot, Call& call, aud
     envelope.credential = account;
     event.credential = account;
   }
+  if (envelope.credential) TRY(authority.check_credential(account, provider));
   const auto credentials = candidates(snapshot, provider, envelope.credential);
   if (credentials.empty()) return unknown_credential(account);
   if (credentials.front()->state == catalog::CredentialState::damaged) {
@@ -79,12 +83,12 @@ Result<void> Broker::Impl::find_native(const Snapshot& snapshot, Call& call, aud
         "record_damaged",
         "credential '" + credentials.front()->id + "' " + credentials.front()->state_detail);
   }
-  TRY(context_of(call));
+  TRY(authority.context(call.workspace, call.group));
   TRY_ASSIGN(const auto target, http::parse_target(envelope.path.value_or("")));
 
   auto offered = offered_by(snapshot, provider, credentials);
   std::erase_if(offered, [&](const registry::Capability* capability) {
-    return !may_use(call.caller, *capability);
+    return !authority.grants(*capability);
   });
   const auto matches =
       policy::matching_capabilities(offered, envelope.method.value_or(""), target.path());

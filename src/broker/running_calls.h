@@ -1,22 +1,35 @@
-// RunningCalls: how many calls are in flight, in all and for each caller.
+// RunningCalls: the calls in flight: how many there are, in all and for each caller, and what each
+// of them rests on.
 // Thread: the event loop. A ticket may outlive the broker.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <unordered_map>
+#include <vector>
+
+#include "broker/claim.h"
+#include "upstream/withdrawal.h"
 
 namespace aivault::broker {
 
 class RunningCalls {
  public:
+  struct Running {
+    std::shared_ptr<const Claim> claim;  // nullptr: not decided yet.
+    std::shared_ptr<upstream::Withdrawal> withdrawal;
+  };
+
   class Ticket {
    public:
     Ticket(Ticket&&) noexcept = default;
     Ticket& operator=(Ticket&&) = delete;
     ~Ticket();
     std::size_t running_of_caller() const;  // This one included.
+    void rest_on(std::shared_ptr<const Claim> claim);
+    const std::shared_ptr<upstream::Withdrawal>& withdrawal() const { return place_->withdrawal; }
 
    private:
     friend class RunningCalls;
@@ -24,12 +37,14 @@ class RunningCalls {
     Ticket(std::shared_ptr<Counts> counts, std::int64_t uid);
     std::shared_ptr<Counts> counts_;
     std::int64_t uid_;
+    std::list<Running>::iterator place_;
   };
 
   RunningCalls();
   Ticket begin(std::int64_t uid);
   std::size_t running() const;
   std::uint64_t finished() const;
+  std::vector<Running> decided() const;  // Those that rest on something.
 
  private:
   std::shared_ptr<Ticket::Counts> counts_;

@@ -31,7 +31,7 @@ class Approvals {
     std::vector<std::pair<std::string, std::string>> headers;  // The caller's.
     std::string body;                                          // Whole.
     std::int64_t uid = -1, pid = 0;
-    std::string user, exe, unit, workspace, group;
+    std::string user, agent, exe, unit, workspace, group;
   };
   struct Entry {
     std::string id;

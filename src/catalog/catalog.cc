@@ -179,6 +179,7 @@ Result<std::shared_ptr<const Snapshot>> build(vault::Reader& reader, const Provi
   }
   TRY(read_credentials(reader, parts));
   TRY(read_capabilities(reader, parts));
+  TRY_ASSIGN(parts.access, Access::read(reader, parts.problems));
   return std::shared_ptr<const Snapshot>(std::make_shared<const Snapshot>(std::move(parts)));
 }
 

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "catalog/approvals.h"
+#include "catalog/minted_tokens.h"
 #include "catalog/snapshot.h"
 #include "vault/vault.h"
 
@@ -22,6 +23,8 @@ class Catalog {
 
   // The calls that wait for the operator in this process.
   Approvals& approvals() { return approvals_; }
+  // The tokens that callers of this process asked for.
+  MintedTokens& minted() { return minted_; }
 
  private:
   std::mutex guard_;
@@ -29,6 +32,7 @@ class Catalog {
   const vault::Vault* vault_ = nullptr;
   std::shared_ptr<const Snapshot> snapshot_;
   Approvals approvals_;
+  MintedTokens minted_;
 };
 
 // A program whose registry differs from the one the vault last saw reconciles derived credentials

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "catalog/access.h"
 #include "catalog/bindings.h"
 #include "catalog/credential.h"
 #include "catalog/own_capability.h"
@@ -38,6 +39,7 @@ class Snapshot {
     std::vector<vault::Problem> problems;  // Damaged or malformed rows.
     std::vector<std::string> refused;      // Capabilities with a damaged restricting row.
     ProviderFiles providers;
+    Access access;
   };
   explicit Snapshot(Parts parts);
 
@@ -61,6 +63,7 @@ class Snapshot {
   // Of the capabilities of one provider.
   std::span<const Policy* const> policies_of(std::string_view provider) const;
   const Bindings& bindings() const { return parts_.bindings; }
+  const Access& access() const { return parts_.access; }
   const std::vector<vault::Problem>& problems() const { return parts_.problems; }
   // Has the provider an enabled credential (then its registry capabilities are ready)?
   bool is_ready(std::string_view provider) const;

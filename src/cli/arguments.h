@@ -29,9 +29,12 @@ class Arguments {
   // What stands behind "--" of a command that runs a program; not empty.
   const std::vector<std::string>& program() const { return program_; }
 
+  const std::vector<std::string>& rest() const { return rest_; }
+
   void set(std::string_view flag, std::vector<std::string> values);
   void set_positional(std::string text) { positional_ = std::move(text); }
   void set_program(std::vector<std::string> words) { program_ = std::move(words); }
+  void set_rest(std::vector<std::string> words) { rest_ = std::move(words); }
   void set_wants_json() { wants_json_ = true; }
 
  private:
@@ -41,6 +44,7 @@ class Arguments {
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
   std::string positional_;
   std::vector<std::string> program_;
+  std::vector<std::string> rest_;
   bool wants_json_ = false;
 };
 

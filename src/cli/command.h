@@ -51,6 +51,7 @@ struct Command {
   std::span<const Flag> shared_flags = {};  // A set that several commands have.
   // "ID"; "[TEXT]" may be left out; "-- CMD [ARG...]" is a program to run; empty: none.
   std::string_view positional = {};
+  std::string_view rest = {};  // "[PATTERN...]": any number of further words.
   std::span<const std::string_view> positional_choices = {};  // Empty: any text.
   Verbose verbose = Verbose::accepted;
   std::vector<std::string_view> aliases = {};  // Other spellings of the last word.

@@ -20,6 +20,7 @@ std::vector<Command> provider_commands();
 std::vector<Command> oauth_commands();
 std::vector<Command> call_commands();
 std::vector<Command> approval_commands();
+std::vector<Command> agent_commands();
 std::vector<Command> audit_commands();
 std::vector<Command> service_commands();
 std::vector<Command> program_commands();

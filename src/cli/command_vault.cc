@@ -18,14 +18,20 @@ Value member_or_null(const Value& object, std::string_view key) {
 // What somebody who is not an operator learns of a daemon: that it is there, and what it allows.
 Value view_of_caller(const Client& client) {
   const auto& whoami = client.whoami();
-  const bool is_open = text_in(whoami, "defaultAccess") == "open";
+  const auto agent = member_or_null(whoami, "agent");
   auto capabilities = Value::array();
-  if (is_open) capabilities.push("*");
-  return Value::object({{"access",
-                         Value::object({{"agent", member_or_null(whoami, "agent")},
-                                        {"capabilities", std::move(capabilities)},
-                                        {"expiresAtMs", nullptr},
-                                        {"readOnly", false}})},
+  if (text_in(whoami, "defaultAccess") == "open") capabilities.push("*");
+  auto access = Value::object({{"agent", nullptr},
+                               {"capabilities", std::move(capabilities)},
+                               {"expiresAtMs", nullptr},
+                               {"readOnly", false}});
+  if (agent.is(json::Kind::object)) {
+    access.set("agent", member_or_null(agent, "name"))
+        .set("capabilities", member_or_null(agent, "capabilities"))
+        .set("expiresAtMs", member_or_null(agent, "expiresAtMs"))
+        .set("readOnly", is_true_in(agent, "readOnly"));
+  }
+  return Value::object({{"access", std::move(access)},
                         {"audit", nullptr},
                         {"daemon",
                          Value::object({{"defaultAccess", member_or_null(whoami, "defaultAccess")},

@@ -54,6 +54,15 @@ Result<int> run_provider_export(Session& session, const Arguments& arguments);
 Result<int> run_provider_remove(Session& session, const Arguments& arguments);
 // command_policy.cc
 Result<int> run_capability_policy_set(Session& session, const Arguments& arguments);
+// command_agent.cc
+Result<int> run_agent_create(Session& session, const Arguments& arguments);
+Result<int> run_agent_list(Session& session, const Arguments& arguments);
+Result<int> run_agent_show(Session& session, const Arguments& arguments);
+Result<int> run_agent_grant(Session& session, const Arguments& arguments);
+Result<int> run_agent_revoke(Session& session, const Arguments& arguments);
+Result<int> run_agent_token(Session& session, const Arguments& arguments);
+Result<int> run_agent_delete(Session& session, const Arguments& arguments);
+Result<int> run_agent_default_access(Session& session, const Arguments& arguments);
 // command_approval.cc
 Result<int> run_approvals(Session& session, const Arguments& arguments);
 Result<int> run_approve(Session& session, const Arguments& arguments);

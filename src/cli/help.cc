@@ -108,7 +108,8 @@ std::string group_usage(std::string_view group) {
 
 std::string command_usage(const Command& command) {
   std::string text = "aivault " + std::string(command.words);
-  const auto positional = command.positional.empty() ? "" : " " + std::string(command.positional);
+  auto positional = command.positional.empty() ? "" : " " + std::string(command.positional);
+  if (!command.rest.empty()) positional += " " + std::string(command.rest);
   if (runs_program(command)) return text + " [OPTIONS]" + positional;
   text += positional;
   for (const auto& flag : command.flags) {

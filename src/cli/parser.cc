@@ -17,6 +17,8 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+constexpr int kMaxRest = 100'000;
+
 constexpr std::string_view kHelpUsage = "aivault help [COMMAND...]";
 
 bool is_help(const std::string& word) { return word == "-h" || word == "--help"; }
@@ -208,6 +210,8 @@ Parsed parse_command(const Command& command, Words words) {
     positional = app.add_option(std::string(name))->type_size(1)->expected(1);
     positional->required(!may_lack)->allow_extra_args(false);
   }
+  CLI::Option* rest = nullptr;
+  if (!command.rest.empty()) rest = app.add_option("REST")->type_size(1)->expected(0, kMaxRest);
   std::ranges::reverse(words);  // As CLI11 takes them.
   try {
     app.parse(std::move(words));
@@ -231,6 +235,7 @@ Parsed parse_command(const Command& command, Words words) {
     }
     arguments.set_positional(text);
   }
+  if (rest != nullptr) arguments.set_rest(rest->results());
   return arguments;
 }
 

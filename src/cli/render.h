@@ -16,6 +16,7 @@ std::string render_status(const json::Value& all, const std::string& socket, con
 std::string render_access(const json::Value& view, const Style& style);
 // One secret of a list.
 void render_secret(const json::Value& secret, Listing& listing);
+std::string render_agents(const json::Value& agents, const Style& style);
 std::string render_bindings(const json::Value& bindings, const Style& style);
 std::string render_credentials(const json::Value& credentials, const Style& style);
 // `setup`: by provider, the commands that make its capabilities ready. `details`: class and summary

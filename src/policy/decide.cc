@@ -8,6 +8,7 @@
 #include "policy/host_pattern.h"
 #include "policy/managed_parameters.h"
 #include "policy/path_template.h"
+#include "policy/read_only.h"
 #include "registry/header_names.h"
 #include "registry/pattern.h"
 #include "registry/registry.h"
@@ -138,6 +139,7 @@ Result<Approved> decide(const registry::Capability& capability,
   TRY_ASSIGN(auto target, http::parse_target(call.path));
   TRY_ASSIGN(auto method, check_method(capability, call.method));
   TRY(check_path(capability, credential, method, target.path()));
+  if (call.read_only) TRY(check_read_only(capability, method, target));
   TRY_ASSIGN(auto authority, effective_host(capability, credential));
   TRY(check_authority(authority, credential));
   TRY(check_parameters(target, credential));

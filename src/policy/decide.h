@@ -52,6 +52,7 @@ struct CallRequest {
   std::optional<std::uint64_t> body_size;  // Unset with a body: unknown, sent chunked.
   // Of a multipart body; replaces the caller's content-type. Empty: no multipart.
   std::string multipart_content_type;
+  bool read_only = false;  // Row 10b: only a call that reads; a GraphQL body is judged by itself.
 };
 
 // Proof that decide() allowed one request. Nothing else can make one.

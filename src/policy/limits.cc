@@ -17,7 +17,7 @@ CallLimits strictest(std::string_view named, std::span<const Limited> apply) {
   if (own != apply.end()) call.scrub = own->limits->scrub.value_or(ScrubRule::automatic);
   for (const auto& [capability, limits] : apply) {
     if (limits->rate_per_minute) {
-      call.rates.push_back({std::string(capability), *limits->rate_per_minute});
+      call.rates.push_back({"capability:" + std::string(capability), *limits->rate_per_minute});
     }
     lower(call.max_request_bytes, limits->max_request_bytes);
     lower(call.max_response_bytes, limits->max_response_bytes);

@@ -36,7 +36,7 @@ struct Limited {
 };
 
 struct Rate {
-  std::string capability;
+  std::string window;  // "capability:a/b" or "agent:name"
   std::int64_t per_minute;
   bool operator==(const Rate&) const = default;
 };

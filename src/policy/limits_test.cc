@@ -23,7 +23,7 @@ TEST(Strictest, TakesTheLowestLimitAndEveryRate) {
   wide.blocklist = {"two"};
   const Limited both[] = {{"a/narrow", &narrow}, {"a/wide", &wide}};
   const auto call = strictest("a/narrow", both);
-  EXPECT_EQ(call.rates, (std::vector<Rate>{{"a/narrow", 10}, {"a/wide", 5}}));
+  EXPECT_EQ(call.rates, (std::vector<Rate>{{"capability:a/narrow", 10}, {"capability:a/wide", 5}}));
   EXPECT_EQ(call.max_request_bytes, 50);
   EXPECT_EQ(call.max_response_bytes, 7);
   EXPECT_EQ(call.blocklist, (std::vector<std::string>{"one", "two"}));

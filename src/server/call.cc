@@ -17,6 +17,11 @@ constexpr int kContentTooLarge = 413;
 
 asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel) {
   Ending ending(turn);
+  auto allowed = check_caller(turn);
+  if (!allowed) {
+    co_await refuse_call(turn, std::move(allowed).error(), 0, ending);
+    co_return;
+  }
   auto control = parse_control(turn.head.headers);
   if (control && control->client_ip) {
     if (auto checked = turn.core.broker.check_client(*control->client_ip); !checked) {
@@ -49,6 +54,7 @@ asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel) {
 
   broker::Call call;
   call.caller = turn.caller;
+  call.token = turn.token;
   call.request_id = turn.id;
   call.envelope = std::move(read->envelope);
   call.workspace = std::move(control->workspace);

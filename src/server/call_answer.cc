@@ -125,6 +125,14 @@ asio::awaitable<void> relay(Turn& turn, broker::Answer& answer, AnswerForm form,
   ending.ended();
 }
 
+Result<void> check_caller(const Turn& turn) {
+  if (!turn.token && turn.caller.is_operator) return {};
+  const auto authority = turn.core.broker.authority(turn.caller, turn.token.get());
+  // Without an open vault the call itself says what is wrong.
+  if (authority || authority.error().code == ErrorCode::vault_unavailable) return {};
+  return fail(authority.error());
+}
+
 asio::awaitable<void> refuse_call(Turn& turn, Error error, int status, Ending& ending) {
   turn.core.broker.record_refusal(turn.caller, turn.id, error);
   co_await turn.refuse(error, status);

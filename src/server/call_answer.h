@@ -51,6 +51,8 @@ boost::asio::awaitable<void> relay(Turn& turn,
                                    broker::Answer& answer,
                                    AnswerForm form,
                                    Ending& ending);
+// Who calls comes before everything that the request says.
+Result<void> check_caller(const Turn& turn);
 boost::asio::awaitable<void> refuse_call(Turn& turn, Error error, int status, Ending& ending);
 // Hands `call` to the broker and its answer to the client.
 boost::asio::awaitable<void> carry_out(Turn& turn,

@@ -104,12 +104,15 @@ class Place {
 
 admin::Actor actor_of(const Turn& turn) {
   const auto& caller = turn.caller;
+  const auto asker = broker::asker_of(caller);
   return {.uid = caller.uid,
           .pid = caller.pid,
           .user = caller.user,
           .exe = caller.exe,
           .unit = caller.unit,
-          .is_operator = caller.is_operator,
+          .is_operator = asker.operates && !asker.remote && !turn.token,
+          .operates = asker.operates,
+          .remote = asker.remote,
           .socket = name_of(caller.door),
           .request_id = turn.id};
 }
@@ -168,6 +171,7 @@ asio::awaitable<void> answer_operation(Turn& turn,
     co_return;
   }
   job->request.actor = actor_of(turn);
+  job->request.token = turn.token;
   job->request.ids = std::move(ids);
   job->request.query = *std::move(parsed);
   MemoryBudget::Share memory(turn.core.memory, turn.caller.uid, turn.caller.is_operator);

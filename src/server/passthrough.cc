@@ -16,11 +16,13 @@ constexpr std::chrono::seconds kStreamPatience(300);
 
 // All that is said of a call before its body; errors are refusals of it.
 Result<broker::Call> call_of(Turn& turn) {
+  TRY(check_caller(turn));
   TRY_ASSIGN(auto control, parse_control(turn.head.headers));
   if (control.client_ip) TRY(turn.core.broker.check_client(*control.client_ip));
   TRY_ASSIGN(auto target, parse_passthrough(turn.head.target));
   broker::Call call;
   call.caller = turn.caller;
+  call.token = turn.token;
   call.request_id = turn.id;
   call.account = std::move(target.account);
   call.envelope.method = turn.head.method;

@@ -21,6 +21,8 @@ struct OwnRoute {
 constexpr auto kOwn = std::to_array<OwnRoute>({
     {Own::proxy, "POST", "/aivault/proxy", Audience::any},
     {Own::health, "GET", "/aivault/health", Audience::any},
+    {Own::mint_token, "POST", "/aivault/tokens/proxy", Audience::operators},
+    {Own::self_token, "POST", "/aivault/tokens/self", Audience::socket_callers},
     {Own::request, "GET", "/aivault/requests/{id}", Audience::any},
     {Own::shutdown, "POST", "/aivault/shutdown", Audience::operators},
     {Own::login_start, "POST", "/aivault/oauth/login", Audience::operators},
@@ -66,7 +68,8 @@ class Search {
     if (!ids) return std::nullopt;
     if (method == method_) return ids;
     none_.path_exists = true;
-    none_.for_callers = none_.for_callers || audience == Audience::any;
+    none_.for_callers =
+        none_.for_callers || audience == Audience::any || audience == Audience::socket_callers;
     if (!none_.allow.empty()) none_.allow += ", ";
     none_.allow += method;
     return std::nullopt;

@@ -20,6 +20,8 @@ enum class Own : std::uint8_t {
   passthrough,
   shutdown,
   request,
+  mint_token,
+  self_token,
   login_start,
   login_callback,
   login_wait,

@@ -14,6 +14,7 @@
 #include "json/write.h"
 #include "protocol/headers.h"
 #include "server/one_shot.h"
+#include "server/shown_token.h"
 
 namespace aivault::server {
 namespace {
@@ -116,6 +117,12 @@ asio::awaitable<void> Session::run(std::shared_ptr<Session> self) {
     // What broke inside one request ends its connection and no other.
   }
   self->connection_.close();
+  self->end_held_tokens();
+}
+
+void Session::end_held_tokens() {
+  for (const auto& id : held_tokens_) core_->broker.end_held_token(caller_, id);
+  held_tokens_.clear();
 }
 
 asio::awaitable<void> Session::serve() {
@@ -138,7 +145,8 @@ asio::awaitable<Io> Session::wait_for_request() {
   if (!connection_.received().empty()) co_return Io::ok;
   auto patience = requests_ == 0 ? kFirstByte : kIdle;
   if (queued_) patience = kFirstByteOfQueued;
-  connection_.limit(patience);
+  // A connection that holds a token is idle as long as the token serves.
+  if (held_tokens_.empty()) connection_.limit(patience);
   auto waited = core_->draining && !queued_ ? Io::interrupted : Io::ok;
   if (waited == Io::ok) waited = co_await connection_.receive();
   connection_.no_limit();
@@ -274,17 +282,33 @@ asio::awaitable<void> Session::dispatch(Turn& turn) {
   co_await answer(turn, *std::move(route), query);
 }
 
+bool Session::may_ask(admin::Audience audience, bool shows_token) const {
+  using enum admin::Audience;
+  const bool operates = broker::asker_of(caller_).operates && caller_.door != broker::Door::tcp;
+  switch (audience) {
+    case any: return true;
+    case socket_callers: return !shows_token && caller_.door != broker::Door::tcp;
+    case operators: return operates && !shows_token;
+    case private_child: break;
+  }
+  return operates && !shows_token && core_->options.private_child;
+}
+
+// Calls and admin's operations judge it themselves.
+Result<void> Session::check_shown_token(const Turn& turn, const Route& route) const {
+  const bool judged_here = route.own == Own::request && (turn.token || is_remote());
+  if (!judged_here) return {};
+  TRY(core_->broker.authority(caller_, turn.token.get()));
+  return {};
+}
+
 asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view query) {
   const auto& headers = turn.head.headers;
   // A vendor's client may put its own credential there, which is another refusal.
-  const bool shows_token =
-      http::find(headers, protocol::kToken) != nullptr ||
-      (http::find(headers, "authorization") != nullptr && route.own != Own::passthrough);
-  const bool for_callers = route.audience == admin::Audience::any;
-  const bool child_only = route.audience == admin::Audience::private_child;
-  const bool may_ask = for_callers || (caller_.is_operator && !shows_token &&
-                                       (!child_only || core_->options.private_child));
-  if (!may_ask) {
+  const auto carriers =
+      route.own == Own::passthrough ? TokenCarriers::own_header : TokenCarriers::authorization_too;
+  const bool shows_token = holds_token(headers, carriers);
+  if (!may_ask(route.audience, shows_token)) {
     co_await refuse_operator_path(turn, turn.head.method + ' ' + std::string(route.pattern));
     co_return;
   }
@@ -293,10 +317,12 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
     co_await turn.reply(std::move(health));
     co_return;
   }
-  if (shows_token) {
-    Error error{ErrorCode::token_invalid, "token_unknown", "proxy token not found", 0};
-    if (is_call(route)) core_->broker.record_refusal(caller_, turn.id, error);
-    co_await turn.refuse(std::move(error));
+  auto token = take_token(turn.head.headers, carriers);
+  if (token) turn.token = *std::move(token);
+  auto shown = token ? check_shown_token(turn, route) : Result<void>(fail(token.error()));
+  if (!shown) {
+    if (is_call(route)) core_->broker.record_refusal(caller_, turn.id, shown.error());
+    co_await turn.refuse(std::move(shown).error());
     co_return;
   }
   const bool takes_query =
@@ -313,6 +339,13 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
       const auto answer_it = route.own == Own::proxy ? answer_call : answer_passthrough;
       auto cancel = canceller();
       co_await answer_it(turn, std::move(cancel));
+      break;
+    }
+    case Own::mint_token:
+    case Own::self_token: {
+      const auto minter = route.own == Own::mint_token ? Minter::operators : Minter::callers;
+      auto held = co_await answer_mint(turn, minter);
+      if (!held.empty()) held_tokens_.push_back(std::move(held));
       break;
     }
     case Own::shutdown: co_await answer_shutdown(turn); break;
@@ -354,7 +387,7 @@ asio::awaitable<void> Session::answer_no_route(Turn& turn, const NoRoute& none) 
                 "unknown endpoint; the daemon is version " + core_->desk.facts.version,
                 0};
     co_await turn.refuse(std::move(error));
-  } else if (!none.for_callers && !caller_.is_operator) {
+  } else if (!none.for_callers && !may_ask(admin::Audience::operators, false)) {
     co_await refuse_operator_path(turn, turn.head.method);
   } else {
     auto reply = error_reply(syntax("method not allowed"), kMethodNotAllowed);
@@ -386,6 +419,7 @@ void Session::learn_caller() {
 }
 
 bool Session::is_over_age() const {
+  if (!held_tokens_.empty()) return false;
   return requests_ >= kMaxRequests || Clock::now() - began_ > kMaxAge;
 }
 

@@ -50,6 +50,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void record_refused(const Turn& turn, const Route& route, const Error& error);
   boost::asio::awaitable<bool> is_refused_here(Turn& turn, const Route* route);
   boost::asio::awaitable<void> answer(Turn& turn, Route route, std::string_view query);
+  bool may_ask(admin::Audience audience, bool shows_token) const;
+  bool is_remote() const { return caller_.door == broker::Door::tcp; }
+  Result<void> check_shown_token(const Turn& turn, const Route& route) const;
+  void end_held_tokens();
   boost::asio::awaitable<void> answer_no_route(Turn& turn, const NoRoute& none);
   boost::asio::awaitable<void> refuse_operator_path(Turn& turn, std::string_view operation);
   boost::asio::awaitable<void> linger();
@@ -60,6 +64,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Core> core_;
   Connection connection_;
   broker::Caller caller_;
+  std::vector<std::string> held_tokens_;  // They end with the connection.
   bool queued_;
   bool knows_caller_ = false;
   bool idle_ = true;

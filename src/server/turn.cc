@@ -16,12 +16,20 @@ Keep Turn::keep() const {
 }
 
 asio::awaitable<void> Turn::reply(Reply reply) {
-  close = keep() == Keep::close;
-  const auto wire = to_wire(reply, id, close ? Keep::close : Keep::open);
+  const auto wire = wire_of(reply);
   // The answer to HEAD ends with its head, whatever it says (RFC 9110 9.3.2).
   const auto unsent = head.method == "HEAD" ? reply.body.size() : 0;
   const std::array<std::string_view, 1> parts = {
       std::string_view(wire).substr(0, wire.size() - unsent)};
+  co_await send(parts);
+}
+
+std::string Turn::wire_of(const Reply& reply) {
+  close = keep() == Keep::close;
+  return to_wire(reply, id, close ? Keep::close : Keep::open);
+}
+
+asio::awaitable<void> Turn::send(std::span<const std::string_view> parts) {
   connection.limit(kAnswerPatience);
   const auto sent = co_await connection.send(parts);
   connection.no_limit();

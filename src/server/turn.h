@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,12 +26,16 @@ struct Turn {
   Connection& connection;
   const broker::Caller& caller;
   const std::string id;  // Of the request.
-  const http::RequestHead head;
+  http::RequestHead head;
   RequestBody body;
-  bool close;  // After this answer.
+  bool close;                             // After this answer.
+  std::shared_ptr<const Secret> token{};  // Taken out of the head; nullptr: none was shown.
 
   // Answers; by then `close` says whether another request may follow.
   boost::asio::awaitable<void> reply(Reply reply);
+  // What reply() would send, with `close` set; and the sending of it in pieces.
+  std::string wire_of(const Reply& reply);
+  boost::asio::awaitable<void> send(std::span<const std::string_view> parts);
   boost::asio::awaitable<void> refuse(Error error, int status = 0);
   // What to answer when the body could not be read: the transport's reason, else `error`.
   boost::asio::awaitable<void> refuse_body(Error error);
@@ -42,6 +47,10 @@ struct Turn {
 boost::asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel);
 // Any method of /v/{credential}/...: a vendor's own client.
 boost::asio::awaitable<void> answer_passthrough(Turn& turn, std::function<void()> cancel);
+// POST /aivault/tokens/proxy and /self. The id of a token that ends with the connection; empty:
+// none does.
+enum class Minter : bool { operators, callers };
+boost::asio::awaitable<std::string> answer_mint(Turn& turn, Minter minter);
 // A row of admin's table, for those who may ask.
 boost::asio::awaitable<void> answer_operation(Turn& turn,
                                               const admin::Operation& operation,

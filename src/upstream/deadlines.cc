@@ -73,6 +73,12 @@ Deadlines::Deadlines(const boost::asio::any_io_executor& executor,
                      std::string peer)
     : state_(std::make_shared<State>(executor, timeouts, std::move(peer))) {
   if (timeouts.total) begin(Limit::total);
+  if (!timeouts.withdrawal) return;
+  timeouts.withdrawal->on_withdrawal([weak = std::weak_ptr(state_)] {
+    const auto state = weak.lock();
+    if (!state) return;
+    if (const auto call = std::exchange(state->interrupt, nullptr)) call();
+  });
 }
 
 Deadlines::~Deadlines() { clear(); }
@@ -102,9 +108,14 @@ void Deadlines::on_expiry(std::function<void()> interrupt) {
   state_->interrupt = std::move(interrupt);
 }
 
-bool Deadlines::expired() const { return state_->passed.has_value(); }
+bool Deadlines::expired() const {
+  const auto& withdrawal = state_->timeouts.withdrawal;
+  return state_->passed.has_value() || (withdrawal && withdrawal->why());
+}
 
 Error Deadlines::explain(Error otherwise) const {
+  const auto& withdrawal = state_->timeouts.withdrawal;
+  if (withdrawal && withdrawal->why()) return *withdrawal->why();
   if (!state_->passed) return otherwise;
   const auto limit = state_->passed.value();
   const auto after = " within " + std::to_string(state_->length(limit).count()) + " ms";

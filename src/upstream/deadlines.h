@@ -13,6 +13,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include "base/result.h"
+#include "upstream/withdrawal.h"
 
 namespace aivault::upstream {
 
@@ -22,6 +23,8 @@ struct Timeouts {
   std::chrono::milliseconds idle = std::chrono::seconds(300);        // No byte either way.
   // From send() to the last byte; the caller's wish, which replaces first_byte.
   std::optional<std::chrono::milliseconds> total;
+  // Ends the call at any time, as a limit does; nullptr: nothing does.
+  std::shared_ptr<Withdrawal> withdrawal;
 };
 
 class Deadlines {

@@ -320,6 +320,15 @@ Result<void> Changing::put_checked(const store::Row& row, Table table) {
   return draft_.put(table, row, nullptr);
 }
 
+Result<void> Changing::check_room(Table table,
+                                  std::string_view id,
+                                  std::size_t limit,
+                                  std::string_view what) const {
+  if (draft_.rev_of(table, id) || draft_.memory().revisions->count(table) < limit) return {};
+  return invalid_request(
+      "record_invalid", "a vault holds at most " + std::to_string(limit) + ' ' + std::string(what));
+}
+
 Result<void> Changing::put(const CapabilityRow& row) {
   return put_checked(to_row(row), Table::capabilities);
 }
@@ -329,10 +338,7 @@ Result<void> Changing::put(const PolicyRow& row) {
 Result<void> Changing::put(const BindingRow& row) {
   TRY(check_binding(row));
   TRY(live_secret(row.secret_id));
-  const bool is_new = !draft_.rev_of(Table::bindings, row.id());
-  if (is_new && draft_.memory().revisions->count(Table::bindings) >= kMaxBindings) {
-    return invalid_request("record_invalid", "a vault holds at most 10000 bindings");
-  }
+  TRY(check_room(Table::bindings, row.id(), kMaxBindings, "bindings"));
   return put_checked(to_row(row), Table::bindings);
 }
 Result<void> Changing::put(const ProviderRow& row) {
@@ -340,6 +346,15 @@ Result<void> Changing::put(const ProviderRow& row) {
 }
 Result<void> Changing::put(const SettingRow& row) {
   return put_checked(to_row(row), Table::settings);
+}
+
+Result<void> Changing::put(const AgentRow& row) {
+  TRY(check_room(Table::agents, row.id(), kMaxAgents, "agents"));
+  return put_checked(to_row(row), Table::agents);
+}
+Result<void> Changing::put(const TokenRow& row) {
+  TRY(check_room(Table::tokens, row.id, kMaxTokens, "tokens"));
+  return put_checked(to_row(row), Table::tokens);
 }
 
 Result<bool> Changing::remove_checked(Table table, std::string_view id) {
@@ -368,6 +383,15 @@ Result<bool> Changing::remove_binding(std::string_view id) {
 }
 Result<bool> Changing::remove_provider(std::string_view id) {
   return remove_checked(Table::providers, id);
+}
+Result<bool> Changing::remove_setting(std::string_view id) {
+  return remove_checked(Table::settings, id);
+}
+Result<bool> Changing::remove_agent(std::string_view id) {
+  return remove_checked(Table::agents, id);
+}
+Result<bool> Changing::remove_token(std::string_view id) {
+  return remove_checked(Table::tokens, id);
 }
 
 }  // namespace aivault::vault

@@ -38,11 +38,16 @@ class Changing final : public Reading<Change> {
   Result<void> put(const BindingRow& row) override;
   Result<void> put(const ProviderRow& row) override;
   Result<void> put(const SettingRow& row) override;
+  Result<void> put(const AgentRow& row) override;
+  Result<void> put(const TokenRow& row) override;
   Result<bool> remove_credential(std::string_view id) override;
   Result<bool> remove_capability(std::string_view id) override;
   Result<bool> remove_policy(std::string_view id) override;
   Result<bool> remove_binding(std::string_view id) override;
   Result<bool> remove_provider(std::string_view id) override;
+  Result<bool> remove_setting(std::string_view id) override;
+  Result<bool> remove_agent(std::string_view id) override;
+  Result<bool> remove_token(std::string_view id) override;
 
   void record(audit::Event event) override { events_.push_back(std::move(event)); }
   Result<void> record_history(const audit::Event& event) override {
@@ -57,6 +62,10 @@ class Changing final : public Reading<Change> {
 
  private:
   Result<void> put_checked(const store::Row& row, store::Table table = store::Table::credentials);
+  Result<void> check_room(store::Table table,
+                          std::string_view id,
+                          std::size_t limit,
+                          std::string_view what) const;
   Result<bool> remove_checked(store::Table table, std::string_view id);
   Result<StoredSecret> live_secret(const SecretId& id);
   Result<void> claim_names(const SecretRecord& secret);

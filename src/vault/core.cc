@@ -187,6 +187,11 @@ Memory Core::copy_of_memory() const {
   return memory_;
 }
 
+std::shared_ptr<const Keyring> Core::keys() const {
+  const std::lock_guard lock(guard_);
+  return memory_.keys;
+}
+
 void Core::report(const Problem& problem) {
   std::function<void(const Problem&)> listener;
   {

@@ -76,7 +76,8 @@ class Core {
   Result<void> check_in_place();
   Result<void> adopt(Checked checked);  // In place of all that was remembered.
 
-  Memory copy_of_memory() const;  // For others.
+  Memory copy_of_memory() const;                // For others.
+  std::shared_ptr<const Keyring> keys() const;  // nullptr: locked.
 
   void report(const Problem& problem);
   std::vector<Problem> problems() const;

@@ -118,7 +118,11 @@ Result<Checked> check_in_full(store::Database& database,
         const auto key_row = key_from(row);
         auto key = master->unwrap_key(key_row);
         if (!key) return integrity("vault_keys/" + key_row.id + ": key");
-        if (key_row.purpose == "audit") keys->add_audit_key(key_row.epoch, std::move(*key));
+        if (key_row.purpose == "audit") {
+          keys->add_audit_key(key_row.epoch, std::move(*key));
+        } else {
+          keys->set_token_key(std::move(*key));
+        }
         return {};
       }));
   if (keys->epoch() == 0) return damaged("its audit key is missing");

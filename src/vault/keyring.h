@@ -77,11 +77,14 @@ class Keyring {
 
   void add_audit_key(std::int64_t epoch, Secret key);
   const Secret* audit_key(std::int64_t epoch) const;
+  void set_token_key(Secret key) { token_key_ = std::move(key); }
+  const Secret& token_key() const { return token_key_; }  // Empty: there is none.
   std::int64_t epoch() const;  // The current one; 0: there is no audit key.
 
  private:
   std::shared_ptr<const MasterKeys> master_;
   std::map<std::int64_t, Secret> audit_keys_;
+  Secret token_key_;
 };
 
 }  // namespace aivault::vault

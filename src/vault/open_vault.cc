@@ -8,6 +8,7 @@
 
 #include "audit/log.h"
 #include "base/encoding.h"
+#include "crypto/token.h"
 #include "vault/creation.h"
 #include "vault/history.h"
 #include "vault/layout.h"
@@ -206,6 +207,17 @@ Result<OpenedSecret> OpenVault::open_secret(const SecretId& id,
   if (is_new && revision) recent_.keep(*revision, view.keys, verified);
   core_->mark_used(id, now);
   return OpenedSecret{std::move(value), record};
+}
+
+Result<std::string> Vault::token_hash(const Secret&) {
+  return vault_unavailable("internal", "this vault has no key for tokens");
+}
+
+Result<std::string> OpenVault::token_hash(const Secret& token) {
+  const auto keys = core_->keys();
+  if (!keys) return vault_unavailable("vault_locked", "vault locked");
+  if (keys->token_key().empty()) return vault_unavailable("damaged", "vault damaged: no token key");
+  return std::string(crypto::view(crypto::token_hash(keys->token_key(), token)));
 }
 
 void OpenVault::record(audit::Event event, Recorded done) {

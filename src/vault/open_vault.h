@@ -46,6 +46,7 @@ class OpenVault final : public Vault {
                                    Opener opener) override;
   void record(audit::Event event, Recorded done) override;
   void record_limited(audit::Event event, std::vector<RateUnit> units, Recorded done) override;
+  Result<std::string> token_hash(const Secret& token) override;
   void flush() override { writer_.flush(); }
   Result<BackupDone> backup(const BackupRequest& request,
                             const std::function<Result<void>(std::string_view)>& sink) override;

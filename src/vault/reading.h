@@ -70,6 +70,12 @@ class Reading : public Interface {
   Result<std::vector<SettingRow>> settings(std::vector<Problem>& damaged) override {
     return all(store::Table::settings, damaged, setting_from);
   }
+  Result<std::vector<AgentRow>> agents(std::vector<Problem>& damaged) override {
+    return all(store::Table::agents, damaged, agent_from);
+  }
+  Result<std::vector<TokenRow>> tokens(std::vector<Problem>& damaged) override {
+    return all(store::Table::tokens, damaged, token_from);
+  }
   Result<std::vector<CredentialRow>> credentials_of_secret(const SecretId& id) override {
     return rows_.credentials_of_secret(id.str());
   }

@@ -91,7 +91,11 @@ Result<std::shared_ptr<const Keyring>> unlock(store::Database& database,
     if (!rows.find(Table::vault_keys, key_row.id) || !opened) {
       return lost("its key '" + key_row.id + "' was altered");
     }
-    if (key_row.purpose == "audit") keys->add_audit_key(key_row.epoch, std::move(*opened));
+    if (key_row.purpose == "audit") {
+      keys->add_audit_key(key_row.epoch, std::move(*opened));
+    } else {
+      keys->set_token_key(std::move(*opened));
+    }
     return {};
   }));
   if (keys->epoch() == 0) return lost("its audit key is missing");

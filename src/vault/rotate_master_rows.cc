@@ -150,7 +150,11 @@ class Rewriting {
 
   Result<void> put_key(KeyRow row, Secret key) {
     row.key = next_.master->wrap_key(row, key);
-    if (row.purpose == "audit") keys_->add_audit_key(row.epoch, std::move(key));
+    if (row.purpose == "audit") {
+      keys_->add_audit_key(row.epoch, std::move(key));
+    } else {
+      keys_->set_token_key(std::move(key));
+    }
     return store(Table::vault_keys, to_row(row));
   }
 

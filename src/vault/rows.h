@@ -119,6 +119,31 @@ struct SettingRow {
   UnixMs updated_at;
 };
 
+// Who may call, and what. The key of the row is the name and, for one that is bound to an OS user,
+// a blank and the uid: a row that cannot be read still says whom it is about.
+struct AgentRow {
+  std::string name;
+  std::optional<std::int64_t> uid;
+  std::string body = "{}";
+  std::optional<UnixMs> expires_at;
+  UnixMs created_at, updated_at;
+
+  std::string id() const;
+};
+// Of the key of an agent.
+std::string name_of_agent(std::string_view id);
+std::optional<std::int64_t> uid_of_agent(std::string_view id);
+
+// A proxy token, without its value.
+struct TokenRow {
+  std::string id;
+  std::string hash;                  // 32 bytes; Vault::token_hash of the value.
+  std::optional<std::string> agent;  // AgentRow::id()
+  std::string body = "{}";
+  UnixMs created_at, expires_at;
+  std::optional<UnixMs> revoked_at;
+};
+
 // A protected row that failed its check, by name; it is refused and everything else works.
 struct Problem {
   std::string kind;  // "secret", "credential", "capability", ... or "vault"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/digits.h"
 #include "base/text.h"
 
 namespace aivault::vault {
@@ -96,6 +97,15 @@ Result<void> check_binding(const BindingRow& binding) {
 
 std::string BindingRow::id() const {
   return capability + ' ' + scope.text() + (consumer.empty() ? "" : ' ' + consumer);
+}
+
+std::string AgentRow::id() const { return uid ? name + ' ' + std::to_string(*uid) : name; }
+
+std::string name_of_agent(std::string_view id) { return std::string(id.substr(0, id.find(' '))); }
+
+std::optional<std::int64_t> uid_of_agent(std::string_view id) {
+  const auto blank = id.find(' ');
+  return blank == std::string_view::npos ? std::nullopt : parse_digits(id.substr(blank + 1));
 }
 
 std::string capability_of_binding(std::string_view id) {

@@ -211,6 +211,42 @@ SettingRow setting_from(const Row& row) {
   return {text_of(row[0]), text_of(row[1]), time_of(row[2])};
 }
 
+Row to_row(const AgentRow& a) {
+  return {text_field(a.id()),
+          text_field(a.name),
+          text_field(a.body),
+          time_field(a.expires_at),
+          time_field(a.created_at),
+          time_field(a.updated_at)};
+}
+AgentRow agent_from(const Row& row) {
+  return {text_of(row[1]),
+          uid_of_agent(text_of(row[0])),
+          text_of(row[2]),
+          optional_time_of(row[3]),
+          time_of(row[4]),
+          time_of(row[5])};
+}
+
+Row to_row(const TokenRow& t) {
+  return {text_field(t.id),
+          t.hash.empty() ? Field() : blob_field(t.hash),
+          optional_text_field(t.agent),
+          text_field(t.body),
+          time_field(t.created_at),
+          time_field(t.expires_at),
+          time_field(t.revoked_at)};
+}
+TokenRow token_from(const Row& row) {
+  return {text_of(row[0]),
+          blob_of(row[1]),
+          optional_text_of(row[2]),
+          text_of(row[3]),
+          time_of(row[4]),
+          time_of(row[5]),
+          optional_time_of(row[6])};
+}
+
 std::string_view noun_of(store::Table table) {
   switch (table) {
     case store::Table::vault:

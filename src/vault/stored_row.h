@@ -47,6 +47,8 @@ store::Row to_row(const PolicyRow& policy);
 store::Row to_row(const BindingRow& binding);
 store::Row to_row(const ProviderRow& provider);
 store::Row to_row(const SettingRow& setting);
+store::Row to_row(const AgentRow& agent);
+store::Row to_row(const TokenRow& token);
 
 VaultRow vault_from(const store::Row& row);
 KeyRow key_from(const store::Row& row);
@@ -57,6 +59,8 @@ PolicyRow policy_from(const store::Row& row);
 BindingRow binding_from(const store::Row& row);
 ProviderRow provider_from(const store::Row& row);
 SettingRow setting_from(const store::Row& row);
+AgentRow agent_from(const store::Row& row);
+TokenRow token_from(const store::Row& row);
 
 // "secret", "credential", ...: what people call a row of that table.
 std::string_view noun_of(store::Table table);

@@ -103,6 +103,8 @@ class Reader {
   virtual Result<std::vector<BindingRow>> bindings(std::vector<Problem>& damaged) = 0;
   virtual Result<std::vector<ProviderRow>> providers(std::vector<Problem>& damaged) = 0;
   virtual Result<std::vector<SettingRow>> settings(std::vector<Problem>& damaged) = 0;
+  virtual Result<std::vector<AgentRow>> agents(std::vector<Problem>& damaged) = 0;
+  virtual Result<std::vector<TokenRow>> tokens(std::vector<Problem>& damaged) = 0;
   // Credentials that use this secret (by index), verified.
   virtual Result<std::vector<CredentialRow>> credentials_of_secret(const SecretId& id) = 0;
   // Bindings to this secret (by index), verified; sorted by id.
@@ -147,12 +149,18 @@ class Change : public Reader {
   virtual Result<void> put(const BindingRow& row) = 0;
   virtual Result<void> put(const ProviderRow& row) = 0;
   virtual Result<void> put(const SettingRow& row) = 0;
+  // Names are unique, as are uids; at most 10,000 of each.
+  virtual Result<void> put(const AgentRow& row) = 0;
+  virtual Result<void> put(const TokenRow& row) = 0;
   // A row that was refused may be removed too; true if there was one.
   virtual Result<bool> remove_credential(std::string_view id) = 0;
   virtual Result<bool> remove_capability(std::string_view id) = 0;
   virtual Result<bool> remove_policy(std::string_view id) = 0;
   virtual Result<bool> remove_binding(std::string_view id) = 0;
   virtual Result<bool> remove_provider(std::string_view id) = 0;
+  virtual Result<bool> remove_setting(std::string_view id) = 0;
+  virtual Result<bool> remove_agent(std::string_view id) = 0;  // It has no tokens any more.
+  virtual Result<bool> remove_token(std::string_view id) = 0;
 
   // The records of this change, in order; at least one. Committed with it.
   virtual void record(audit::Event event) = 0;
@@ -228,6 +236,9 @@ class Vault {
   virtual Result<OpenedSecret> open_secret(const SecretId& id,
                                            const Context& context,
                                            Opener opener) = 0;
+
+  // What is kept of a proxy token: a hash under a key of the vault's own, 32 bytes.
+  virtual Result<std::string> token_hash(const Secret& token);
 
   // One record of a call (started, ok, error, denied). `done` runs on the writer thread once it
   // is in the WAL, or with audit_unavailable. Rows that queue meanwhile share one commit.
