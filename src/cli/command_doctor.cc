@@ -6,6 +6,8 @@
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/doctor_as.h"
+#include "cli/doctor_machine.h"
 #include "cli/exit_status.h"
 #include "cli/launch.h"
 #include "cli/render.h"
@@ -104,9 +106,26 @@ bool has_failure(const Value& checks) {
   return false;
 }
 
+Result<int> print_report(Session& session, const Arguments& arguments, Value checks) {
+  const bool ok = !has_failure(checks);
+  const auto report = Value::object({{"checks", std::move(checks)}, {"ok", ok}});
+  if (arguments.wants_json()) {
+    session.print_json(report, json::Order::alphabetical);
+  } else {
+    session.print(render_doctor(report, session.style()));
+  }
+  return ok ? kSuccess : kFailure;
+}
+
 }  // namespace
 
 Result<int> run_doctor(Session& session, const Arguments& arguments) {
+  if (arguments.has("as")) {
+    auto checks = Value::array();
+    TRY_ASSIGN(const auto results, try_as_user(session, arguments.text_or("as", "")));
+    for (const auto& result : results) add(checks, result.id, result.finding);
+    return print_report(session, arguments, std::move(checks));
+  }
   TRY_ASSIGN(const auto routes, find_routes(session.environment()));
   auto checks = Value::array();
   add(checks, "binaries", check_binaries(find_daemon_program(session.environment())));
@@ -126,14 +145,8 @@ Result<int> run_doctor(Session& session, const Arguments& arguments) {
           {text_in(check, "status"), text_in(check, "detail"), text_in(check, "hint")});
     }
   }
-  const bool ok = !has_failure(checks);
-  const auto report = Value::object({{"checks", std::move(checks)}, {"ok", ok}});
-  if (arguments.wants_json()) {
-    session.print_json(report, json::Order::alphabetical);
-  } else {
-    session.print(render_doctor(report, session.style()));
-  }
-  return ok ? kSuccess : kFailure;
+  for (const auto& result : check_shared_access(routes)) add(checks, result.id, result.finding);
+  return print_report(session, arguments, std::move(checks));
 }
 
 }  // namespace aivault::cli

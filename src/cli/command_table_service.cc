@@ -4,6 +4,8 @@
 namespace aivault::cli {
 namespace {
 
+constexpr auto kDoctor = std::to_array<Flag>(
+    {{"as", ValueKind::text, "USER", "Try what this user can reach (as root)"}});
 constexpr auto kShells = std::to_array<std::string_view>({"bash", "zsh", "fish"});
 
 }  // namespace
@@ -13,9 +15,12 @@ std::vector<Command> service_commands() {
       {.words = "doctor",
        .summary = "Check programs, files, vault and daemon; change nothing",
        .run = run_doctor,
-       .about = "Reads only and never makes a vault. Each check is ok, warn or fail, with a hint.\n"
-                "Exit status 1 if one fails.",
-       .examples = "aivault doctor\naivault doctor --json"},
+       .flags = kDoctor,
+       .about =
+           "Reads only and never makes a vault. Each check is ok, warn or fail, with a hint.\n"
+           "Exit status 1 if one fails. With --as, as root: becomes that user and tries to get at\n"
+           "the key, the vault, the daemon and the operator's API; each attempt must be refused.",
+       .examples = "aivault doctor\naivault doctor --json\nsudo aivault doctor --as agent"},
       {.words = "restart",
        .summary = "Restart the daemon; running calls finish",
        .run = run_restart,

@@ -14,10 +14,6 @@
 namespace aivault::cli {
 namespace {
 
-// Members of these can become root, or read what only root may.
-constexpr auto kPowerful =
-    std::to_array<std::string_view>({"sudo", "wheel", "docker", "lxd", "disk", "shadow"});
-
 Result<std::string> daemon_user(const Session& session, const Arguments& arguments) {
   const auto named = arguments.text("daemon-user");
   if (named && !trim(*named).empty()) return std::string(trim(*named));
@@ -27,10 +23,8 @@ Result<std::string> daemon_user(const Session& session, const Arguments& argumen
 }
 
 void warn_of_powers(Session& session, const platform::User& agent) {
-  for (const auto name : kPowerful) {
-    const auto group = platform::group_named(name);
-    if (!group || !platform::is_member(*group, agent)) continue;
-    session.warning("'" + agent.name + "' is in group '" + std::string(name) +
+  for (const auto& group : powerful_groups_of(agent)) {
+    session.warning("'" + agent.name + "' is in group '" + group +
                     "' and can get at the vault by other ways");
   }
 }

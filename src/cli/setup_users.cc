@@ -80,6 +80,15 @@ Result<platform::User> find_setup_user(SetupRun& run, const std::string& name) {
   return platform::User{.name = name, .home = "/home/" + name};
 }
 
+std::vector<std::string> powerful_groups_of(const platform::User& user) {
+  std::vector<std::string> found;
+  for (const auto* name : {"sudo", "wheel", "docker", "lxd", "disk", "shadow"}) {
+    const auto group = platform::group_named(name);
+    if (group && platform::is_member(*group, user)) found.emplace_back(name);
+  }
+  return found;
+}
+
 std::string as_run_path(std::string path) {
   return path.starts_with("/var/run/") ? path.substr(4) : path;
 }

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/setup_run.h"
@@ -19,6 +20,9 @@ inline constexpr std::string_view kTmpfiles = "/etc/tmpfiles.d/aivault.conf";
 bool is_user_name(std::string_view name);
 // Its entry; in a dry run one without a uid, after a warning, if there is none yet.
 Result<platform::User> find_setup_user(SetupRun& run, const std::string& name);
+
+// Those of the user's groups whose members can become root, or read what only root may.
+std::vector<std::string> powerful_groups_of(const platform::User& user);
 
 // /run instead of /var/run, which is a link to it.
 std::string as_run_path(std::string path);

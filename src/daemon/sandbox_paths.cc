@@ -39,6 +39,7 @@ constexpr auto kSystem = std::to_array<std::string_view>({
     "/etc/ld.so.cache",
     // Who calls, and what the kernel says of us.
     "/proc",
+    "/sys/fs/cgroup",
     "/dev/urandom",
 });
 

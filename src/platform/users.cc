@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 namespace aivault::platform {
 namespace {
@@ -31,6 +32,23 @@ std::optional<User> find_user(const Wanted& is_wanted) {
   return std::nullopt;
 }
 
+// Until `visit` says false.
+template <typename Visit>
+void each_group(const Visit& visit) {
+  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen("/etc/group", "re"));
+  if (file == nullptr) return;
+  std::vector<char> buffer(kMaxGroupLine);
+  group entry{};
+  group* found = nullptr;
+  while (::fgetgrent_r(file.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
+    Group result{found->gr_name, found->gr_gid, {}};
+    for (char** member = found->gr_mem; *member != nullptr; ++member) {
+      result.members.emplace_back(*member);
+    }
+    if (!visit(std::move(result))) return;
+  }
+}
+
 }  // namespace
 
 std::optional<User> user_of(std::int64_t uid) {
@@ -42,20 +60,22 @@ std::optional<User> user_named(std::string_view name) {
 }
 
 std::optional<Group> group_named(std::string_view name) {
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen("/etc/group", "re"));
-  if (file == nullptr) return std::nullopt;
-  std::vector<char> buffer(kMaxGroupLine);
-  group entry{};
-  group* found = nullptr;
-  while (::fgetgrent_r(file.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
-    if (found->gr_name != name) continue;
-    Group result{found->gr_name, found->gr_gid, {}};
-    for (char** member = found->gr_mem; *member != nullptr; ++member) {
-      result.members.emplace_back(*member);
-    }
-    return result;
-  }
-  return std::nullopt;
+  std::optional<Group> found;
+  each_group([&](Group group) {
+    if (group.name != name) return true;
+    found = std::move(group);
+    return false;
+  });
+  return found;
+}
+
+std::vector<std::int64_t> groups_of(const User& user) {
+  std::vector<std::int64_t> groups{user.gid};
+  each_group([&](const Group& group) {
+    if (group.gid != user.gid && is_member(group, user)) groups.push_back(group.gid);
+    return true;
+  });
+  return groups;
 }
 
 bool is_member(const Group& group, const User& user) {

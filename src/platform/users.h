@@ -24,5 +24,7 @@ struct Group {
 };
 std::optional<Group> group_named(std::string_view name);
 bool is_member(const Group& group, const User& user);
+// Of a login of that user: the primary group and those that list the name.
+std::vector<std::int64_t> groups_of(const User& user);
 
 }  // namespace aivault::platform

@@ -179,6 +179,9 @@ void allow_threads(Filter& filter) {
   filter.answer("clone3", ENOSYS);
   const std::array<scmp_arg_cmp, 1> self{equal(0, static_cast<std::uint64_t>(::getpid()))};
   filter.allow("tgkill", self);  // abort()
+  // Signal 0 asks whether the owner of a left-over file still lives.
+  const std::array<scmp_arg_cmp, 1> nothing{equal(1, 0)};
+  filter.allow("kill", nothing);
   for (const std::uint64_t process : {std::uint64_t{0}, static_cast<std::uint64_t>(::getpid())}) {
     const std::array<scmp_arg_cmp, 1> own{equal(0, process)};
     filter.allow("prlimit64", own);

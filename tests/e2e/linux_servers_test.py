@@ -102,7 +102,7 @@ class LinuxServers(Scenario):
         while running() and time.monotonic() < limit:
             time.sleep(0.05)
         for user in ("aivault", "agent", "person"):
-            subprocess.run(["userdel", "-r", user], capture_output=True)
+            subprocess.run(["userdel", "-rf", user], capture_output=True)
         subprocess.run(["groupdel", "aivault"], capture_output=True)
         subprocess.run("rm -rf /run/aivault* /run/systemd /run/systemctl.log /etc/tmpfiles.d/aivault.conf "
                        "/etc/sysusers.d/aivault.conf /etc/systemd/system/aivaultd-shared.* /var/lib/aivault",
@@ -249,6 +249,49 @@ class LinuxServers(Scenario):
         self.assertIn("exists and is not a directory", self.sh(line, expected=1))
         self.sh("rm /run/aivault; install -d -o agent /run/aivault")
         self.assertIn("belongs to uid", self.sh(line, expected=1))
+
+    def test_doctor_tries_it_as_the_agent(self):
+        self.sh("sudo -u aivault -H aivault status")
+        self.sh("sudo aivault setup agent-access --agent-user agent --daemon-user aivault")
+        self.start("sudo -u aivault -H aivaultd --shared")
+        report = json.loads(self.sh("sudo aivault doctor --as agent --json"))
+        tried = {check["id"]: check for check in report["checks"]}
+        self.assertEqual({"key-file", "vault-read", "vault-write", "vault-list", "socket-replace", "daemon-environ", "daemon-mem",
+                          "daemon-maps", "daemon-files", "daemon-ptrace", "daemon-signal", "operator-socket", "operator-api",
+                          "operator-shutdown", "other-scope", "groups"}, set(tried))
+        self.assertEqual({"ok"}, {check["status"] for check in report["checks"]}, tried)
+        self.assertIn("operator token required", tried["operator-api"]["detail"])
+        self.assertTrue(report["ok"])
+        # What is open is found.
+        self.sh("chmod 755 /home/aivault /home/aivault/.aivault /home/aivault/.aivault/keys; "
+                "chmod 644 /home/aivault/.aivault/keys/kek.key; groupadd -f sudo; usermod -aG sudo agent")
+        report = json.loads(re.sub(r"\}\n[^{}]*$", "}", self.sh("sudo aivault doctor --as agent --json", expected=1)))
+        self.assertEqual({"key-file", "groups"}, {check["id"] for check in report["checks"] if check["status"] == "fail"})
+        self.sh("gpasswd -d agent sudo")
+        self.assertIn("this command requires sudo/root", self.sh("sudo -u agent -H aivault doctor --as agent", expected=1))
+        self.assertIn("user 'nobody9' does not exist", self.sh("sudo aivault doctor --as nobody9", expected=1))
+
+    def test_doctor_looks_at_the_shared_socket(self):
+        self.sh("sudo -u aivault -H aivault status")
+        self.sh("sudo aivault setup agent-access --agent-user agent --daemon-user aivault")
+        for name, text in self.units().items():
+            pathlib.Path("/etc/systemd/system", name).write_text(text)
+
+        def checks(expected=0):
+            report = json.loads(re.sub(r"\}\n[^{}]*$", "}", self.sh("sudo -u aivault -H aivault doctor --json", expected=expected)))
+            return {check["id"]: check["status"] for check in report["checks"]}
+
+        wanted = {"socket-directory": "ok", "socket-group": "ok", "agent-groups": "ok", "boot-directory": "ok", "unit": "ok"}
+        self.assertLessEqual(wanted.items(), checks().items())
+        for change, check, status in (
+                ("echo '# mine' >> /etc/systemd/system/aivaultd-shared.service", "unit", "warn"),
+                ("rm /etc/tmpfiles.d/aivault.conf", "boot-directory", "warn"),
+                ("groupadd -f docker; usermod -aG docker agent", "agent-groups", "warn"),
+                ("gpasswd -d agent aivault", "socket-group", "warn"),
+                ("chmod 0777 /run/aivault", "socket-directory", "fail")):
+            with self.subTest(change=change):
+                self.sh(change)
+                self.assertEqual(status, checks(1 if status == "fail" else 0)[check])
 
     def units(self):
         text = self.sh("aivault setup systemd --daemon-user aivault --dry-run")
