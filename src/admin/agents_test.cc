@@ -102,7 +102,7 @@ TEST_F(Agents, AreRefusedWithTheReason) {
 
 TEST_F(Agents, WhoseRowWasAlteredAreDeletedWithoutBeingTrusted) {
   ok("POST", "/aivault/agents", R"({"name":"ci","user":"root","capabilities":["openai/*"]})");
-  tamper("openai/*", "github/*");
+  tamper(R"("openai/*")", R"("github/*")");
   EXPECT_TRUE(snapshot()->access().is_refused(0));
   EXPECT_NE(refusal("POST", "/aivault/agents", R"({"name":"ci"})").find("damaged"),
             std::string::npos);

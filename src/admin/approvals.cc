@@ -46,6 +46,7 @@ Value to_json(const Approvals::Entry& entry) {
                                {"path", asked.path}});
   if (!asked.query.empty()) result.set("query", asked.query);
   result.set("requestBytes", entry.body_size)
+      .set("agent", asked.agent.empty() ? Value() : Value(asked.agent))
       .set("uid", asked.uid)
       .set("user", asked.user)
       .set("pid", asked.pid)

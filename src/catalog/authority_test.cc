@@ -367,7 +367,7 @@ TEST(Authority, DeniesTheUidOfARecordThatCannotBeRead) {
     tamper(world, statement);
     world.change([](vault::Change& c) { return c.put(vault::SettingRow{"other", "{}", c.now()}); });
     EXPECT_EQ(world.judge({}, "github/repos"), "agent_not_registered") << what;
-    EXPECT_EQ(world.judge({.uid = 9}, "openai/models"), "granted") << what;
+    EXPECT_EQ(world.judge({.uid = 1002}, "openai/models"), "granted") << what;
   }
 }
 
