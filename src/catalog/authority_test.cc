@@ -63,7 +63,7 @@ class World {
   struct Who {
     std::int64_t uid = kAgentUid;
     bool operates = false, remote = false;
-    std::optional<Token> token;
+    std::optional<Token> token{};
     std::string user = "u";  // And the uid.
     UnixMs now = kNow;
   };

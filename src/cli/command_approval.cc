@@ -21,8 +21,9 @@ std::int64_t number_in(const Value& object, std::string_view key) {
 
 std::string caller_of(const Value& approval) {
   const auto agent = text_in(approval, "agent");
-  return (agent.empty() ? text_in(approval, "user") : "agent " + agent) + " (uid " + std::to_string(number_in(approval, "uid")) +
-         ", pid " + std::to_string(number_in(approval, "pid")) + ", " + text_in(approval, "exe") +
+  return (agent.empty() ? text_in(approval, "user") : "agent " + agent) + " (uid " +
+         std::to_string(number_in(approval, "uid")) + ", pid " +
+         std::to_string(number_in(approval, "pid")) + ", " + text_in(approval, "exe") +
          "; unverified)";
 }
 
