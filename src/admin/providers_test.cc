@@ -130,7 +130,7 @@ TEST_F(Providers, OfAFileWithErrorsAreNotStored) {
   ASSERT_TRUE(look);
   EXPECT_FALSE(look->result.find("ok")->boolean());
   EXPECT_EQ(json::compact(*look->result.find("errors")),
-            R"([{"code":"AUTH-3","column":70,"line":5,"text":"invalid secret name 'acme_key'"}])");
+            R"([{"code":"AUTH-3","column":72,"line":5,"text":"invalid secret name 'acme_key'"}])");
 }
 
 TEST_F(Providers, AreOnlyLookedAtInADryRun) {
@@ -162,7 +162,7 @@ TEST_F(Providers, AreAtMostTwenty) {
   EXPECT_NE(refusal("POST", "/aivault/providers", body(file("x-q", "KEY_Q")))
                 .find("at most 20 provider files"),
             std::string::npos);
-  EXPECT_TRUE(add(file("x-p3", "KEY_3", "/v3"), R"(,"replace":true)"));
+  EXPECT_TRUE(add(file("x-p3", "KEY_3", "/v3/items"), R"(,"replace":true)"));
 }
 
 TEST_F(Providers, ThatAreRemovedLeaveTheirCredentialsSwitchedOff) {

@@ -205,8 +205,7 @@ void check_texts(const ProviderFile& file, Problems& problems) { TextChecks(file
 
 bool check_limits(const ProviderFile& file, Problems& problems) {
   constexpr std::size_t kMostCapabilities = 200;
-  constexpr std::size_t kMostPatterns = 64;     // Of one capability.
-  constexpr std::size_t kLongestPattern = 512;  // Bytes.
+  constexpr std::size_t kMostPatterns = 64;  // Of one capability; FILE-6 limits their length.
   const auto refuse = [&](Position at, std::string text) {
     problems.error(file.file, at, "FILE-3", std::move(text));
     return false;
@@ -220,13 +219,7 @@ bool check_limits(const ProviderFile& file, Problems& problems) {
   bool good = true;
   for (const auto& capability : file.capabilities) {
     std::size_t count = 0;
-    const auto add = [&](const Texts& paths) {
-      count += paths.size();
-      for (const auto& path : paths) {
-        if (path.text.size() <= kLongestPattern) continue;
-        good = refuse(path.at, "a pattern has at most 512 bytes");
-      }
-    };
+    const auto add = [&](const Texts& paths) { count += paths.size(); };
     for (const auto& rule : capability.allow) add(rule.paths);
     add(capability.except);
     for (const auto& rule : capability.classes) add(rule.paths);

@@ -34,6 +34,19 @@ std::vector<std::string_view> common_methods(const CapabilityEntry& a,
   return common;
 }
 
+// "/v1" of "/v1/tickets"; empty where it is no plain word.
+std::string_view first_segment(std::string_view pattern) {
+  const auto segment = pattern.substr(0, pattern.find('/', 1));
+  return segment.find_first_of("{*$?:.") == std::string_view::npos ? segment : std::string_view();
+}
+
+// Most patterns differ at once; comparing them in full takes a thousand times as long.
+bool begin_apart(std::string_view a, std::string_view b) {
+  const auto first_a = first_segment(a);
+  const auto first_b = first_segment(b);
+  return first_a.size() > 1 && first_b.size() > 1 && first_a != first_b;
+}
+
 std::vector<Meeting> meetings_of(const ProviderFile& file,
                                  const CapabilityEntry& a,
                                  const CapabilityEntry& b) {
@@ -43,6 +56,7 @@ std::vector<Meeting> meetings_of(const ProviderFile& file,
       const auto methods = common_methods(a, rule_a, b, rule_b);
       for (const auto& path_a : rule_a.paths) {
         for (const auto& path_b : rule_b.paths) {
+          if (begin_apart(path_a.text, path_b.text)) continue;
           if (!overlap(path_a.text, path_b.text)) continue;
           for (const auto method : methods) {
             const Meeting meeting{method, &path_a, &path_b};
@@ -95,6 +109,10 @@ void check_pair(const ProviderFile& file,
 }  // namespace
 
 void check_overlaps(const ProviderFile& file, Problems& problems) {
+  std::vector<bool> readable;
+  for (const auto& capability : file.capabilities) {
+    readable.push_back(has_good_patterns(file, capability));
+  }
   for (std::size_t i = 0; i < file.capabilities.size(); ++i) {
     const auto& a = file.capabilities[i];
     for (const auto& id : a.overlaps) {
@@ -106,10 +124,7 @@ void check_overlaps(const ProviderFile& file, Problems& problems) {
     }
     for (std::size_t j = i + 1; j < file.capabilities.size(); ++j) {
       const auto& b = file.capabilities[j];
-      if (a.slot.text != b.slot.text || !has_good_patterns(file, a) ||
-          !has_good_patterns(file, b)) {
-        continue;
-      }
+      if (a.slot.text != b.slot.text || !readable[i] || !readable[j]) continue;
       check_pair(file, a, b, problems);
     }
   }

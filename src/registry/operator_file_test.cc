@@ -107,7 +107,7 @@ TEST(OperatorFile, IsRefusedWithTheLineAndWhatIsWrong) {
       {"\"ACME_KEY\"", "\"__ACME_KEY\"", "12: AUTH-3: invalid secret name '__ACME_KEY'"},
       {"\"x-acme/notes\"",
        "\"openai/notes\"",
-       "35: CAP-1: invalid capability id 'openai/notes': x-acme/<name>, in lower case with '-' "
+       "34: CAP-1: invalid capability id 'openai/notes': x-acme/<name>, in lower case with '-' "
        "between words"},
       {"\"x-acme/issues\"",
        "\"openai/models\"",
@@ -119,10 +119,10 @@ TEST(OperatorFile, IsRefusedWithTheLineAndWhatIsWrong) {
        "between words"},
       {"\"acme-account\"",
        "\"chroma-account\", \"xi-api-key\"",
-       "22: HEAD-1: callers may not send the header 'xi-api-key'"},
+       "21: HEAD-1: callers may not send the header 'xi-api-key'"},
       {"\"wide\": true,",
        "\"wide\": true, \"adapter\": \"plaid\",",
-       "26: FILE-2: unknown key "
+       "25: FILE-2: unknown key "
        "'adapter' in a capability"},
       {"\"files.acme.example\"]",
        "\"127.0.0.1:8443\"]",
@@ -183,7 +183,7 @@ TEST(OperatorFile, HasLimits) {
   EXPECT_EQ(errors_of(large(2, 64)), std::vector<std::string>());
   EXPECT_EQ(errors_of(large(1, 65)).front(), "1: FILE-3: a capability has at most 64 patterns");
   EXPECT_EQ(errors_of(large(1, 1, "/" + std::string(512, 'p'))).front(),
-            "1: FILE-3: a pattern has at most 512 bytes");
+            "1: FILE-6: 'paths' is longer than 512 bytes");
   EXPECT_EQ(errors_of(large(200, 64)).front().substr(0, 10), "1: FILE-1:");  // 256 KiB.
 }
 
@@ -207,8 +207,7 @@ TEST(FileTexts, AreThoseOfTheCompiledInProviders) {
     const auto text = text_of_provider(provider.id);
     ASSERT_TRUE(text) << provider.id;
     const auto judged = judge_file(*text, Registry());
-    const auto found = errors_of(*text);
-    ASSERT_TRUE(judged.provider) << provider.id << ' ' << (found.empty() ? "" : found.front());
+    ASSERT_TRUE(judged.provider) << provider.id << ' ' << judged.problems.lines().front();
     const auto& same = judged.provider->definition();
     EXPECT_EQ(same.id, provider.id);
     ASSERT_EQ(same.capabilities.size(), provider.capabilities.size());
