@@ -11,7 +11,10 @@ import stat
 import subprocess
 
 import world
-from world import OPERATOR_SOCKET, SOCKET, Attack, Refused, as_user
+from world import OPERATOR_SOCKET, SOCKET, Attack, Refused, as_user, wait_until
+
+
+MOST_OF_ONE = 256  # connections of one uid
 
 
 def connect():
@@ -47,12 +50,13 @@ class Sockets(Attack):
         self.assertServes()
 
     def test_SK3_a_directory_of_somebody_else_is_refused(self):
-        as_user("agent1", lambda: os.mkdir("/tmp/trap", 0o777))
-        self.addCleanup(subprocess.run, ["rm", "-r", "/tmp/trap"])
-        refused = self.run_as("aivault", "aivaultd", "--shared", "--socket", "/tmp/trap/aivaultd.sock", code=1,
+        trap = f"/tmp/trap-{os.getpid()}"
+        as_user("agent1", lambda: os.mkdir(trap, 0o777))
+        self.addCleanup(subprocess.run, ["rm", "-r", trap])
+        refused = self.run_as("aivault", "aivaultd", "--shared", "--socket", f"{trap}/aivaultd.sock", code=1,
                               env={"AIVAULT_DIR": "/home/aivault/second"})
-        self.assertIn(b"/tmp/trap", refused.stderr)
-        self.assertEqual([], os.listdir("/tmp/trap"))
+        self.assertIn(trap.encode(), refused.stderr)
+        self.assertEqual([], os.listdir(trap))
 
     def test_SK5_a_link_or_a_file_in_its_place_is_never_removed(self):
         directory = pathlib.Path("/home/aivault/place")
@@ -72,13 +76,15 @@ class Sockets(Attack):
         self.assertServes()
 
     def test_SK7_a_socket_of_a_stranger_gets_no_byte(self):
-        as_user("agent1", lambda: os.makedirs("/tmp/fake", 0o755))
-        self.addCleanup(subprocess.run, ["rm", "-r", "/tmp/fake"])
+        fake = pathlib.Path(f"/tmp/fake-{os.getpid()}")
+        as_user("agent1", lambda: os.makedirs(fake, 0o755))
+        self.addCleanup(subprocess.run, ["rm", "-r", fake])
+        path = str(fake / "aivaultd.sock")
         agent = pwd.getpwnam("agent1")
         listening = socket.socket(socket.AF_UNIX)
-        listening.bind("/tmp/fake/aivaultd.sock")
-        os.chown("/tmp/fake/aivaultd.sock", agent.pw_uid, agent.pw_gid)
-        os.chmod("/tmp/fake/aivaultd.sock", 0o666)
+        listening.bind(path)
+        os.chown(path, agent.pw_uid, agent.pw_gid)
+        os.chmod(path, 0o666)
         child = os.fork()
         if child == 0:
             os.setgid(agent.pw_gid)
@@ -93,7 +99,7 @@ class Sockets(Attack):
                 got = b""
             os._exit(1 if got else 0)
         done = self.run_as("aivault", "aivault", "secrets", "create", "--name", "X", "--value-file", "-",
-                              stdin=self.other_secret, env={"AIVAULTD_SOCKET": "/tmp/fake/aivaultd.sock"})
+                           stdin=self.other_secret, env={"AIVAULTD_SOCKET": path})
         listening.close()
         _, status = os.waitpid(child, 0)
         self.assertEqual(0, os.waitstatus_to_exitcode(status), "the fake daemon heard something")
@@ -146,6 +152,92 @@ class Sockets(Attack):
         self.assertNotIn("/", held)
         self.assertFalse([name for name in held if name.startswith("/proc/")], held)
         self.assertServes()
+
+    def test_SK11_nobody_claims_a_context(self):
+        self.operator("secrets", "create", "--name", "INNER_KEY", "--value-file", "-", "--scope", "workspace",
+                      "--workspace-id", "w1", stdin=self.other_secret)
+        inner = next(item["secretId"] for item in json.loads(self.operator("secrets", "list", "-v").stdout)
+                     if item["name"] == "INNER_KEY")
+        self.operator("credential", "create", "inner", "--provider", "inner", "--auth", "header", "--secret-ref",
+                      f"vault:secret:{inner}", "--workspace-id", "w1", "--host", self.up.authority,
+                      "--allow-private-network", "--tls-ca-file", self.ca_file)
+        self.operator("capability", "create", "inner/call", "--credential", "inner", "--method", "GET", "--path", "/v1")
+        for headers in ((), [("x-aivault-workspace", "w1")], [("x-aivault-workspace", "w1"), ("x-aivault-group", "g")],
+                        [("x-aivault-group", "g")]):
+            with self.subTest(headers):
+                self.assertRefused(self.call(capability="inner/call", control=headers))
+        frame = {"op": "execute_envelope", "workspace_id": "w1", "envelope": {
+            "capability": "inner/call", "request": {"method": "GET", "path": "/v1", "headers": []}}}
+        got = self.raw("agent1", json.dumps(frame).encode(), end=True)
+        self.assertEqual((False, []), (json.loads(got)["ok"], self.up.requests))
+        # The operator states it, and is served.
+        self.operator("invoke", "inner/call", "--method", "GET", "--path", "/v1", "--workspace-id", "w1")
+        self.assertEqual(f"Bearer {self.other_secret}", self.up.requests[-1].one("authorization"))
+
+    def test_SK14_who_left_the_group_is_out(self):
+        self.run_as("root", "gpasswd", "-d", "agent2", "aivault")
+        self.addCleanup(self.run_as, "root", "gpasswd", "-a", "agent2", "aivault")
+        with self.assertRaises(Refused) as refused:
+            as_user("agent2", connect)
+        self.assertEqual(errno.EACCES, refused.exception.errno)
+
+    def test_SK15_silent_connections_of_one_user_stop_nobody_else(self):
+        more = 150
+        asked, go_on = socket.socketpair()
+
+        def crowd():
+            go_on.settimeout(60)
+            doors = [socket.socket(socket.AF_UNIX) for _ in range(MOST_OF_ONE + more)]
+            for door in doors:
+                door.connect(str(SOCKET))
+            told = sum(b" 429 " in door.recv(4096) for door in doors[MOST_OF_ONE:])
+            go_on.sendall(b"%d" % told)
+            go_on.recv(1)  # Others ask, while these stay.
+            for door in doors:
+                door.close()
+
+        child = os.fork()
+        if child == 0:
+            try:
+                as_user("agent1", crowd)
+            finally:
+                os._exit(0)
+        asked.settimeout(60)
+        try:
+            self.assertEqual(b"%d" % more, asked.recv(9))
+            self.assertEqual(429, self.ask("agent1", "GET", "/aivault/health")[0])
+            self.assertServes("agent2")
+            self.operator("status")
+        finally:
+            asked.sendall(b"x")
+            os.waitpid(child, 0)
+            asked.close()
+            go_on.close()
+        wait_until(lambda: self.ask("agent1", "GET", "/aivault/health")[0] == 200, 20, "the first one is served again")
+
+    def test_SK17_an_empty_run_is_made_again_as_it_was(self):
+        self.replaces_daemon = True
+        self.stop_daemon()
+        before = os.stat(SOCKET.parent)
+        subprocess.run(["rm", "-r", SOCKET.parent], check=True)
+        refused = self.run_as("aivault", "aivaultd", "--shared", code=1)
+        self.assertIn(b"sudo aivault setup agent-access", refused.stderr)
+        subprocess.run(["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/aivault.conf"], check=True)
+        after = os.stat(SOCKET.parent)
+        self.assertEqual((before.st_uid, before.st_gid, before.st_mode), (after.st_uid, after.st_gid, after.st_mode))
+        self.start_daemon()
+        self.assertEqual((0o660, before.st_gid), (stat.S_IMODE(SOCKET.stat().st_mode), SOCKET.stat().st_gid))
+        self.assertServes()
+
+    def test_SK18_a_daemon_that_cannot_tell_users_apart_serves_nobody(self):
+        place = pathlib.Path("/home/aivault/hidden")
+        place.mkdir(mode=0o750)
+        os.chown(place, pwd.getpwnam("aivault").pw_uid, pwd.getpwnam("aivault").pw_gid)
+        done = self.run_as("aivault", "timeout", "5", "unshare", "--user", "--map-current-user", "aivaultd", "--shared",
+                           "--socket", place / "aivaultd.sock", code=None, env={"AIVAULT_DIR": "/home/aivault/second"})
+        # Here even the directories show that users are hidden; behind a passed socket each of them is refused.
+        self.assertEqual((1, True), (done.returncode, b"uid 65534" in done.stderr), done.stderr)
+        self.assertEqual([], os.listdir(place))
 
     def test_SK19_nothing_else_listens(self):
         inodes = {os.readlink(f"/proc/{self.pid}/fd/{n}") for n in os.listdir(f"/proc/{self.pid}/fd")}
