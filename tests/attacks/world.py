@@ -93,6 +93,7 @@ class Attack(Scenario):
     they were, and no canary is anywhere it can be read."""
 
     daemon_arguments = ("--shared",)
+    daemon_environment = {}
     policy = ()                     # flags of `capability policy set` for acme/call
     methods = ("GET", "POST")
 
@@ -183,7 +184,7 @@ class Attack(Scenario):
                 stderr=log, pass_fds=[writing], user=entry.pw_uid, group=entry.pw_gid,
                 extra_groups=os.getgrouplist("aivault", entry.pw_gid),
                 env={"PATH": PATH, "HOME": entry.pw_dir, "AIVAULTD_READY_FD": str(writing),
-                     "ASAN_OPTIONS": "detect_leaks=0"})
+                     "ASAN_OPTIONS": "detect_leaks=0", **cls.daemon_environment})
         os.close(writing)
         with os.fdopen(reading, "rb") as pipe:
             report = pipe.read().decode()
