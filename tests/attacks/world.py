@@ -94,6 +94,7 @@ class Attack(Scenario):
 
     daemon_arguments = ("--shared",)
     daemon_environment = {}
+    daemon_prefix = ()              # of its command line, a program that becomes it
     policy = ()                     # flags of `capability policy set` for acme/call
     methods = ("GET", "POST")
 
@@ -180,7 +181,7 @@ class Attack(Scenario):
         reading, writing = os.pipe()
         with open(cls.log, "ab") as log:
             cls.daemon = subprocess.Popen(
-                ["/usr/local/bin/aivaultd", *cls.daemon_arguments], cwd="/", stdin=subprocess.DEVNULL, stdout=log,
+                [*cls.daemon_prefix, "/usr/local/bin/aivaultd", *cls.daemon_arguments], cwd="/", stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, pass_fds=[writing], user=entry.pw_uid, group=entry.pw_gid,
                 extra_groups=os.getgrouplist("aivault", entry.pw_gid),
                 env={"PATH": PATH, "HOME": entry.pw_dir, "AIVAULTD_READY_FD": str(writing),
