@@ -16,7 +16,7 @@ from world import SOCKET, Attack, Refused, as_user, canary, descriptors, wait_un
 
 CALL = json.dumps({"capability": "acme/call", "request": {"method": "GET", "path": "/v1"}}).encode()
 REQUEST = (b"POST /aivault/proxy HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(CALL)) + CALL
-NASTY = ("(a+)+$", "a" * 500 + "b", "field:" + "a" * 200, "(a|aa)+c", "[" * 100, ".*.*.*x", "ab")
+NASTY = ("(a+)+$", "(a|aa)+c", "[" * 100, ".*.*.*x", "aab", "field:(a+)+")
 
 
 class Denial(Attack):
@@ -211,7 +211,7 @@ class Denial(Attack):
         self.assertServes("agent2")
 
     def test_DS10_what_is_blocked_is_text_and_no_pattern(self):
-        body = b"a" * (1 << 20) + b"ab (a+)+$"
+        body = b"a" * (1 << 20) + b"b (a+)+$"
 
         def reply(exchange):
             exchange.read_body()
