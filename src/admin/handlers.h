@@ -30,6 +30,7 @@ Result<Answer> disable_credential(Desk& desk, const Request& request);
 
 Result<Answer> list_capabilities(Desk& desk, const Request& request);
 Result<Answer> describe_capability(Desk& desk, const Request& request);
+Result<Answer> list_endpoints(Desk& desk, const Request& request);
 Result<Answer> create_capability(Desk& desk, const Request& request);
 Result<Answer> delete_capability(Desk& desk, const Request& request);
 Result<Answer> enable_capability(Desk& desk, const Request& request);

@@ -36,6 +36,7 @@ constexpr auto kTable = std::to_array<Operation>({
     {"GET", "/aivault/whoami", any, kNoBody, kNone, whoami, Lane::urgent},
     {"GET", "/aivault/capabilities", any, kNoBody, kCapabilityKeys, list_capabilities},
     {"GET", "/aivault/capabilities/{id}", any, kNoBody, kNone, describe_capability},
+    {"GET", "/aivault/endpoints", any, kNoBody, kNone, list_endpoints},
 
     {"GET", "/aivault/secrets", operators, kNoBody, kSecretKeys, list_secrets},
     {"POST", "/aivault/secrets", operators, kBody, kNone, create_secret},

@@ -115,6 +115,12 @@ Result<catalog::Authority> Broker::authority(const Caller& caller, const Secret*
   return impl_->authority(caller, token);
 }
 
+Result<std::shared_ptr<const Secret>> Broker::take_native_token(const std::string& account,
+                                                                http::Headers& headers,
+                                                                std::string& target) {
+  return impl_->take_native_token(account, headers, target);
+}
+
 void Broker::end_held_token(const Caller& caller, const std::string& id) {
   impl_->end_held_token(caller, id);
 }

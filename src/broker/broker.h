@@ -43,6 +43,10 @@ class Broker {
   boost::asio::awaitable<Result<std::unique_ptr<Answer>>> invoke(Call call);
   // Row 1: what the caller may do at this moment. vault_locked where there is no open vault.
   Result<catalog::Authority> authority(const Caller& caller, const Secret* token);
+  // The token that a vendor's client shows where it puts its key, taken out of its request.
+  Result<std::shared_ptr<const Secret>> take_native_token(const std::string& account,
+                                                          http::Headers& headers,
+                                                          std::string& target);
   // The connection that a self-minted token was tied to is closed.
   void end_held_token(const Caller& caller, const std::string& id);
   // A request that no envelope could be made of (rows 1 to 3): audited as a denial.

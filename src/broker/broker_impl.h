@@ -40,6 +40,9 @@ class Broker::Impl {
   boost::asio::awaitable<Result<std::unique_ptr<Answer>>> invoke(Call call);
   Result<void> check_client(std::string_view client_ip) const;
   Result<catalog::Authority> authority(const Caller& caller, const Secret* token);
+  Result<std::shared_ptr<const Secret>> take_native_token(const std::string& account,
+                                                          http::Headers& headers,
+                                                          std::string& target);
   void end_held_token(const Caller& caller, const std::string& id);
   void note_refusal(const VaultPtr& vault, audit::Event event, const Error& error);
 

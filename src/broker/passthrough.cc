@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "broker/broker_impl.h"
+#include "policy/token_carriers.h"
 
 namespace aivault::broker {
 namespace {
@@ -60,7 +61,32 @@ std::string note_of(const std::vector<const registry::Capability*>& matches) {
   return note;
 }
 
+// Of a named credential that there is, else of all of a provider of that name.
+std::string_view provider_of(const Snapshot& snapshot, std::string_view account) {
+  const auto* named = snapshot.find_credential(account);
+  return named != nullptr ? std::string_view(named->provider) : account;
+}
+
 }  // namespace
+
+Result<std::shared_ptr<const Secret>> Broker::Impl::take_native_token(const std::string& account,
+                                                                      http::Headers& headers,
+                                                                      std::string& target) {
+  std::vector<const registry::AuthSpec*> auths;
+  std::shared_ptr<const Snapshot> snapshot;
+  if (const auto vault = slot_.peek()) {
+    // Without a snapshot the call says itself what is wrong.
+    if (auto current = current_snapshot(*vault)) snapshot = *std::move(current);
+  }
+  if (snapshot) {
+    for (const auto& credential : snapshot->credentials()) {
+      if (credential.provider == provider_of(*snapshot, account)) {
+        auths.push_back(&credential.policy.auth);
+      }
+    }
+  }
+  return policy::take_native_token(headers, target, auths);
+}
 
 Result<void> Broker::Impl::find_native(const catalog::Authority& authority,
                                        Call& call,

@@ -4,11 +4,17 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
+#include "cli/held_token.h"
 #include "cli/key_value.h"
 #include "cli/mcp_server.h"
 #include "protocol/headers.h"
 
 namespace aivault::cli {
+namespace {
+
+constexpr std::int64_t kTtlMs = std::int64_t{24} * 60 * 60 * 1000;  // As long as there is.
+
+}  // namespace
 
 Result<int> run_mcp(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(const auto context, parse_context(arguments));
@@ -24,7 +30,20 @@ Result<int> run_mcp(Session& session, const Arguments& arguments) {
   };
   TRY(add(protocol::kWorkspace, context.workspace));
   TRY(add(protocol::kGroup, context.group));
-  TRY(add(protocol::kToken, session.environment().text("AIVAULT_TOKEN")));
+  if (!arguments.has("agent")) {
+    TRY(add(protocol::kToken, session.environment().text("AIVAULT_TOKEN")));
+  }
+  std::optional<HeldToken> held;
+  if (auto agent = not_blank(arguments.text("agent"))) {
+    HeldToken::Wish wish;
+    wish.agent = std::move(agent);
+    wish.allowed = options.allowed;
+    wish.context = context;
+    wish.ttl_ms = kTtlMs;
+    TRY_ASSIGN(auto minted, HeldToken::mint(session, "mcp", wish));
+    held.emplace(std::move(minted));
+    options.control.push_back({std::string(protocol::kToken), held->value()});
+  }
   McpServer(session, std::move(options)).run();
   return kSuccess;
 }

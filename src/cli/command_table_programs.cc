@@ -15,6 +15,7 @@ constexpr auto kRun = std::to_array<Flag>({
     {"ttl", ValueKind::duration, "TIME", "At most this long (default 12h, at most 24h)"},
 });
 constexpr auto kMcp = std::to_array<Flag>({
+    {"agent", ValueKind::text, "NAME", "Act as this agent (operator only)"},
     {"allow",
      ValueKind::text,
      "PATTERN",

@@ -1,5 +1,7 @@
 #include "cli/held_token.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "base/wipe.h"
@@ -36,7 +38,7 @@ Value request_of(const HeldToken::Wish& wish, const Value& whoami) {
   if (wish.context.workspace) context.set("workspaceId", *wish.context.workspace);
   if (wish.context.group) context.set("groupId", *wish.context.group);
   if (!context.members().empty()) body.set("context", std::move(context));
-  if (wish.agent) body.set("agent", *wish.agent);
+  if (wish.agent) body.set("agent", *wish.agent).set("uid", std::int64_t{::geteuid()});
   return body;
 }
 

@@ -147,6 +147,17 @@ TEST(Parse, TakesValuesVerbatim) {
             "never");
 }
 
+TEST(Parse, LeavesTheWordsOfAProgramAlone) {
+  const auto arguments =
+      parsed({"run", "--allow", "a/*", "--allow=b/c", "--", "sh", "-c", "--help", "--", "--ttl"});
+  EXPECT_EQ(arguments.list("allow"), (Words{"a/*", "b/c"}));
+  EXPECT_EQ(arguments.program(), (Words{"sh", "-c", "--help", "--", "--ttl"}));
+  for (const Words& words : {Words{"run"}, Words{"run", "--"}, Words{"run", "sh", "--"}}) {
+    EXPECT_TRUE(std::holds_alternative<UsageError>(parse(words))) << joined(words);
+  }
+  EXPECT_TRUE(std::holds_alternative<UsageError>(parse({"run", "sh", "--", "ls"})));
+}
+
 TEST(Parse, KnowsVerboseByThreeNames) {
   for (const std::string flag : {"-v", "--verbose", "--json"}) {
     EXPECT_TRUE(parsed({"status", flag}).wants_json());

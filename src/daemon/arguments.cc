@@ -47,16 +47,14 @@ class Reader {
       return take_switch(name, value, arguments_.stdio);
     }
     if (name == "--self-test") return take_self_test(value);
-    if (name != "--socket" && name != "--allow-read" && name != "--allow-write") {
+    if (name != "--socket" && name != "--listen" && name != "--allow-read" &&
+        name != "--allow-write") {
       return refuse(unknown(name).what);
     }
     if (!value) value = next_value();
     if (!value) return refuse("a value is required for '" + std::string(name) + "'");
-    if (name == "--socket") {
-      if (std::exchange(has_socket_, true)) return refuse_twice(name);
-      if (!trim(*value).empty()) arguments_.socket = *value;
-      return true;
-    }
+    if (name == "--socket") return take_once(name, *value, has_socket_, arguments_.socket);
+    if (name == "--listen") return take_once(name, *value, has_listen_, arguments_.listen);
     if (value->empty())
       return refuse("an empty value is not allowed for '" + std::string(name) + "'");
     (name == "--allow-read" ? arguments_.allow_read : arguments_.allow_write).emplace_back(*value);
@@ -77,6 +75,16 @@ class Reader {
     return true;
   }
 
+  // A blank value is as none.
+  bool take_once(std::string_view name,
+                 std::string_view value,
+                 bool& had,
+                 std::optional<std::string>& target) {
+    if (std::exchange(had, true)) return refuse_twice(name);
+    if (!trim(value).empty()) target = value;
+    return true;
+  }
+
   bool take_switch(std::string_view name, std::optional<std::string_view> value, bool& on) {
     if (value) return refuse("'" + std::string(name) + "' takes no value");
     if (std::exchange(on, true)) return refuse_twice(name);
@@ -89,7 +97,7 @@ class Reader {
 
   std::span<const std::string_view> words_;
   Arguments arguments_;
-  bool has_socket_ = false;
+  bool has_socket_ = false, has_listen_ = false;
   UsageError error_;
 };
 
@@ -109,6 +117,7 @@ Options:
       --shared            Listen on the agent socket as well, for callers under other users;
                           --socket is its path then (default: AIVAULTD_SHARED_SOCKET, else
                           /var/run/aivault/aivaultd.sock)
+      --listen HOST:PORT  Listen on TCP as well: 127.0.0.1 or localhost, for callers with a token
       --once              End when the first call has been answered and nobody is connected
       --stdio             Serve the connected unix socket on descriptor 0 until its end
                           (same: --stdio-socket)
@@ -122,6 +131,7 @@ Environment:
   AIVAULT_DIR             Directory of the vault, its key file and its socket
   AIVAULTD_SOCKET         Where to listen if --socket is absent
   AIVAULTD_SHARED_SOCKET  Where to listen for agents with --shared
+  AIVAULTD_LISTEN         As --listen
   AIVAULTD_SOCKET_MODE, AIVAULTD_SOCKET_DIR_MODE
                           Octal modes of socket and directory (default 0600 and 0700;
                           with --shared those of the agent socket, 0660 and 0750)

@@ -13,6 +13,7 @@ namespace aivault::daemon {
 
 struct Arguments {
   std::optional<std::string> socket;  // Not blank.
+  std::optional<std::string> listen;  // Not blank.
   bool once = false, stdio = false, shared = false;
   bool tests_sandbox = false;  // --self-test sandbox
   // Paths that the parent of a private child will name in its requests.

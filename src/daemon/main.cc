@@ -139,6 +139,9 @@ Result<int> start(const Arguments& arguments,
     return 0;
   }
   auto& sockets = *taken.sockets;
+  if (settings.listen) {
+    TRY_ASSIGN(sockets.tcp, listen_on(*settings.listen));
+  }
   const auto claims = sockets.claims();
   if (readiness.is_awaited() && !claims.empty()) {
     TRY(log.move_to_file(claims.front()->directory.reopen(), "aivaultd.log"));

@@ -187,6 +187,7 @@ Result<int> serve(const Settings& settings,
                         std::move(hooks));
   lifecycle.begin(server, broker);
   for (auto& each : sockets.listening) server.listen(each.take(), each.door);
+  if (sockets.tcp) server.listen_tcp(std::move(sockets.tcp), settings.listen->port);
   if (settings.private_child) server.serve(std::move(sockets.connected));
   std::optional<DailyCheck> daily_check;
   if (!settings.private_child) daily_check.emplace(slot, log);

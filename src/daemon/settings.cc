@@ -98,12 +98,24 @@ Result<void> choose_sockets(Settings& settings,
   return {};
 }
 
+Result<void> read_listen(Settings& settings,
+                         const Arguments& arguments,
+                         const platform::Environment& environment) {
+  const auto place = arguments.listen ? arguments.listen : environment.text("AIVAULTD_LISTEN");
+  if (!place || arguments.stdio) return {};
+  TRY_ASSIGN(settings.listen, parse_tcp_place(*place));
+  return {};
+}
+
 Result<void> check_combination(const Arguments& arguments) {
   if (arguments.stdio && arguments.socket) {
     return start_error("--stdio and --socket exclude each other");
   }
   if (arguments.stdio && arguments.shared) {
     return start_error("--stdio and --shared exclude each other");
+  }
+  if (arguments.stdio && arguments.listen) {
+    return start_error("--stdio and --listen exclude each other");
   }
   if (arguments.stdio && arguments.once)
     return start_error("--stdio and --once exclude each other");
@@ -138,6 +150,7 @@ Result<Settings> make_settings(const Arguments& arguments,
   if (!settings.private_child) {
     TRY(choose_sockets(settings, arguments, environment));
     TRY(read_modes(settings, environment));
+    TRY(read_listen(settings, arguments, environment));
   }
   if (const auto text = environment.text("AIVAULTD_IDLE_EXIT")) {
     const auto idle_exit = parse_duration(*text);

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "daemon/arguments.h"
+#include "daemon/tcp_listener.h"
 #include "platform/environment.h"
 #include "platform/hardening.h"
 #include "platform/log.h"
@@ -35,6 +36,7 @@ struct Settings {
   std::string agent_socket;
   mode_t agent_socket_mode = 0660, agent_directory_mode = 0750;
   bool is_shared() const { return !agent_socket.empty(); }
+  std::optional<TcpPlace> listen;          // Of the loopback; unset: no TCP.
   std::chrono::milliseconds idle_exit{0};  // 0: never.
   platform::LogLevel log_level = platform::LogLevel::info;
   bool require_locked_memory = false;

@@ -28,6 +28,7 @@ struct Listening {
 
 struct Sockets {
   std::vector<Listening> listening;  // Of a daemon,
+  platform::Descriptor tcp;          // of its loopback port, if there is one,
   platform::Descriptor connected;    // or the parent of a private child.
 
   std::vector<Claim*> claims();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -183,6 +184,7 @@ Result<void> check_not_repeated(const Secret& token,
                                 const http::Headers& headers) {
   const auto text = token.text(Reveal());
   const bool repeated = target.find(text) != std::string_view::npos ||
+                        http::percent_decode(target).find(text) != std::string::npos ||
                         std::ranges::any_of(headers, [&](const http::Header& header) {
                           return header.name.find(text) != std::string::npos ||
                                  header.value.find(text) != std::string::npos;

@@ -24,6 +24,7 @@ inline constexpr std::string_view kGroup = "x-aivault-group";
 inline constexpr std::string_view kTimeoutMs = "x-aivault-timeout-ms";
 inline constexpr std::string_view kClientIp = "x-aivault-client-ip";
 inline constexpr std::string_view kComplete = "x-aivault-complete";
+inline constexpr std::string_view kVia = "x-aivault-via";  // tcp
 inline constexpr std::string_view kInterim = "x-aivault-interim";
 
 }  // namespace aivault::protocol

@@ -32,7 +32,7 @@ asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel) {
     co_await refuse_call(turn, std::move(control).error(), 0, ending);
     co_return;
   }
-  const HangupWatch watch(turn.connection, std::move(cancel));
+  const HangupWatch watch(turn.core.loop, turn.connection, turn.caller.door, std::move(cancel));
   const auto completion = control->complete_missing ? protocol::Completion::allow_missing
                                                     : protocol::Completion::refuse_missing;
   bool too_large = false;

@@ -207,6 +207,13 @@ void Connection::interrupt() {
   socket_.cancel(ignored);
 }
 
+bool Connection::peer_sends_no_more() const {
+  if (!socket_.is_open()) return true;
+  // Not all of Asio's sockets give their handle away as const.
+  pollfd now_at{const_cast<Socket&>(socket_).native_handle(), POLLRDHUP, 0};  // NOLINT
+  return ::poll(&now_at, 1, 0) > 0;
+}
+
 void Connection::on_hangup(std::function<void()> call) {
   on_hangup_ = std::move(call);
   if (on_hangup_ && hung_up_) {

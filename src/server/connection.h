@@ -51,6 +51,7 @@ class Connection {
   void no_limit();
   void interrupt();  // Ends the waits under way.
 
+  bool peer_sends_no_more() const;  // Whether or not what it sent has been read.
   // Calls once when the peer has closed its socket for good; a mere end of sending is no such
   // thing.
   void on_hangup(std::function<void()> call);

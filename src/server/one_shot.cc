@@ -176,7 +176,7 @@ asio::awaitable<void> OneShotExchange::run(std::string id, std::function<void()>
     co_await send(health);
     co_return;
   }
-  const HangupWatch watch(connection_, std::move(cancel));
+  const HangupWatch watch(core_.loop, connection_, caller_.door, std::move(cancel));
   auto call = call_of(*request, std::move(id));
   auto answer = co_await core_.broker.invoke(std::move(call));
   if (!answer) {

@@ -16,10 +16,15 @@ constexpr std::chrono::seconds kStreamPatience(300);
 
 // All that is said of a call before its body; errors are refusals of it.
 Result<broker::Call> call_of(Turn& turn) {
+  auto parsed = parse_passthrough(turn.head.target);
+  PassthroughTarget target;
+  if (parsed) target = *std::move(parsed);
+  TRY_ASSIGN(turn.token,
+             turn.core.broker.take_native_token(target.account, turn.head.headers, target.rest));
   TRY(check_caller(turn));
   TRY_ASSIGN(auto control, parse_control(turn.head.headers));
   if (control.client_ip) TRY(turn.core.broker.check_client(*control.client_ip));
-  TRY_ASSIGN(auto target, parse_passthrough(turn.head.target));
+  if (!parsed) return fail(std::move(parsed).error());
   broker::Call call;
   call.caller = turn.caller;
   call.token = turn.token;
@@ -48,7 +53,7 @@ asio::awaitable<void> answer_passthrough(Turn& turn, std::function<void()> cance
     co_await refuse_call(turn, std::move(call).error(), 0, ending);
     co_return;
   }
-  const HangupWatch watch(turn.connection, std::move(cancel));
+  const HangupWatch watch(turn.core.loop, turn.connection, turn.caller.door, std::move(cancel));
   turn.body.set_pace(kStreamPatience, std::nullopt);
   co_await turn.body.acknowledge();
   turn.connection.release_buffer();

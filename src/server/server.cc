@@ -1,5 +1,7 @@
 #include "server/server.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,6 +20,7 @@
 #include "broker/random.h"
 #include "broker/request_id.h"
 #include "platform/peer.h"
+#include "platform/tcp_peer.h"
 #include "server/core.h"
 #include "server/session.h"
 
@@ -61,6 +64,16 @@ Error too_many_connections() {
   return Error{ErrorCode::policy_violation, "concurrency_limit", "too many connections", 1};
 }
 
+// Over TCP only the uid is known, and that not always: then no token of a uid is good.
+Result<platform::Peer> peer_of(const platform::Descriptor& connected, broker::Door door) {
+  if (door != broker::Door::tcp) return platform::peer_of(connected.get());
+  const int on = 1;
+  ::setsockopt(connected.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  platform::Peer peer;
+  peer.uid = platform::uid_of_tcp_peer(connected.get()).value_or(-1);
+  return peer;
+}
+
 }  // namespace
 
 // Two sockets, two powers: on the agent socket and on TCP nobody is the operator, whoever comes.
@@ -81,18 +94,18 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
  public:
   explicit Impl(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
-  void listen(platform::Descriptor listening, broker::Door door);
-  bool serve(platform::Descriptor connected, broker::Door door, Session::Arrival arrival);
+  void listen(platform::Descriptor listening, Entrance entrance);
+  bool serve(platform::Descriptor connected, Entrance entrance, Session::Arrival arrival);
   void drain();
   void stop();
   Core& core() { return *core_; }
 
  private:
   struct Listener {
-    Listener(const asio::any_io_executor& executor, broker::Door through)
-        : acceptor(executor), door(through) {}
-    Acceptor acceptor;
-    broker::Door door;
+    Listener(const asio::any_io_executor& executor, Entrance through)
+        : acceptor(executor), entrance(through) {}
+    Acceptor acceptor;  // Asio needs no more of a TCP socket than of a local one.
+    Entrance entrance;
   };
   static asio::awaitable<void> accept_all(std::shared_ptr<Impl> self,
                                           std::shared_ptr<Listener> listener);
@@ -108,8 +121,8 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   std::set<std::shared_ptr<Session>> sessions_;
 };
 
-void Server::Impl::listen(platform::Descriptor listening, broker::Door door) {
-  auto listener = std::make_shared<Listener>(core_->loop, door);
+void Server::Impl::listen(platform::Descriptor listening, Entrance entrance) {
+  auto listener = std::make_shared<Listener>(core_->loop, entrance);
   error_code error;
   listener->acceptor.assign(asio::local::stream_protocol(), listening.get(), error);
   if (error) throw boost::system::system_error(error, "listening socket");
@@ -147,7 +160,7 @@ int Server::Impl::accept_queued(Listener& listener, Session::Arrival arrival) {
     platform::Descriptor connected(::accept4(
         listener.acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (connected) {
-      serve(std::move(connected), listener.door, arrival);
+      serve(std::move(connected), listener.entrance, arrival);
     } else if (errno != EINTR && errno != ECONNABORTED) {
       return errno;
     }
@@ -167,16 +180,16 @@ bool Server::Impl::has_room(const platform::Peer& peer, broker::Door door) const
 
 // False: the connection got no session.
 bool Server::Impl::serve(platform::Descriptor connected,
-                         broker::Door door,
+                         Entrance entrance,
                          Session::Arrival arrival) {
-  const auto peer = platform::peer_of(connected.get());
+  const auto peer = peer_of(connected, entrance.door);
   if (!peer) return false;
-  if (peer->uid == kHiddenUid || !has_room(*peer, door)) {
+  if (peer->uid == kHiddenUid || !has_room(*peer, entrance.door)) {
     turn_away(connected, peer->uid == kHiddenUid ? hidden_uid() : too_many_connections());
     return false;
   }
   count(peer->uid, +1);
-  auto session = std::make_shared<Session>(core_, std::move(connected), *peer, door, arrival);
+  auto session = std::make_shared<Session>(core_, std::move(connected), *peer, entrance, arrival);
   sessions_.insert(session);
   session->start([weak = weak_from_this()](Session& over) {
     if (const auto self = weak.lock()) self->ended(over);
@@ -246,11 +259,14 @@ Server::~Server() {
 }
 
 void Server::listen(platform::Descriptor listening, broker::Door door) {
-  impl_->listen(std::move(listening), door);
+  impl_->listen(std::move(listening), {.door = door});
+}
+void Server::listen_tcp(platform::Descriptor listening, std::uint16_t port) {
+  impl_->listen(std::move(listening), {.door = broker::Door::tcp, .port = port});
 }
 void Server::serve(platform::Descriptor connected) {
-  const bool served =
-      impl_->serve(std::move(connected), broker::Door::private_child, Session::Arrival::normal);
+  const bool served = impl_->serve(
+      std::move(connected), {.door = broker::Door::private_child}, Session::Arrival::normal);
   const auto& core = impl_->core();
   if (!served && core.hooks.on_connections) core.hooks.on_connections(core.open);
 }

@@ -56,6 +56,8 @@ class Server {
 
   // A listening unix socket and the power of those who come through it. Accepting starts at once.
   void listen(platform::Descriptor listening, broker::Door door = broker::Door::operator_socket);
+  // A listening TCP socket of this machine's loopback, at this port.
+  void listen_tcp(platform::Descriptor listening, std::uint16_t port);
   // One connected socket (a private child's descriptor 0). The hook sees 0 connections at its end.
   void serve(platform::Descriptor connected);
 

@@ -13,6 +13,7 @@
 #include "broker/request_id.h"
 #include "json/write.h"
 #include "protocol/headers.h"
+#include "server/loopback_rules.h"
 #include "server/one_shot.h"
 #include "server/shown_token.h"
 
@@ -75,17 +76,18 @@ std::string health_of(const Core& core) {
 Session::Session(std::shared_ptr<Core> core,
                  platform::Descriptor connected,
                  const platform::Peer& peer,
-                 broker::Door door,
+                 Entrance entrance,
                  Arrival arrival)
     : core_(std::move(core)),
       connection_(core_->loop, std::move(connected)),
+      port_(entrance.port),
       queued_(arrival == Arrival::queued),
       began_(Clock::now()),
       idle_since_(began_) {
   caller_.uid = peer.uid;
   caller_.pid = peer.pid;
-  caller_.door = door;
-  caller_.is_operator = core_->is_operator(peer.uid, door);
+  caller_.door = entrance.door;
+  caller_.is_operator = core_->is_operator(peer.uid, entrance.door);
 }
 
 void Session::start(std::function<void(Session&)> ended) {
@@ -184,7 +186,7 @@ asio::awaitable<bool> Session::serve_one() {
   constexpr int kTimeout = 408;
   constexpr int kHeadTooLarge = 431;
   ++requests_;
-  if (connection_.received().starts_with('{')) {
+  if (connection_.received().starts_with('{') && !is_remote()) {
     learn_caller();
     auto cancel = canceller();
     co_await answer_one_shot(*core_, connection_, caller_, new_request_id(), std::move(cancel));
@@ -252,12 +254,14 @@ asio::awaitable<bool> Session::is_refused_here(Turn& turn, const Route* route) {
   const bool is_health = route != nullptr && route->own == Own::health;
   const auto& headers = turn.head.headers;
   std::optional<Error> error;
+  // From here on, for this request and all that follow it, as over TCP: it only takes rights away.
+  if (http::find(headers, protocol::kVia) != nullptr) caller_.door = broker::Door::tcp;
   if (http::find(headers, "origin") != nullptr) {
     error = Error{ErrorCode::policy_violation, "origin_not_allowed", "origin not allowed", 0};
-  } else if (http::find(headers, "x-aivault-via") != nullptr) {
-    // Such requests need a token, and there is none yet that could be shown.
-    error = Error{ErrorCode::token_invalid, "token_required", "proxy token required", 0};
-    turn.close = true;
+  } else if (is_remote()) {
+    if (auto checked = check_loopback(headers, port_); !checked) {
+      error = std::move(checked).error();
+    }
   }
   if (error && route != nullptr) record_refused(turn, *route, *error);
   if (!error && core_->draining && !queued_ && !is_health) {
@@ -313,11 +317,13 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
     co_return;
   }
   if (route.own == Own::health) {
-    auto health = json_reply(200, health_of(*core_));
+    auto health = json_reply(200, is_remote() ? R"({"ok":true})" : health_of(*core_));
     co_await turn.reply(std::move(health));
     co_return;
   }
-  auto token = take_token(turn.head.headers, carriers);
+  // Clients of vendors have more places for it, which the passthrough knows.
+  auto token = route.own == Own::passthrough ? Result<std::shared_ptr<const Secret>>(nullptr)
+                                             : take_token(turn.head.headers, carriers);
   if (token) turn.token = *std::move(token);
   auto shown = token ? check_shown_token(turn, route) : Result<void>(fail(token.error()));
   if (!shown) {

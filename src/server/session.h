@@ -20,6 +20,12 @@
 
 namespace aivault::server {
 
+// The way in: which door, and of a TCP listener its port (0: any).
+struct Entrance {
+  broker::Door door = broker::Door::operator_socket;
+  std::uint16_t port = 0;
+};
+
 class Session : public std::enable_shared_from_this<Session> {
  public:
   // queued: the connection was waiting when the server began to drain; one request is served.
@@ -27,7 +33,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(std::shared_ptr<Core> core,
           platform::Descriptor connected,
           const platform::Peer& peer,
-          broker::Door door,
+          Entrance entrance,
           Arrival arrival);
 
   // `ended` is called once, after the connection is closed.
@@ -65,6 +71,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Connection connection_;
   broker::Caller caller_;
   std::vector<std::string> held_tokens_;  // They end with the connection.
+  std::uint16_t port_;
   bool queued_;
   bool knows_caller_ = false;
   bool idle_ = true;
