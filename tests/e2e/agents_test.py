@@ -27,8 +27,8 @@ def error_of(answer):
 @unittest.skipUnless(may_make_users(), "making users needs root")
 class Agents(Scenario):
     def setUp(self):
-        self.owner = self.enterContext(TemporaryUser("aivtesto"))
-        self.user = self.enterContext(TemporaryUser("aivtesta"))
+        self.owner = self.enterContext(TemporaryUser("aivagento"))
+        self.user = self.enterContext(TemporaryUser("aivagenta"))
         self.v, self.up, self.key = self.vault("home", self.owner), self.upstream(), canary()
         self.v.base.chmod(0o755)
         ca_copy = self.v.base / "ca.pem"

@@ -4,7 +4,6 @@ import json
 import pathlib
 import shutil
 import subprocess
-import sys
 
 from lib.http_socket import Answer
 
@@ -43,7 +42,7 @@ class AsUser:
         library = pathlib.Path(scenario.scratch) / "lib"
         if not library.exists():
             shutil.copytree(pathlib.Path(__file__).resolve().parent, library)
-        self.process = subprocess.Popen([sys.executable, "-c", HELPER, str(socket), str(scenario.scratch)],
+        self.process = subprocess.Popen(["/usr/bin/python3", "-c", HELPER, str(socket), str(scenario.scratch)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", text=True,
                                         env={"PATH": "/usr/bin:/bin"}, **user.popen_arguments())
         scenario.addCleanup(self.close)
