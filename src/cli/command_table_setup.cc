@@ -33,8 +33,8 @@ std::vector<Command> setup_commands() {
            "As root, and as often as you like: makes the group aivault, puts both users into\n"
            "it, makes the directory of the shared socket, and has it made again at boot.\n"
            "Undo: gpasswd -d USER aivault; rm /etc/tmpfiles.d/aivault.conf; rm -r /run/aivault",
-       .examples = "sudo aivault setup agent-access --agent-user agent --daemon-user aivault\n"
-                   "aivault setup agent-access --agent-user agent --daemon-user aivault --dry-run"},
+       .examples = "aivault setup agent-access --agent-user agent --daemon-user aivault --dry-run\n"
+                   "sudo aivault setup agent-access --agent-user agent --daemon-user aivault"},
       {.words = "setup systemd",
        .summary = "Run the shared daemon as a hardened service",
        .run = run_setup_systemd,
@@ -45,8 +45,8 @@ std::vector<Command> setup_commands() {
            "starts them. The vault stays in the home directory of its user.\n"
            "Undo: systemctl disable --now aivaultd-shared.socket aivaultd-shared.service; rm\n"
            "/etc/systemd/system/aivaultd-shared.* /etc/sysusers.d/aivault.conf",
-       .examples = "sudo aivault setup systemd --daemon-user aivault\n"
-                   "aivault setup systemd --daemon-user aivault --dry-run"},
+       .examples = "aivault setup systemd --daemon-user aivault --dry-run\n"
+                   "sudo aivault setup systemd --daemon-user aivault"},
       {.words = "setup launchd",
        .summary = "On macOS: run the daemon at login",
        .run = run_setup_launchd,
