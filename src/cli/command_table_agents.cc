@@ -81,7 +81,7 @@ std::vector<Command> agent_commands() {
                "Take patterns or tokens back from an agent",
                run_agent_revoke,
                "Removes patterns, written as they were granted, and tokens. Running calls "
-               "that would no longer be\nallowed end within a second.",
+               "that would\nno longer be allowed end within a second.",
                "aivault agent revoke ci 'openai/*'\naivault agent revoke ci --all-tokens");
   revoke.flags = kRevoke;
   revoke.rest = "[PATTERN...]";
@@ -90,7 +90,7 @@ std::vector<Command> agent_commands() {
                "Mint a token of an agent, shown this once",
                run_agent_token,
                "The token gives what the agent is granted at the time of each call, and "
-               "no more than its holder\nmay do anyway. Of an agent with a user, only that "
+               "no more than\nits holder may do anyway. Of an agent with a user, only that "
                "user can use it. Only a hash is stored.",
                "aivault agent token ci --ttl 7d");
   token.flags = kToken;

@@ -35,8 +35,8 @@ std::vector<Command> provider_commands() {
            "Checks the file, prints what would become callable on stderr (with --replace the\n"
            "difference), and stores it in the vault. Its id begins with x-, and it can claim no\n"
            "secret name of another provider. A file with errors changes nothing.",
-       .examples = "aivault provider export openai > x-acme.json   # a file to start from\n"
-                   "aivault provider add x-acme.json"},
+       .examples = "aivault provider add x-acme.json\n"
+                   "aivault provider export openai > x-acme.json   # a file to start from"},
       with_id("provider show",
               "Show what a provider claims and allows",
               run_provider_show,

@@ -81,7 +81,6 @@ TEST(Parse, RefusesWhatTheCommandLineDoesNotKnow) {
       {"help", "secrets", "create", "more"},
       {"help", "secrets", "bogus"},
       {"unlock", "--for", "soon"},
-      {"mcp"},
   };
   for (const auto& words : wrong) {
     EXPECT_TRUE(std::holds_alternative<UsageError>(parse(words))) << joined(words);
