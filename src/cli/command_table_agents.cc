@@ -90,7 +90,7 @@ std::vector<Command> agent_commands() {
                "Mint a token of an agent, shown this once",
                run_agent_token,
                "The token gives what the agent is granted at the time of each call, and "
-               "no more than\nits holder may do anyway. Of an agent with a user, only that "
+               "no more than\nits holder may do anyway. Of an agent with a user, only that\n"
                "user can use it. Only a hash is stored.",
                "aivault agent token ci --ttl 7d");
   token.flags = kToken;
