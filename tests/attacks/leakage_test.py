@@ -169,6 +169,20 @@ class Leakage(Attack):
             _, _, body = self.ask("agent1", "GET", target)
             for word in (b"hidden", b"HIDDEN", b"w9", hidden.encode()):
                 self.assertNotIn(word, body)
+        # What exists and was not granted is like what does not exist.
+        self.operator("agent", "create", "narrow", "--user", "agent2", "--allow", "twin/*")
+        self.addCleanup(self.operator, "agent", "default-access", "open")
+        self.addCleanup(self.operator, "agent", "delete", "narrow")
+        answers = set()
+        for name in ("acme/call", "acme/none", "query/call", "none/none"):
+            for capability in (name, "openai/chat-completions"):
+                status, headers, body = self.ask("agent2", "POST", "/aivault/proxy", self.envelope(capability))
+                answers.add((status, body.replace(capability.encode(), b"X")))
+            status, _, body = self.ask("agent2", "GET", f"/aivault/capabilities/{urllib.parse.quote(name, safe='')}")
+            answers.add((status, body.replace(name.encode(), b"X")))
+        self.assertEqual(2, len(answers), answers)  # of the two doors
+        _, _, body = self.ask("agent2", "GET", "/aivault/capabilities")
+        self.assertEqual(["twin/call"], [item["id"] for item in json.loads(body)["capabilities"]])
 
     def test_RL10_an_agent_sees_its_capabilities_and_no_more(self):
         words = [b".aivault/data", b".aivault/keys", b"kek.key", b"vault.db", b"ACME_KEY", b"vault:secret", str(self.ca_file).encode()]

@@ -39,26 +39,37 @@ class Paths(Attack):
             for name, addresses in NAMES.items():
                 hosts.writelines(f"{address} {name}\n" for address in addresses)
 
+    def assertNativeRefused(self, path, credential="acme"):
+        """The same as a vendor's own client would write it."""
+        got = self.raw("agent1", f"GET /v/{credential}{path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".encode(
+            "utf-8", "surrogateescape"))
+        self.assertIn(int(got.split()[1]), (400, 403, 404, 505), got)
+        self.assertEqual([], self.up.requests)
+
     def test_PH1_backslashes_climb_nowhere(self):
         for path in ("/v1/chat/completions\\..\\..\\admin", "/v1\\..\\admin", "/v1/a%5C..%5Cadmin", "/v1/a\\b"):
             with self.subTest(path):
                 self.assertRefused(self.call(path=path), "path traversal is not allowed")
+                self.assertNativeRefused(path)
 
     def test_PH2_control_bytes_within_dots_are_refused(self):
         for byte in [chr(code) for code in range(0x20)] + ["\x7f"]:
             with self.subTest(byte):
                 self.assertRefused(self.call(path=f"/v1/chat/.{byte}./.{byte}./admin"), "invalid_request")
+                self.assertNativeRefused(f"/v1/chat/.{byte}./admin")
         self.assertRefused(self.call(path="/v1/chat/. ./admin"), "invalid_request")
 
     def test_PH3_encoded_dots_are_dots(self):
         for path in ENCODED_DOTS:
             with self.subTest(path):
                 self.assertRefused(self.call(path=path), "path traversal is not allowed")
+                self.assertNativeRefused(path)
 
     def test_PH5_foreign_encodings_of_separators_are_refused(self):
         for path in FOREIGN_ENCODINGS:
             with self.subTest(path):
                 self.assertRefused(self.call(path=path))
+                self.assertNativeRefused(path)
         # Full-width dots and slashes are letters like others: sent encoded, and no proxy takes them for dots.
         self.assertEqual(200, self.call(path="/v1/\uff0e\uff0e\uff0fadmin")[0])
         self.assertEqual("/v1/%EF%BC%8E%EF%BC%8E%EF%BC%8Fadmin", self.up.requests[-1].target)
@@ -67,12 +78,15 @@ class Paths(Attack):
         for path in NEAR_PREFIXES:
             with self.subTest(path):
                 self.assertRefused(self.call(capability="models/call", path=path), "path not allowed by capability")
+                self.assertNativeRefused(path, "models")
         self.assertEqual(200, self.call(capability="models/call", path="/v1/models/x")[0])
 
     def test_PH7_no_path_names_a_host(self):
         for path in DOUBLE_SLASHES:
             with self.subTest(path):
                 self.assertRefused(self.call(path=path))
+                if path != "evil.test/v1":
+                    self.assertNativeRefused(path)
 
     def test_PH9_the_managed_parameter_cannot_be_sent(self):
         for query in MANAGED:
@@ -144,6 +158,21 @@ class Paths(Attack):
                 status, _, body = self.ask("agent1", "POST", "/aivault/proxy", {
                     "capability": "acme/call", "credential": credential, "request": {"method": "GET", "path": "/v1"}})
                 self.assertRefused((status, json.loads(body)))
+        # An agent that may use one account cannot name another, nor what it was not granted.
+        self.operator("agent", "create", "narrow", "--user", "agent1", "--allow", "models/*", "--credential", "models")
+        self.addCleanup(self.operator, "agent", "default-access", "open")
+        self.addCleanup(self.operator, "agent", "delete", "narrow")
+        self.operator("credential", "create", "models:second", "--provider", "models", "--auth", "header", "--secret-ref",
+                      self.reference(), "--host", self.up.authority, "--allow-private-network", "--tls-ca-file", self.ca_file)
+        self.addCleanup(self.operator, "credential", "delete", "models:second")
+        for capability, credential in (("acme/call", None), ("acme/call", "acme"), ("models/call", "models:second"),
+                                       ("models/call", "acme"), ("query/call", "models")):
+            with self.subTest(capability=capability, credential=credential):
+                status, _, body = self.ask("agent1", "POST", "/aivault/proxy", {
+                    "capability": capability, "credential": credential, "request": {"method": "GET", "path": "/v1/models"}})
+                self.assertRefused((status, json.loads(body)))
+        self.assertEqual(200, self.call(capability="models/call", path="/v1/models")[0])
+        self.assertEqual(f"Bearer {self.other_secret}", self.up.requests[-1].one("authorization"))
 
     def test_PH18_ids_cannot_be_glued_together(self):
         for scope in (("--workspace-id", "a:b"), ("--workspace-id", "a/b"), ("--workspace-id", "a b"),

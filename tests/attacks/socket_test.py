@@ -9,8 +9,10 @@ import pwd
 import socket
 import stat
 import subprocess
+import threading
 
 import world
+from lib.http_socket import HttpSocket
 from world import OPERATOR_SOCKET, SOCKET, Attack, Refused, as_user, wait_until
 
 
@@ -174,12 +176,37 @@ class Sockets(Attack):
         self.operator("invoke", "inner/call", "--method", "GET", "--path", "/v1", "--workspace-id", "w1")
         self.assertEqual(f"Bearer {self.other_secret}", self.up.requests[-1].one("authorization"))
 
-    def test_SK14_who_left_the_group_is_out(self):
+    def test_SK14_who_has_lost_access_is_out_at_once(self):
         self.run_as("root", "gpasswd", "-d", "agent2", "aivault")
-        self.addCleanup(self.run_as, "root", "gpasswd", "-a", "agent2", "aivault")
         with self.assertRaises(Refused) as refused:
             as_user("agent2", connect)
+        self.run_as("root", "gpasswd", "-a", "agent2", "aivault")
         self.assertEqual(errno.EACCES, refused.exception.errno)
+        # A connection of before serves no call after the agent is gone.
+        self.operator("agent", "create", "leaver", "--user", "agent2", "--allow", "acme/*")
+        self.addCleanup(self.operator, "agent", "default-access", "open")
+        ours, theirs = socket.socketpair()
+        envelope = {"capability": "acme/call", "request": {"method": "GET", "path": "/v1"}}
+        got = []
+
+        def act():
+            with HttpSocket(SOCKET) as door:
+                before = door.call(envelope).status
+                theirs.sendall(b"x")
+                theirs.recv(1)
+                answer = door.call(envelope)
+                return before, answer.status, answer.json()["reason"]
+        asking = threading.Thread(target=lambda: got.append(as_user("agent2", act)))
+        asking.start()
+        ours.settimeout(60)
+        ours.recv(1)
+        self.operator("agent", "delete", "leaver")
+        ours.sendall(b"x")
+        asking.join()
+        ours.close()
+        theirs.close()
+        self.assertEqual([(200, 403, "agent_not_registered")], got)
+        self.assertEqual(1, len(self.up.requests))
 
     def test_SK15_silent_connections_of_one_user_stop_nobody_else(self):
         more = 150
