@@ -43,6 +43,17 @@ def is_inside():
     return bool(os.environ.get(_INSIDE))
 
 
+def copy_etc(fresh):
+    """Files that useradd of another test makes for a moment may be gone before they are copied."""
+    for _ in range(10):
+        if subprocess.run(["cp", "-a", "/etc/.", str(fresh)], stderr=subprocess.DEVNULL).returncode == 0:
+            break
+    else:
+        raise OSError("/etc cannot be copied")
+    for left in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid"):
+        (fresh / f"{left}.lock").unlink(missing_ok=True)
+
+
 def furnish(binaries):
     """Fresh copies of what tests change; the programs are installed as the guide says."""
     base = pathlib.Path("/tmp/aivault-machine")
@@ -54,7 +65,7 @@ def furnish(binaries):
         fresh = base / place.strip("/").replace("/", "-")
         fresh.mkdir(mode=0o755)
         if place == "/etc":
-            subprocess.run(["cp", "-a", "/etc/.", str(fresh)], check=True)
+            copy_etc(fresh)
         subprocess.run(["mount", "--bind", str(fresh), place], check=True)
     pathlib.Path("/usr/local/bin").mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "overlay", "-o", f"lowerdir=/usr/local/bin,upperdir={base}/upper,workdir={base}/work", "programs",
