@@ -67,7 +67,7 @@ std::optional<std::int64_t> uid_of_tcp_peer(int connected_socket) {
   const auto theirs = end_of(connected_socket, true);
   const auto ours = end_of(connected_socket, false);
   if (!theirs || !ours) return std::nullopt;
-  for (const auto* path : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+  for (const auto* path : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
     std::ifstream table(path);
     for (std::string line; std::getline(table, line);) {
       if (const auto uid = uid_in_table_line(line, *theirs, *ours)) return uid;
