@@ -1,6 +1,7 @@
 """Attacks with headers (HS)."""
 
 import json
+import socket
 
 import world
 from world import OPERATOR_SOCKET, SOCKET, Attack
@@ -58,6 +59,9 @@ OLD = [
 class Headers(Attack):
     @classmethod
     def prepare(cls):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            cls.port = server.getsockname()[1]
+        cls.daemon_arguments = ("--shared", "--listen", f"127.0.0.1:{cls.port}")
         cls.add_api("reader", cls.other_secret, methods=("GET",), auth=("--auth", "header", "--header-name", "x-vendor-key",
                                                                        "--value-template", "{{secret}}"))
 
@@ -117,8 +121,8 @@ class Headers(Attack):
     def test_HS10_one_message_has_one_end(self):
         for message in SPLITS:
             with self.subTest(message[60:140]):
-                for user, where in (("agent1", SOCKET), ("aivault", OPERATOR_SOCKET)):
-                    got = self.raw(user, message + HEALTH, where, timeout=3)
+                for user, where in (("agent1", SOCKET), ("aivault", OPERATOR_SOCKET), ("other1", self.port)):
+                    got = self.raw(user, (message + HEALTH).replace(b"host: a", b"host: localhost"), where, timeout=3)
                     self.assertLessEqual(got.count(b"HTTP/1.1 "), 1, got)
                     self.assertNotIn(b"HTTP/1.1 200", got)
         self.assertEqual([], self.up.requests)

@@ -248,11 +248,13 @@ class Attack(Scenario):
             return status, content
 
     def raw(self, user, data, where=SOCKET, limit=1 << 20, timeout=30, end=False):
-        """Writes bytes to the socket as that user and returns what comes until the daemon closes or falls silent."""
+        """Writes bytes to the socket, or loopback port, as that user and returns what comes until the daemon closes or
+        falls silent."""
         def act():
-            with socket.socket(socket.AF_UNIX) as door:
+            tcp = isinstance(where, int)
+            with socket.socket(socket.AF_INET if tcp else socket.AF_UNIX) as door:
                 door.settimeout(timeout)
-                door.connect(str(where))
+                door.connect(("127.0.0.1", where) if tcp else str(where))
                 try:
                     door.sendall(data)
                     if end:
