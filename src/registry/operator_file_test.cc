@@ -10,6 +10,7 @@
 
 #include "registry/file_texts.h"
 #include "registry/good_file_fixture.h"
+#include "registry/header_names.h"
 #include "registry/registry.h"
 
 namespace aivault::registry {
@@ -146,6 +147,20 @@ TEST(OperatorFile, MayNameAnyHostWithAPort) {
                              "\"files\": [\"files.acme.example\"]",
                              "\"files\": [\"api.openai.com\"]");
   EXPECT_EQ(errors_of(text), std::vector<std::string>());
+}
+
+TEST(OperatorFile, LetsCallersSendNoHeaderThatAProviderInjects) {
+  const auto headers = injected_headers();
+  const auto found = std::ranges::find_if(headers, [](std::string_view name) {
+    return !is_credential_header(name) && !is_broker_header(name) && name > "acme-account";
+  });
+  ASSERT_NE(found, headers.end());
+  const std::string name(*found);
+  const auto text = replaced(good(), "\"acme-site\"]", "\"" + name + "\"]");
+  const auto errors = errors_of(text);
+  EXPECT_NE(std::ranges::find(
+                errors, "21: SET-4: callers may not send '" + name + "': a provider injects it"),
+            errors.end());
 }
 
 TEST(OperatorFile, ClaimsNothingOfAnotherOne) {
