@@ -211,7 +211,9 @@ Parsed parse_command(const Command& command, Words words) {
     positional->required(!may_lack)->allow_extra_args(false);
   }
   CLI::Option* rest = nullptr;
-  if (!command.rest.empty()) rest = app.add_option("REST")->type_size(1)->expected(0, kMaxRest);
+  if (!command.rest.empty()) {
+    rest = app.add_option("REST")->type_size(1)->expected(0, kMaxRest)->allow_extra_args();
+  }
   std::ranges::reverse(words);  // As CLI11 takes them.
   try {
     app.parse(std::move(words));

@@ -33,6 +33,8 @@ for line in sys.stdin:
         answer = door.answer()
     else:
         answer = door.request(order["method"], order["target"], order["body"], order["headers"])
+    if answer.header("connection") == "close" and order["door"] == "main":
+        doors.pop(name).socket.close()
     print(json.dumps([answer.status, answer.headers, answer.body.decode("latin-1"), answer.trailers]), flush=True)
 """
 
