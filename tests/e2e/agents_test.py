@@ -1,5 +1,7 @@
 """Agents, tokens and the default access, with real OS users: what each of them may do, and when it ends."""
 
+import itertools
+import os
 import re
 import sys
 import threading
@@ -12,6 +14,7 @@ from lib.scenario import Scenario, canary, main
 from lib.users import TemporaryUser, may_make_users
 from lib.vault import wait_until
 
+NUMBERS = itertools.count()
 TOKEN = re.compile(r"avp_[A-Za-z0-9_-]{43}")
 
 
@@ -41,8 +44,9 @@ class Operator:
 @unittest.skipUnless(may_make_users(), "making users needs root")
 class Agents(Scenario):
     def setUp(self):
-        self.owner = self.enterContext(TemporaryUser("aivagento"))
-        self.user = self.enterContext(TemporaryUser("aivagenta"))
+        number = chr(ord("a") + next(NUMBERS) % 26)
+        self.owner = self.enterContext(TemporaryUser(f"aivo{os.getpid()}{number}"))
+        self.user = self.enterContext(TemporaryUser(f"aiva{os.getpid()}{number}"))
         self.v, self.up, self.key = self.vault("home", self.owner), self.upstream(), canary()
         self.v.base.chmod(0o755)
         ca_copy = self.v.base / "ca.pem"
