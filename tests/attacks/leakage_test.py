@@ -169,6 +169,13 @@ class Leakage(Attack):
             _, _, body = self.ask("agent1", "GET", target)
             for word in (b"hidden", b"HIDDEN", b"w9", hidden.encode()):
                 self.assertNotIn(word, body)
+        # The end of somebody else's call is as unknown as that of no call.
+        _, headers, _ = self.ask("agent1", "POST", "/aivault/proxy", self.envelope())
+        number = dict(headers)["x-aivault-request-id"]
+        self.assertEqual(200, self.ask("agent1", "GET", f"/aivault/requests/{number}")[0])
+        foreign = self.ask("agent2", "GET", f"/aivault/requests/{number}")
+        absent = self.ask("agent2", "GET", f"/aivault/requests/{'a' * len(number)}")
+        self.assertEqual((404, foreign[2]), (foreign[0], absent[2]))
         # What exists and was not granted is like what does not exist.
         self.operator("agent", "create", "narrow", "--user", "agent2", "--allow", "twin/*")
         self.addCleanup(self.operator, "agent", "default-access", "open")
