@@ -23,14 +23,14 @@ tl::unexpected<Error> refuse(const std::string& what) {
               "the upstream's answer is not valid HTTP/1.1: " + what);
 }
 
-// The shortest ends of a chunked body are "0 CRLF CRLF" and the same after the CRLF of a chunk (RFC
-// 9112, 7.1). Beast asserts, once it has seen the last chunk's size, that no fewer bytes come back
-// to it.
-bool may_be_short_last_chunk(std::string_view received) {
-  constexpr std::size_t kShortest = 5;
-  if (received.size() >= kShortest) return false;
-  if (received.starts_with("\r\n")) received.remove_prefix(2);
-  return received.starts_with('0');
+// The shortest end of a chunked body is "0 CRLF CRLF" (RFC 9112, 7.1). Beast asserts, once it has
+// seen the line of the last chunk, that no fewer bytes come back to it.
+constexpr std::size_t kShortestEnd = 5;
+
+// Nothing of it was used up: is it the line of a last chunk, and a bit of what follows?
+bool is_begun_end(std::string_view received) {
+  return received.size() < kShortestEnd && received.starts_with('0') &&
+         received.find('\n') != std::string_view::npos;
 }
 
 }  // namespace
@@ -104,7 +104,7 @@ Result<ResponseHead> ResponseParser::parse_head(std::string_view raw) {
 
 Result<ResponseParser::Step> ResponseParser::parse_body(std::string_view received,
                                                         std::span<std::byte> into) {
-  if (waits_ && may_be_short_last_chunk(received)) return Step{0, 0};
+  if (ends_ && received.size() < kShortestEnd) return Step{0, 0};
   impl_->into = into;
   impl_->produced = 0;
   error_code error;
@@ -114,7 +114,8 @@ Result<ResponseParser::Step> ResponseParser::parse_body(std::string_view receive
   if (error && error != beast::http::error::need_more && error != beast::http::error::need_buffer) {
     return refuse(error.message());
   }
-  waits_ = impl_->chunked() && consumed == 0 && error == beast::http::error::need_more;
+  const bool waits = consumed == 0 && error == beast::http::error::need_more;
+  ends_ = waits && impl_->chunked() && is_begun_end(received);
   return Step{consumed, impl_->produced};
 }
 

@@ -51,7 +51,7 @@ class ResponseParser {
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
-  bool waits_ = false;  // For the rest of a chunk's head or of the trailer.
+  bool ends_ = false;  // The last chunk has begun; its trailer has not come.
 };
 
 }  // namespace aivault::upstream

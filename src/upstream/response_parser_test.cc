@@ -164,10 +164,15 @@ TEST(ResponseParser, RefusesBrokenChunks) {
   for (const std::string body : {"zz\r\nhello\r\n",
                                  "-5\r\nhello\r\n",
                                  "5\r\nhelloo\r\n0\r\n\r\n",
-                                 "fffffffffffffffff\r\nhello\r\n"}) {
-    const auto decoded = decode(head, body, body.size(), 100);
-    ASSERT_FALSE(decoded) << body;
-    EXPECT_EQ(decoded.error().reason, "protocol") << body;
+                                 "fffffffffffffffff\r\nhello\r\n",
+                                 "4\r\n\r\n1\n0+ab",
+                                 "4\r\nabcd00\r\n",
+                                 "4\r\nabcd\r\n\r\n"}) {
+    for (std::size_t in = 1; in <= body.size(); ++in) {
+      const auto decoded = decode(head, body, in, 100);
+      ASSERT_FALSE(decoded) << body;
+      EXPECT_EQ(decoded.error().reason, "protocol") << body << in;
+    }
   }
 }
 

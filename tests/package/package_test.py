@@ -1,0 +1,167 @@
+"""The Debian package: what is in it, lintian, reproducibility, and its life on a machine."""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+USER = "aivpkg"
+
+
+def run(*words, code=0, **options):
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, **options)
+    if code is not None and done.returncode != code:
+        raise AssertionError(f"{' '.join(map(str, words))}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def build():
+    return pathlib.Path(run(ROOT / "scripts/package", "--built", cwd=ROOT).stdout.strip())
+
+
+class Machine:
+    """This machine, copy-on-write: nothing that happens in it stays."""
+
+    def __init__(self):
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="aiv-machine-", dir="/tmp"))
+        self.holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sleep", "infinity"])
+        self.root = self.place / "root"
+        script = f"""
+            set -e
+            mount -t tmpfs none {self.place}
+            mkdir {self.place}/upper {self.place}/work {self.root}
+            mount -t overlay none -o lowerdir=/,upperdir={self.place}/upper,workdir={self.place}/work {self.root}
+            mount -t tmpfs none {self.root}/tmp && chmod 1777 {self.root}/tmp
+            mount -t tmpfs none {self.root}/run && chmod 755 {self.root}/run
+            mount --rbind /proc {self.root}/proc && mount --rbind /dev {self.root}/dev
+        """
+        # The namespace exists as soon as the holder is another program than ours.
+        while os.readlink(f"/proc/{self.holder.pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt"):
+            if self.holder.poll() is not None:
+                raise AssertionError("unshare --mount failed: the test needs root")
+        self._enter("sh", "-c", script)
+
+    def _enter(self, *words, **options):
+        return run("nsenter", "-t", self.holder.pid, "-m", *words, **options)
+
+    def do(self, *words, code=0, **options):
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+        return self._enter("chroot", self.root, *words, code=code, env=environment, **options)
+
+    def put(self, file, name):
+        self._enter("cp", file, f"{self.root}/tmp/{name}")
+        return f"/tmp/{name}"
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+        self.place.rmdir()
+
+
+class Package(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.package = build()
+        cls.scratch = pathlib.Path(tempfile.mkdtemp(prefix="aiv-package-", dir="/tmp"))
+        cls.addClassCleanup(shutil.rmtree, cls.scratch, ignore_errors=True)
+        cls.kept = cls.scratch / cls.package.name
+        shutil.copy(cls.package, cls.kept)
+        cls.tree = cls.scratch / "tree"
+        run("dpkg-deb", "--raw-extract", cls.kept, cls.tree)
+
+    def test_holds_programs_pages_completions_and_nothing_that_starts(self):
+        files = {str(path.relative_to(self.tree)) for path in self.tree.rglob("*") if path.is_file()}
+        expected = {"usr/bin/aivault", "usr/bin/aivaultd", "usr/share/man/man1/aivault.1.gz",
+                    "usr/share/man/man8/aivaultd.8.gz", "usr/share/bash-completion/completions/aivault",
+                    "usr/share/zsh/vendor-completions/_aivault", "usr/share/fish/vendor_completions.d/aivault.fish",
+                    "usr/lib/sysusers.d/aivault.conf", "usr/share/doc/aivault/copyright",
+                    "usr/share/doc/aivault/changelog.gz", "usr/share/doc/aivault/changelog.Debian.gz",
+                    "usr/share/doc/aivault/sbom.spdx.json"}
+        self.assertLessEqual(expected, files)
+        self.assertEqual([], [name for name in files if "systemd/system" in name or name.startswith("etc/")])
+        for path in self.tree.rglob("*"):
+            self.assertFalse(path.stat().st_mode & 0o7022 and not path.is_symlink(), f"mode of {path}")
+
+    def test_is_clean_for_lintian(self):
+        found = run("lintian", "--allow-root", "--no-tag-display-limit", "--fail-on", "error,warning", self.kept,
+                    code=None, env={**os.environ, "LC_ALL": "C.UTF-8"})
+        self.assertEqual((0, ""), (found.returncode, found.stdout), found.stderr)
+
+    def test_is_the_same_when_made_again_and_holds_no_path_of_the_build(self):
+        again = build()
+        self.assertEqual(hashlib.sha256(self.kept.read_bytes()).hexdigest(),
+                         hashlib.sha256(again.read_bytes()).hexdigest())
+        for program in ("aivault", "aivaultd"):
+            content = (self.tree / "usr/bin" / program).read_bytes()
+            self.assertNotIn(str(ROOT).encode() + b"/", content)
+
+    def test_the_bill_of_materials_names_what_is_loaded_and_linked(self):
+        document = json.loads((self.tree / "usr/share/doc/aivault/sbom.spdx.json").read_text())
+        self.assertEqual("SPDX-2.3", document["spdxVersion"])
+        names = {entry["name"] for entry in document["packages"]}
+        self.assertLessEqual({"aivault", "aivaultd", "libssl3", "libsodium23", "libsqlite3-0", "libboost1.81-dev"}, names)
+        kinds = {(each["spdxElementId"], each["relationshipType"]) for each in document["relationships"]}
+        self.assertIn(("SPDXRef-aivaultd", "DYNAMIC_LINK"), kinds)
+        self.assertNotIn(("SPDXRef-aivault", "DYNAMIC_LINK"), kinds)
+        for entry in document["packages"]:
+            self.assertTrue(entry["versionInfo"], entry["name"])
+
+    def newer(self):
+        """The same package under a higher version."""
+        tree = self.scratch / "newer"
+        shutil.copytree(self.tree, tree, symlinks=True)
+        control = tree / "DEBIAN/control"
+        control.write_text(control.read_text().replace("\nVersion: ", "\nVersion: 9:"))
+        package = self.scratch / "newer.deb"
+        run("dpkg-deb", "--root-owner-group", "--build", tree, package)
+        return package
+
+    def test_lives_and_goes_without_taking_a_vault_along(self):
+        machine = Machine()
+        self.addCleanup(machine.close)
+        machine.do("useradd", "-m", USER)
+        installed = machine.do("dpkg", "--force-depends", "-i", machine.put(self.kept, "first.deb"))
+        self.assertNotIn("error", installed.stderr.lower())
+        machine.do("getent", "group", "aivault")
+        version = machine.do("aivault", "--version").stdout
+        self.assertEqual(version.split()[-1], machine.do("aivaultd", "--version").stdout.split()[-1])
+        self.assertIn("aivault", machine.do("man", "-w", "aivault").stdout)
+        machine.do("bash", "-c", "source /usr/share/bash-completion/completions/aivault && complete -p aivault")
+
+        as_user = ("runuser", "-u", USER, "--")
+        machine.do(*as_user, "aivault", "secrets", "create", "--name", "ACME_KEY", "--value-file", "-",
+                   input="sk-live-0123456789abcdef")
+        vault = f"/home/{USER}/.aivault"
+        listed = machine.do(*as_user, "aivault", "secrets", "list").stdout
+
+        machine.do("dpkg", "--force-depends", "-i", machine.put(self.newer(), "second.deb"))
+        self.assertIn("9:", machine.do("dpkg-query", "-W", "-f", "${Version}", "aivault").stdout)
+        self.assertEqual(listed, machine.do(*as_user, "aivault", "secrets", "list").stdout)
+
+        ours, theirs = "/etc/systemd/system/aivaultd-shared.service", "/etc/tmpfiles.d/aivault.conf"
+        machine.do("sh", "-c", "mkdir -p /etc/systemd/system /etc/tmpfiles.d && "
+                               f"echo '# Written by aivault setup systemd; put changes into drop-ins' >{ours} && "
+                               f"echo '# my own' >{theirs}")
+        machine.do("dpkg", "-r", "aivault")
+        machine.do("test", "!", "-e", "/usr/bin/aivault")
+        machine.do("test", "-e", ours)
+        machine.do("test", "-d", vault)
+        purged = machine.do("dpkg", "-P", "aivault").stdout
+        self.assertIn(vault, purged)
+        self.assertIn("group 'aivault'", purged)
+        machine.do("test", "!", "-e", ours)
+        machine.do("test", "-e", theirs)
+        machine.do("test", "-f", f"{vault}/vault.db")
+        machine.do("test", "-f", f"{vault}/keys/kek.key")
+        machine.do("getent", "passwd", USER)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
