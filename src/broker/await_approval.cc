@@ -154,6 +154,7 @@ asio::awaitable<Result<void>> Broker::Impl::get_approval(const VaultPtr& vault,
   auto recorded = co_await take_start(vault, decision, std::move(request));
   if (!recorded) co_return recorded;
   decision.limits.rates.clear();
+  const auto told = call.on_approval ? call.on_approval(id) : nullptr;
 
   // Whoever loses the right to the call meanwhile waits for nothing.
   decision.withdrawal->on_withdrawal([weak = std::weak_ptr(wait)] {

@@ -5,10 +5,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -49,6 +51,9 @@ struct Call {
   std::optional<std::chrono::milliseconds> timeout;
   bool complete_missing = false;              // x-aivault-complete: 1
   upstream::BodySource* announced = nullptr;  // The bytes that follow the envelope; or nullptr.
+  // Called once when the call begins to wait for the operator, with the id of the approval. What it
+  // returns is kept as long as the wait lasts.
+  std::function<std::shared_ptr<void>(std::string_view)> on_approval;
 };
 
 // The sanitised, scrubbed answer. Destroying it before its end cancels the upstream exchange and

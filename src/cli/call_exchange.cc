@@ -37,11 +37,12 @@ Result<void> judge(const http::ResponseHead& head, const http::Headers& trailers
 
 class CallExchange {
  public:
-  CallExchange(Acknowledged& daemon, BodyInput& body, AnswerSink& sink)
+  CallExchange(Acknowledged& daemon, BodyInput& body, AnswerSink& sink, CallNotices* notices)
       : connection_(*daemon.reached.connection),
         answer_(daemon.answer),
         body_(body),
         sink_(sink),
+        notices_(notices),
         sending_(answer_.was_continue()),
         have_head_(!answer_.was_continue()) {}
 
@@ -81,6 +82,10 @@ class CallExchange {
   Result<bool> take_received() {
     if (!have_head_) {
       TRY_ASSIGN(const bool ready, answer_.read_head());
+      if (answer_.approval() != approval_) {
+        approval_ = answer_.approval();
+        if (notices_ != nullptr) notices_->waits_for_approval(approval_);
+      }
       if (!ready) return false;
       TRY(begin_answer());
     }
@@ -142,6 +147,8 @@ class CallExchange {
   ResponseReader& answer_;
   BodyInput& body_;
   AnswerSink& sink_;
+  CallNotices* notices_;
+  std::string approval_;
   bool sending_;
   bool have_head_;
   bool is_refusal_ = false;
@@ -152,8 +159,11 @@ class CallExchange {
 
 }  // namespace
 
-Result<http::ResponseHead> exchange_call(Acknowledged& daemon, BodyInput& body, AnswerSink& sink) {
-  CallExchange exchange(daemon, body, sink);
+Result<http::ResponseHead> exchange_call(Acknowledged& daemon,
+                                         BodyInput& body,
+                                         AnswerSink& sink,
+                                         CallNotices* notices) {
+  CallExchange exchange(daemon, body, sink, notices);
   auto head = exchange.run();
   if (head) return head;
   auto error = explain(std::move(head).error(), daemon.reached);

@@ -25,9 +25,22 @@ class AnswerSink {
   virtual Result<void> take(std::string_view bytes) = 0;
 };
 
+// What happens before there is an answer.
+class CallNotices {
+ public:
+  CallNotices() = default;
+  CallNotices(const CallNotices&) = delete;
+  CallNotices& operator=(const CallNotices&) = delete;
+  virtual ~CallNotices() = default;
+  virtual void waits_for_approval(const std::string& id) = 0;
+};
+
 // The head of the upstream's answer, once all of it was taken and the daemon has said that it is
 // complete.
-Result<http::ResponseHead> exchange_call(Acknowledged& daemon, BodyInput& body, AnswerSink& sink);
+Result<http::ResponseHead> exchange_call(Acknowledged& daemon,
+                                         BodyInput& body,
+                                         AnswerSink& sink,
+                                         CallNotices* notices = nullptr);
 
 // The head of the request on the wire.
 struct CallHead {

@@ -1,6 +1,9 @@
 // approvals, approve and deny.
 #include <chrono>
 #include <limits>
+#include <set>
+#include <string>
+#include <thread>
 
 #include "base/text.h"
 #include "cli/client.h"
@@ -8,11 +11,14 @@
 #include "cli/exit_status.h"
 #include "cli/key_value.h"
 #include "cli/render_parts.h"
+#include "json/write.h"
 
 namespace aivault::cli {
 namespace {
 
 using json::Value;
+
+enum class Which : bool { pending, all };
 
 std::int64_t number_in(const Value& object, std::string_view key) {
   const auto* found = object.find(key);
@@ -57,6 +63,36 @@ std::string render(const Value& approvals, const Style& style) {
   return listing.finish(approvals.items().size(), "approval", "approvals");
 }
 
+Result<Value> fetch(Session& session, Which which) {
+  Query query{{"limit", "1000"}};
+  if (which == Which::all) query.emplace_back("all", "1");
+  TRY_ASSIGN(auto client, Client::for_operator(session));
+  return client.list(
+      session, "/aivault/approvals", std::move(query), std::numeric_limits<std::size_t>::max());
+}
+
+// Looks again and again, until the daemon is gone or somebody ends us, and prints what is new: an
+// approval that has come, with `all` also one that has been decided.
+Result<int> follow(Session& session, const Arguments& arguments, Which which) {
+  constexpr auto kPause = std::chrono::milliseconds(500);
+  std::set<std::string> known;
+  for (;; std::this_thread::sleep_for(kPause)) {
+    TRY_ASSIGN(const auto approvals, fetch(session, which));
+    std::set<std::string> present;
+    for (const auto& approval : approvals.items()) {
+      auto key = text_in(approval, "id") + " " + text_in(approval, "state");
+      if (!known.contains(key)) {
+        Value one = Value::array();
+        one.push(approval);
+        session.print(arguments.wants_json() ? json::compact(approval) + "\n"
+                                             : render(one, session.style()) + "\n");
+      }
+      present.insert(std::move(key));
+    }
+    known = std::move(present);
+  }
+}
+
 Result<int> decide(Session& session,
                    const Arguments& arguments,
                    std::string_view action,
@@ -70,14 +106,9 @@ Result<int> decide(Session& session,
 }  // namespace
 
 Result<int> run_approvals(Session& session, const Arguments& arguments) {
-  Query query{{"limit", "1000"}};
-  if (arguments.has("all")) query.emplace_back("all", "1");
-  TRY_ASSIGN(auto client, Client::for_operator(session));
-  TRY_ASSIGN(const auto approvals,
-             client.list(session,
-                         "/aivault/approvals",
-                         std::move(query),
-                         std::numeric_limits<std::size_t>::max()));
+  const auto which = arguments.has("all") ? Which::all : Which::pending;
+  if (arguments.has("follow")) return follow(session, arguments, which);
+  TRY_ASSIGN(const auto approvals, fetch(session, which));
   if (arguments.wants_json()) {
     session.print_json(approvals);
   } else {

@@ -46,6 +46,17 @@ class WholeAnswer final : public AnswerSink {
   std::string body_;
 };
 
+class StderrNotices final : public CallNotices {
+ public:
+  explicit StderrNotices(Session& session) : session_(session) {}
+  void waits_for_approval(const std::string& id) override {
+    session_.notice("waiting for operator approval (ID " + quote_for_message(id) + ")");
+  }
+
+ private:
+  Session& session_;
+};
+
 Result<void> check_development_variables(const Session& session) {
   const auto names = session.environment().development_variables();
   if (kHonoursDevelopmentVariables || names.empty()) return {};
@@ -63,7 +74,8 @@ Result<CallRequest> compose(const CallFlags& flags) {
 }
 
 Result<http::Headers> control_headers(const Session& session, const CallFlags& flags) {
-  http::Headers headers{{std::string(protocol::kComplete), "1"}};
+  http::Headers headers{{std::string(protocol::kComplete), "1"},
+                        {std::string(protocol::kInterim), "1"}};
   const auto add = [&headers](std::string_view name,
                               std::string_view what,
                               const std::optional<std::string>& value) -> Result<void> {
@@ -99,7 +111,8 @@ Result<http::ResponseHead> call(Session& session, const CallFlags& flags, Answer
   head.content_length = body.size();
   TRY_ASSIGN(head.control, control_headers(session, flags));
   TRY_ASSIGN(auto daemon, reach_for_call(session, to_wire(head), request.first_reason));
-  auto answer = exchange_call(daemon, body, sink);
+  StderrNotices notices(session);
+  auto answer = exchange_call(daemon, body, sink, &notices);
   daemon.reached.finish();
   return answer;
 }

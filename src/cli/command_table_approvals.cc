@@ -6,6 +6,7 @@ namespace {
 
 constexpr auto kApprovals = std::to_array<Flag>({
     {"all", ValueKind::boolean, {}, "Also what was decided in the last 24 hours"},
+    {"follow", ValueKind::boolean, {}, "Keep printing new ones, until Ctrl-C"},
 });
 constexpr auto kDeny = std::to_array<Flag>({
     {"reason", ValueKind::text, "TEXT", "Kept in the audit"},
@@ -22,7 +23,7 @@ std::vector<Command> approval_commands() {
        .about =
            "Reads only: what exactly would be sent, and who asks. Names of callers are what their\n"
            "processes call themselves. A call waits in the daemon that it reached.",
-       .examples = "aivault approvals"},
+       .examples = "aivault approvals\naivault approvals --follow"},
       with_id("approve",
               "Let a waiting call go",
               run_approve,

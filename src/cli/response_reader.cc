@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/headers.h"
+
 namespace aivault::cli {
 namespace {
 
@@ -24,6 +26,7 @@ Result<bool> ResponseReader::read_head(Interim interim) {
     connection_.consume(size);
     if (head->status < 200) {
       was_continue_ = head->status == 100;
+      if (const auto* id = http::find(head->headers, protocol::kApproval)) approval_ = *id;
       if (was_continue_ && interim == Interim::stop_at_continue) return true;
       continue;
     }

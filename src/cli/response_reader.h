@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -26,6 +27,8 @@ class ResponseReader {
   Result<bool> read_head(Interim interim = Interim::skip);
   const http::ResponseHead& head() const { return *head_; }
   bool was_continue() const { return was_continue_; }
+  // Of the newest interim answer that named one: the approval that the call waits for.
+  const std::string& approval() const { return approval_; }
 
   struct Piece {
     std::string_view data = {};  // Valid until the connection receives again.
@@ -42,6 +45,7 @@ class ResponseReader {
   Connection& connection_;
   std::optional<http::ResponseHead> head_;
   bool was_continue_ = false;
+  std::string approval_;
   bool complete_ = false;
   std::uint64_t left_ = 0;
   http::ChunkDecoder chunks_;

@@ -26,5 +26,6 @@ inline constexpr std::string_view kClientIp = "x-aivault-client-ip";
 inline constexpr std::string_view kComplete = "x-aivault-complete";
 inline constexpr std::string_view kVia = "x-aivault-via";  // tcp
 inline constexpr std::string_view kInterim = "x-aivault-interim";
+inline constexpr std::string_view kApproval = "x-aivault-approval";  // Of an interim answer.
 
 }  // namespace aivault::protocol

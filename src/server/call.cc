@@ -1,6 +1,7 @@
 #include <memory>
 #include <utility>
 
+#include "server/approval_notice.h"
 #include "server/call_answer.h"
 #include "server/call_envelope.h"
 #include "server/control.h"
@@ -63,6 +64,11 @@ asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel) {
   call.timeout = control->timeout;
   call.complete_missing = control->complete_missing;
   call.announced = read->announced.get();
+  if (control->wants_interim) {
+    call.on_approval = [&turn](std::string_view id) {
+      return std::make_shared<ApprovalNotice>(turn.core.loop, turn.connection, id);
+    };
+  }
   co_await carry_out(turn, std::move(call), AnswerForm::enveloped, ending);
 }
 

@@ -56,6 +56,7 @@ Result<Control> parse_control(const http::Headers& headers) {
     TRY_ASSIGN(control.timeout, parse_timeout(text(protocol::kTimeoutMs)));
   }
   control.complete_missing = text(protocol::kComplete) == "1";
+  control.wants_interim = text(protocol::kInterim) == "1";
   return control;
 }
 

@@ -16,6 +16,7 @@ struct Control {
   std::optional<std::string> client_ip;
   std::optional<std::chrono::milliseconds> timeout;
   bool complete_missing = false;
+  bool wants_interim = false;  // Interim answers while the call waits for the operator.
 };
 
 Result<Control> parse_control(const http::Headers& headers);

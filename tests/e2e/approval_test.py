@@ -1,6 +1,8 @@
 """Calls that wait for the operator: one decision, one call, exactly the bytes that were shown."""
 
 import hashlib
+import json
+import subprocess
 import sys
 import threading
 
@@ -67,6 +69,54 @@ class Approval(Scenario):
         kinds = [row["kind"] for row in vault.audit("--limit", "100")]
         for kind in ("approval.request", "approval.approve", "approval.deny", "approval.expire"):
             self.assertIn(kind, kinds)
+
+    def test_who_waits_is_told_which_approval_it_waits_for(self):
+        vault, upstream = self.ready()
+        process = vault.start("invoke", "acme/call", "--method", "POST", "--path", "/v1/x", "--body", "hello",
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        entry = self.pending(vault)[0]["id"]
+        line = process.stderr.readline().decode()
+        self.assertIn(f"waiting for operator approval (ID {entry})", line)
+        vault.ok("approve", entry)
+        out, rest = process.communicate(timeout=30)
+        self.assertEqual((0, b'{"ok":true}'), (process.returncode, out.strip()))
+        self.assertNotIn(b"waiting", rest)
+
+    def test_only_who_asks_for_it_gets_an_interim_answer(self):
+        vault, upstream = self.ready()
+        request = {"method": "POST", "path": "/v1/x", "headers": [], "body": "hello"}
+        envelope = {"capability": "acme/call", "request": request}
+        for asked in (True, False):
+            with HttpSocket(vault.socket) as door:
+                headers = [("x-aivault-interim", "1")] if asked else []
+                entries = []
+
+                def decide():
+                    entries.append(self.pending(vault)[0]["id"])
+                    vault.ok("approve", entries[0])
+                thread = threading.Thread(target=decide)
+                thread.start()
+                first = door.call(envelope, headers)
+                thread.join()
+                if asked:
+                    self.assertEqual((102, entries[0]), (first.status, first.header("x-aivault-approval")))
+                    first = door.answer()
+                self.assertEqual(200, first.status)
+
+    def test_the_operator_can_watch_what_comes(self):
+        vault, _ = self.ready()
+        watch = vault.start("approvals", "--follow", "-v", stdout=subprocess.PIPE)
+        self.addCleanup(watch.wait)
+        self.addCleanup(watch.kill)
+        seen = []
+        for _ in range(2):
+            answers, thread = self.ask(vault)
+            seen.append(json.loads(watch.stdout.readline()))
+            self.assertEqual(("pending", "acme/call"), (seen[-1]["state"], seen[-1]["capability"]))
+            vault.ok("deny", seen[-1]["id"])
+            thread.join()
+            self.assertEqual(403, answers[0].status)
+        self.assertNotEqual(seen[0]["id"], seen[1]["id"])
 
     def test_a_caller_that_leaves_cancels(self):
         vault, upstream = self.ready()
