@@ -35,11 +35,25 @@ const registry::AuthKind* login_kind(const registry::Provider& provider,
   return nullptr;
 }
 
-void take_from_registry(const registry::AuthKind& kind, LoginPlan& plan) {
+// Where the login of a token endpoint begins; what has a part that only an operator knows is left
+// to the flags.
+void take_places(const registry::Provider& provider, LoginPlan& plan) {
+  const auto found = std::ranges::find(
+      provider.token_endpoints, plan.token_endpoint, &registry::TokenEndpoint::token);
+  if (found == provider.token_endpoints.end()) return;
+  const auto whole = [](std::string_view url) { return url.find('{') == std::string_view::npos; };
+  if (whole(found->authorize)) plan.auth_url = found->authorize;
+  if (whole(found->device)) plan.device_url = found->device;
+}
+
+void take_from_registry(const registry::Provider& provider,
+                        const registry::AuthKind& kind,
+                        LoginPlan& plan) {
   const auto spec = catalog::spec_of(kind);
   const auto* oauth = std::get_if<registry::OAuth2Auth>(&spec);
   if (oauth == nullptr) return;
   plan.token_endpoint = oauth->token_endpoint;
+  take_places(provider, plan);
   plan.scopes = oauth->scopes;
   plan.client.auth = oauth->client_auth;
   plan.client.format = oauth->request_format;
@@ -230,7 +244,7 @@ Result<LoginPlan> plan_login(Desk& desk, const Request& request) {
   const auto* provider = open.snapshot->registry().find_provider(plan.provider);
   const auto* kind = provider != nullptr ? login_kind(*provider, plan.secret_name) : nullptr;
   if (kind != nullptr) {
-    take_from_registry(*kind, plan);
+    take_from_registry(*provider, *kind, plan);
     if (plan.secret_name.empty()) plan.secret_name = kind->secrets.front().name;
   }
   if (plan.secret_name.empty()) return bad("--name is required");

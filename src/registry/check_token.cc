@@ -15,9 +15,14 @@ std::string_view host_of(std::string_view url) {
   return url.substr(0, url.find('/'));
 }
 
-std::optional<std::string> problem_of(std::string_view url) {
+// Where a person's browser is sent may hold fixed parameters: some vendors give a refresh token
+// only to whoever asks for one there.
+std::optional<std::string> problem_of(std::string_view url, bool is_page) {
   if (!url.starts_with(kHttps)) return "must begin with https://";
-  if (url.find_first_of("?#") != std::string_view::npos) return "holds a query or a fragment";
+  if (url.find('#') != std::string_view::npos ||
+      (!is_page && url.find('?') != std::string_view::npos)) {
+    return "holds a query or a fragment";
+  }
   if (has_control(url) || url.find(' ') != std::string_view::npos) return "holds a blank";
   const auto host = host_of(url);
   if (host == kBoundHost) return std::nullopt;
@@ -32,7 +37,7 @@ class TokenChecks {
     for (const auto& endpoint : file_.token_endpoints) {
       for (const auto* url : {&endpoint.token, &endpoint.authorize, &endpoint.device}) {
         if (url->text.empty() && url != &endpoint.token) continue;
-        if (const auto problem = problem_of(url->text)) {
+        if (const auto problem = problem_of(url->text, url == &endpoint.authorize)) {
           add(url->at, "TOKEN-1", "'" + quote_for_message(url->text) + "' " + *problem);
         }
       }
