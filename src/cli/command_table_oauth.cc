@@ -16,7 +16,7 @@ constexpr auto kLogin = std::to_array<Flag>({
     {"provider", ValueKind::text, "NAME", "Known provider, or any name of yours", Need::required},
     {"client-id", ValueKind::text, "ID", "The client's id (default: of the secret that is there)"},
     {"client-secret-file", ValueKind::path, "PATH", "File with the client's secret; - is stdin"},
-    {"auth-url", ValueKind::text, "URL", "The authorization endpoint"},
+    {"auth-url", ValueKind::text, "URL", "The authorization endpoint (default: the known one)"},
     {"token-endpoint", ValueKind::text, "URL", "Where tokens come from"},
     {"device-url", ValueKind::text, "URL", "The device authorization endpoint"},
     {"scope", ValueKind::text, "SCOPE", "What is asked for", Need::repeatable},
