@@ -20,7 +20,7 @@ class Install(Attack):
 
     def test_SC1_odd_names_of_users_are_refused_by_root(self):
         before = self.etc()
-        for name in ("x; id", "--help", "root", "../x", "x" * 300, "", "$(id)", "a b", "agent1\n", "agent1:aivault", "0", "nobody-at-all",
+        for name in ("x; id", "--help", "root", "../x", "x" * 300, "", "$(id)", "a b", "agent1\nx", "agent1:aivault", "0", "nobody-at-all",
                      "\x1b[31m"):
             for words in ((f"--agent-user={name}", "--daemon-user=aivault"), ("--agent-user=agent1", f"--daemon-user={name}")):
                 if words[-1] == "--daemon-user=root":
