@@ -9,6 +9,15 @@ from world import Attack
 
 
 class Loopback(Attack):
+    def test_WB5_nothing_is_upgraded(self):
+        for target in ("/v/acme/v1", "/aivault/proxy", "/aivault/ws", "/"):
+            for protocol in ("websocket", "h2c"):
+                got = self.raw("agent1", self.head(
+                    "host: a", f"upgrade: {protocol}", "connection: upgrade, close", "sec-websocket-version: 13",
+                    "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==", "origin: https://evil.test", method="GET", target=target, length=False))
+                self.assertNotRegex(got, rb"^HTTP/1\.1 (101|200)", (target, protocol))
+        self.assertEqual([], self.up.requests)
+
     def test_WB7_nothing_listens_on_the_network_unless_it_is_asked_for(self):
         for table in ("tcp", "tcp6", "udp", "udp6"):
             inodes = {os.readlink(f"/proc/{self.pid}/fd/{n}") for n in os.listdir(f"/proc/{self.pid}/fd")}

@@ -123,14 +123,14 @@ class Tls(Attack):
         (pathlib.Path("/home/agent1/ca.pem")).write_bytes(self.evil.ca.read_bytes())
         secret = json.loads(self.operator("secrets", "create", "--name", "TRUSTED_KEY", "--value-file", "-", stdin=self.other_secret).stdout)
         server = self.serve(self.evil.issue())
-        self.operator("credential", "create", "tl7", "--provider", "tl7", "--secret-ref", f"vault:secret:{secret['secretId']}",
+        self.operator("credential", "create", "trusted", "--provider", "trusted", "--secret-ref", f"vault:secret:{secret['secretId']}",
                       "--host", server.authority, "--allow-private-network", "--auth", "header")
-        self.operator("capability", "create", "tl7/call", "--credential", "tl7", "--method", "GET", "--path", "/v1")
+        self.operator("capability", "create", "trusted/call", "--credential", "trusted", "--method", "GET", "--path", "/v1")
         trust = {"SSL_CERT_FILE": "/home/agent1/ca.pem", "SSL_CERT_DIR": "/home/agent1", "CURL_CA_BUNDLE": "/home/agent1/ca.pem",
                  "REQUESTS_CA_BUNDLE": "/home/agent1/ca.pem"}
         # A daemon of its own for this call, with such an environment, in such a directory.
         for user in ("aivault", "agent1"):
-            done = self.run_as(user, "aivault", "invoke", "tl7/call", "--method", "GET", "--path", "/v1", code=1,
+            done = self.run_as(user, "aivault", "invoke", "trusted/call", "--method", "GET", "--path", "/v1", code=1,
                                env={**trust, **({"AIVAULTD_DISABLE": "1"} if user == "aivault" else {})})
             self.assertIn(b"certificate", done.stderr)
         self.assertEqual([], server.requests)
