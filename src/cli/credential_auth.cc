@@ -84,7 +84,8 @@ Value oauth_of(const Arguments& arguments) {
   constexpr std::array<std::string_view, 4> kOfJwt = {"algorithm", "audience", "issuer", "subject"};
   Value own = Value::object();
   Value assertion = Value::object();
-  for (const auto& member : fields_of(arguments, "oauth2").members()) {
+  const Value fields = fields_of(arguments, "oauth2");
+  for (const auto& member : fields.members()) {
     const bool of_jwt = std::ranges::find(kOfJwt, std::string_view(member.key)) != kOfJwt.end();
     (of_jwt ? assertion : own).set(member.key, member.value);
   }

@@ -300,6 +300,15 @@ class OAuth(Scenario):
         wait_until(lambda: any(e["kind"] == "secret.rotate" for e in vault.audit()), what="the stored token")
         self.works(vault, "access-token-0001")
 
+    def test_the_command_line_describes_a_credential_with_tokens(self):
+        vault = self.vault()
+        secret = vault.add_secret("ACME_OAUTH", json.dumps({"clientId": "c", "clientSecret": "s", "refreshToken": "r"}))
+        made = vault.ok("credential", "create", "acme", "--provider", "acme", "--secret-ref",
+                        f"vault:secret:{secret['secretId']}", "--host", "api.acme.test", "--auth", "oauth2",
+                        "--token-endpoint", "https://id.acme.test/token", "--scope", "read", "--scope", "write").json()
+        auth = made["auth"]["o_auth2"]
+        self.assertEqual(("https://id.acme.test/token", ["read", "write"]), (auth["token_endpoint"], auth["scopes"]))
+
 
 if __name__ == "__main__":
     main()
