@@ -94,10 +94,15 @@ Result<std::vector<InputFile>> open_files(CallRequest& request) {
   return inputs;
 }
 
-Result<std::string> read_payload(const std::string& path) {
+Result<Payload> read_payload(const std::string& path) {
   const auto file = open_input(path);
   if (!file) return failed("cannot read --request-file", path, errno);
-  std::string payload;
+  Payload read;
+  struct stat facts{};
+  read.is_trusted = ::fstat(file.get(), &facts) == 0 &&
+                    (facts.st_uid == ::geteuid() || facts.st_uid == 0) &&
+                    (S_ISCHR(facts.st_mode) || (facts.st_mode & (S_IWGRP | S_IWOTH)) == 0);
+  auto& payload = read.text;
   while (true) {
     const auto before = payload.size();
     if (before > protocol::kMaxEnvelope) {
@@ -108,7 +113,7 @@ Result<std::string> read_payload(const std::string& path) {
     const int error = errno;
     payload.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
     if (got < 0) return failed("cannot read --request-file", path, error);
-    if (got == 0) return payload;
+    if (got == 0) return read;
   }
 }
 

@@ -23,7 +23,11 @@ struct InputFile {
 // Opens what the request names and announces the sizes in its envelope.
 Result<std::vector<InputFile>> open_files(CallRequest& request);
 // Reads a whole payload, "-" is stdin; at most 32 MiB.
-Result<std::string> read_payload(const std::string& path);
+struct Payload {
+  std::string text;
+  bool is_trusted = false;  // Nobody but the caller and root could have written it.
+};
+Result<Payload> read_payload(const std::string& path);
 
 class BodyInput {
  public:

@@ -68,7 +68,12 @@ Result<CallRequest> compose(const CallFlags& flags) {
   if (flags.request) return request_from_payload(flags, *flags.request);
   if (flags.request_file) {
     TRY_ASSIGN(const auto payload, read_payload(*flags.request_file));
-    return request_from_payload(flags, payload);
+    TRY_ASSIGN(auto request, request_from_payload(flags, payload.text));
+    if (payload.is_trusted || request.files.empty()) return request;
+    return invalid_request("",
+                           "'" + quote_for_message(*flags.request_file) +
+                               "' can be written by others: files that it names are not sent; name "
+                               "them with --body-file-path or --multipart-file");
   }
   return request_from_flags(flags);
 }

@@ -3,12 +3,11 @@
 #include <sys/stat.h>
 
 #include <array>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string_view>
 
 #include "json/parse.h"
+#include "platform/directory.h"
 
 namespace aivault::daemon {
 namespace {
@@ -62,10 +61,11 @@ void add_writable(sandbox::Paths& paths, std::string directory) {
 // Where the header says the key file is. Anybody who can write there is the vault's owner.
 std::optional<std::string> key_file_of(const std::string& root) {
   constexpr std::size_t kMaxHeader = std::size_t{64} << 10U;
-  std::ifstream file(root + "/vault.json", std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  if (text.empty() || text.size() > kMaxHeader) return std::nullopt;
-  const auto header = json::parse(text);
+  const auto directory = platform::Directory::open(root);
+  if (!directory) return std::nullopt;
+  const auto text = directory->read("vault.json", kMaxHeader);
+  if (!text || !*text) return std::nullopt;
+  const auto header = json::parse(**text);
   const auto* provider = header ? header->find("provider") : nullptr;
   const auto* path = provider != nullptr ? provider->find("path") : nullptr;
   if (path == nullptr || !path->is(json::Kind::string)) return std::nullopt;

@@ -172,6 +172,23 @@ class Files(Attack):
         for line in pathlib.Path("/etc/shadow").read_bytes().splitlines():
             self.assertNotIn(line, done.stdout + done.stderr)
         self.assertEqual([], self.up.requests)
+        # What an agent has written names no files of the operator's.
+        trap.unlink()
+        request = {"method": "POST", "path": "/v1", "headers": [], "bodyFilePath": str(world.KEY)}
+        own = pathlib.Path("/home/aivault/request.json")
+        self.addCleanup(own.unlink)
+        for file, user, mode in ((trap, "agent1", 0o644), (own, "aivault", 0o664), (own, "aivault", 0o646)):
+            file.write_text(json.dumps(request))
+            os.chown(file, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+            file.chmod(mode)
+            for asker in ("aivault", "root"):
+                done = self.run_as(asker, "aivault", "invoke", "acme/call", "--request-file", file, code=1)
+                self.assertIn(b"can be written by others", done.stderr)
+        self.assertEqual([], self.up.requests)
+        own.chmod(0o600)
+        own.write_text(json.dumps({**request, "bodyFilePath": "/etc/hostname"}))
+        self.run_as("aivault", "aivault", "invoke", "acme/call", "--request-file", own)
+        self.assertEqual(pathlib.Path("/etc/hostname").read_bytes(), self.up.requests[0].body)
 
     def test_FD10_nothing_is_executed_from_a_place_of_the_agent(self):
         with tempfile.TemporaryDirectory(dir="/home/agent1") as place:
