@@ -56,7 +56,8 @@ static int hits(const char* name) {
   if (number == at) strncpy(state->hit, name, sizeof state->hit - 1);
   if (fault == 0) {
     syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
-    for (;;) pause();
+    /* The sandbox lets no signal out: ending at once does the same, none of our instructions follows. */
+    for (;;) syscall(SYS_exit_group, 128 + SIGKILL);
   }
   errno = fault;
   return 1;
