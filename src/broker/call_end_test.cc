@@ -159,7 +159,14 @@ TEST(Invoke, SendsNoSecretThatWasWithdrawnWhileTheCallWaited) {
     }
     const auto waited = [](const auto& outcome) { return outcome->reason() != "ok"; };
     const bool stays = std::string(example.reason) != "ok";
-    EXPECT_EQ(std::ranges::count_if(outcomes, waited), stays ? 1 : 0);
+    const bool ends_others = std::string(example.reason).find("secret") == std::string::npos;
+    const auto ended = std::ranges::count_if(outcomes, waited);
+    // What is no longer allowed also ends when it is under way.
+    if (stays && ends_others) {
+      EXPECT_GE(ended, 1);
+    } else {
+      EXPECT_EQ(ended, stays ? 1 : 0);
+    }
     EXPECT_EQ(seen, stays ? kPlaces : kPlaces + 1);
     EXPECT_EQ(outcomes.back()->reason(), example.reason);
   }

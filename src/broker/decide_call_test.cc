@@ -27,6 +27,7 @@ TEST(Invoke, RefusesWithOneRecordAndWithoutAConnection) {
       {"context of a caller",
        [](Call& c) {
          c.caller.is_operator = false;
+         c.caller.user = "somebody";
          c.workspace = "w1";
        },
        "context_not_allowed",

@@ -11,7 +11,7 @@ bool fits_host_pattern(std::string_view pattern, const http::Authority& authorit
   const auto before = pattern.substr(0, open);
   const auto after = pattern.substr(pattern.rfind('}') + 1);
   const std::string host = authority.text();
-  return after.starts_with('.') && host.size() > before.size() + after.size() &&
+  return after.find('.') != std::string_view::npos && host.size() > before.size() + after.size() &&
          host.starts_with(before) && host.ends_with(after);
 }
 

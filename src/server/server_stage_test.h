@@ -42,7 +42,8 @@ using testing::response;
 using testing::TlsPeer;
 using testing::TlsServer;
 
-inline constexpr std::int64_t kStranger = 12345;
+// The first of the users that every Debian has: who has no name may do nothing.
+inline constexpr std::int64_t kStranger = 1;
 
 struct Answer {
   int status = 0;  // 0: none came.
@@ -299,6 +300,13 @@ class ListeningSocket {
 
 inline std::string get(std::string_view target, std::string_view headers = "") {
   return "GET " + std::string(target) + " HTTP/1.1\r\nhost: x\r\n" + std::string(headers) + "\r\n";
+}
+
+// As `aivault run` asks for others: over the socket, by the rules of TCP.
+inline std::string via_tcp(std::string request) {
+  constexpr std::string_view kHost = "host: x\r\n";
+  return request.replace(
+      request.find(kHost), kHost.size(), "host: 127.0.0.1\r\nx-aivault-via: tcp\r\n");
 }
 
 inline std::string post(std::string_view target,
