@@ -34,6 +34,14 @@ class Sockets(Attack):
         self.assertEqual("connected", as_user("agent1", connect))
         self.assertNotIn("other1", self.log.read_text())
 
+    def test_a_user_made_while_the_daemon_runs_is_known(self):
+        # Every new user gives the machine another /etc/passwd.
+        subprocess.run(["useradd", "-m", "later1"], check=True)
+        self.addCleanup(subprocess.run, ["userdel", "-r", "later1"], capture_output=True)
+        self.run_as("root", "aivault", "setup", "agent-access", "--agent-user", "later1", "--daemon-user", "aivault")
+        self.assertServes("later1")
+        self.assertServes("agent1")
+
     def test_SK2_an_agent_cannot_touch_the_socket_or_its_directory(self):
         def unlink():
             os.unlink(SOCKET)
