@@ -1,7 +1,8 @@
 # The Debian package: cpack -G DEB in build/release, or scripts/package, which also checks the result.
 string(TIMESTAMP AIVAULT_PACKAGE_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)  # SOURCE_DATE_EPOCH decides it.
 set(AIVAULT_PACKAGE_VERSION "${PROJECT_VERSION}-1")
-set(AIVAULT_MAINTAINER "aivault maintainers <root@localhost>" CACHE STRING "who builds the package")
+set(AIVAULT_MAINTAINER "aivault maintainers <aivault@users.noreply.github.com>" CACHE STRING
+    "who builds the package")
 set(package_files ${CMAKE_BINARY_DIR}/package)
 set(debian ${CMAKE_SOURCE_DIR}/packaging/debian)
 configure_file(${debian}/changelog.in ${package_files}/changelog.Debian @ONLY)
@@ -11,7 +12,7 @@ set(CPACK_PACKAGE_NAME aivault)
 set(CPACK_PACKAGE_CONTACT "${AIVAULT_MAINTAINER}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "keeps API keys away from the programs and agents that use them")
 set(CPACK_PACKAGE_DESCRIPTION
-    "aivault keeps every API key in an encrypted vault of one OS user. Programs and AI agents of\nother users invoke capabilities through a unix socket; the daemon checks its policy, puts the\ncredential on the wire, streams the answer back without it and writes an audit record.\nNothing runs after installation: aivault setup says how an agent gets access.")
+    "aivault keeps every API key in an encrypted vault of one OS user. Programs\nand AI agents of other users invoke capabilities through a unix socket: the\ndaemon checks its policy, puts the credential on the wire, streams the\nanswer back without it and writes an audit record.\nNothing runs after installation; aivault setup gives agents access.")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SECTION utils)

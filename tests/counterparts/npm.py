@@ -1,5 +1,6 @@
 """Packages of other makers, as the lock file beside package.json pins them. Their scripts never run."""
 
+import fcntl
 import hashlib
 import subprocess
 import unittest
@@ -26,7 +27,10 @@ def installed(directory):
     lock = (directory / "package-lock.json").read_bytes()
     mark = directory / "node_modules" / ".aivault-lock"
     digest = hashlib.sha256(lock).hexdigest()
-    if not mark.exists() or mark.read_text() != digest:
-        install(directory)
-        mark.write_text(digest)
+    # Tests run beside each other; an installation begins by deleting what is there.
+    with open(directory / "package.json", "rb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not mark.exists() or mark.read_text() != digest:
+            install(directory)
+            mark.write_text(digest)
     return directory

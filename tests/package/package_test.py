@@ -21,7 +21,7 @@ def run(*words, code=0, **options):
 
 
 def build():
-    return pathlib.Path(run(ROOT / "scripts/package", "--built", cwd=ROOT).stdout.strip())
+    return ROOT / run(ROOT / "scripts/package", "--built", cwd=ROOT).stdout.strip()
 
 
 class Machine:
@@ -90,7 +90,7 @@ class Package(unittest.TestCase):
             self.assertFalse(path.stat().st_mode & 0o7022 and not path.is_symlink(), f"mode of {path}")
 
     def test_is_clean_for_lintian(self):
-        found = run("lintian", "--allow-root", "--no-tag-display-limit", "--fail-on", "error,warning", self.kept,
+        found = run("lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error,warning", self.kept,
                     code=None, env={**os.environ, "LC_ALL": "C.UTF-8"})
         self.assertEqual((0, ""), (found.returncode, found.stdout), found.stderr)
 
@@ -158,7 +158,7 @@ class Package(unittest.TestCase):
         self.assertIn("group 'aivault'", purged)
         machine.do("test", "!", "-e", ours)
         machine.do("test", "-e", theirs)
-        machine.do("test", "-f", f"{vault}/vault.db")
+        machine.do("test", "-f", f"{vault}/data/vault/vault.db")
         machine.do("test", "-f", f"{vault}/keys/kek.key")
         machine.do("getent", "passwd", USER)
 
