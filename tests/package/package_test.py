@@ -145,10 +145,14 @@ class Package(unittest.TestCase):
         self.assertIn("9:", machine.do("dpkg-query", "-W", "-f", "${Version}", "aivault").stdout)
         self.assertEqual(listed, machine.do(*as_user, "aivault", "secrets", "list").stdout)
 
-        ours, theirs = "/etc/systemd/system/aivaultd-shared.service", "/etc/tmpfiles.d/aivault.conf"
-        machine.do("sh", "-c", "mkdir -p /etc/systemd/system /etc/tmpfiles.d && "
+        machine.do("useradd", "-m", "aivagent")
+        machine.do("aivault", "setup", "agent-access", "--agent-user", "aivagent", "--daemon-user", USER)
+        ours, table, theirs = ("/etc/systemd/system/aivaultd-shared.service", "/etc/tmpfiles.d/aivault.conf",
+                               "/etc/sysusers.d/aivault.conf")
+        machine.do("test", "-f", table)
+        machine.do("sh", "-c", "mkdir -p /etc/systemd/system /etc/sysusers.d && "
                                f"echo '# Written by aivault setup systemd; put changes into drop-ins' >{ours} && "
-                               f"echo '# my own' >{theirs}")
+                               f"printf 'g aivault -\\ng mine -\\n' >{theirs}")
         machine.do("dpkg", "-r", "aivault")
         machine.do("test", "!", "-e", "/usr/bin/aivault")
         machine.do("test", "-e", ours)
@@ -157,6 +161,7 @@ class Package(unittest.TestCase):
         self.assertIn(vault, purged)
         self.assertIn("group 'aivault'", purged)
         machine.do("test", "!", "-e", ours)
+        machine.do("test", "!", "-e", table)
         machine.do("test", "-e", theirs)
         machine.do("test", "-f", f"{vault}/data/vault/vault.db")
         machine.do("test", "-f", f"{vault}/keys/kek.key")
