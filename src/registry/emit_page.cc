@@ -1,3 +1,10 @@
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/text.h"
 #include "registry/emit.h"
 
 namespace aivault::registry {
@@ -33,7 +40,7 @@ std::string marks_of(const CapabilityEntry& capability) {
 }
 
 std::string print_provider(const ProviderFile& file) {
-  std::string out = "\n## " + file.name.text + " (" + code(file.id.text) + ")\n\n";
+  std::string out = "\n### " + file.name.text + " (" + code(file.id.text) + ")\n\n";
   out += "[Documentation](" + file.docs.text + "), [where to get the secret](" +
          file.setup_url.text + ").\n\n";
   for (const auto& kind : file.kinds) {
@@ -45,11 +52,38 @@ std::string print_provider(const ProviderFile& file) {
   for (const auto& slot : file.slots) {
     out += "- Host " + code(slot.name.text) + ": " + joined(slot.hosts) + "\n";
   }
+  if (!file.setup_steps.empty()) out += "\nSetup:\n\n";
+  for (std::size_t i = 0; i < file.setup_steps.size(); ++i) {
+    out += std::to_string(i + 1) + ". " + escaped(file.setup_steps[i].text) + "\n";
+  }
   out += "\n| capability | class | what it does |\n|---|---|---|\n";
   for (const auto& capability : file.capabilities) {
     out += "| " + code(capability.id.text) + " | " +
            std::string(to_string(capability.declared.value_or(CallClass::destructive))) + " | " +
            escaped(capability.summary.text) + marks_of(capability) + " |\n";
+  }
+  return out;
+}
+
+// "project-management" and "crm" as headings.
+std::string heading_of(std::string_view category) {
+  constexpr std::size_t kAbbreviation = 3;
+  if (category.size() <= kAbbreviation) return to_upper(category);
+  std::string out(category);
+  std::ranges::replace(out, '-', ' ');
+  return to_upper(out.substr(0, 1)) + out.substr(1);
+}
+
+using Categories = std::map<std::string_view, std::vector<const ProviderFile*>>;
+
+std::string print_overview(const Categories& categories) {
+  std::string out = "\n| category | providers |\n|---|---|\n";
+  for (const auto& [category, files] : categories) {
+    out += "| " + heading_of(category) + " | ";
+    for (const auto* file : files) {
+      out += (file == files.front() ? "" : ", ") + code(file->id.text);
+    }
+    out += " |\n";
   }
   return out;
 }
@@ -63,7 +97,13 @@ std::string print_page(std::span<const ProviderFile> files) {
       "Store a provider's secrets under the names below and its capabilities are ready. The class "
       "is the highest\nthat a call of the capability can have: a read-only agent keeps the reading "
       "part of the others.\n";
-  for (const auto& file : files) out += print_provider(file);
+  Categories categories;
+  for (const auto& file : files) categories[file.category.text].push_back(&file);
+  out += print_overview(categories);
+  for (const auto& [category, members] : categories) {
+    out += "\n## " + heading_of(category) + "\n";
+    for (const auto* file : members) out += print_provider(*file);
+  }
   return out;
 }
 
