@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 
+#include "base/digits.h"
 #include "base/text.h"
 #include "platform/safe_directory.h"
 
@@ -23,15 +23,6 @@ auto refused(int descriptor, std::string_view why) {
   return vault_unavailable(
       "internal",
       "descriptor " + std::to_string(descriptor) + " of the service manager " + std::string(why));
-}
-
-std::optional<std::int64_t> number_of(const std::optional<std::string>& text) {
-  if (!text) return std::nullopt;
-  std::int64_t value = 0;
-  const auto* end = text->data() + text->size();
-  const auto [stop, error] = std::from_chars(text->data(), end, value);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return value;
 }
 
 int option_of(int socket, int name) {
@@ -69,8 +60,9 @@ broker::Door door_of(const PassedName& passed,
 Result<std::vector<PassedName>> passed_descriptors(const platform::Environment& environment) {
   std::vector<PassedName> passed;
   const auto text = environment.text("LISTEN_FDS");
-  if (!text || number_of(environment.text("LISTEN_PID")) != std::int64_t{::getpid()}) return passed;
-  const auto count = number_of(text);
+  const auto pid = parse_digits(environment.text("LISTEN_PID").value_or(""));
+  if (!text || pid != std::int64_t{::getpid()}) return passed;
+  const auto count = parse_digits(*text);
   if (!count || *count < 0 || *count > kMaxPassed) {
     return vault_unavailable("internal", "invalid LISTEN_FDS '" + quote_for_message(*text) + "'");
   }

@@ -5,22 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
 
+#include "base/digits.h"
+
 namespace aivault::daemon {
 namespace {
-
-std::optional<std::int64_t> number_of(const std::optional<std::string>& text) {
-  if (!text) return std::nullopt;
-  std::int64_t value = 0;
-  const auto* end = text->data() + text->size();
-  const auto [stop, error] = std::from_chars(text->data(), end, value);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return value;
-}
 
 platform::Descriptor connect_to(std::string path) {
   sockaddr_un address{};
@@ -43,8 +35,8 @@ ServiceManager ServiceManager::from(const platform::Environment& environment) {
   if (!path) return manager;
   manager.abstract_ = path->starts_with('@');
   manager.socket_ = connect_to(*path);
-  const auto pid = number_of(environment.text("WATCHDOG_PID"));
-  const auto limit = number_of(environment.text("WATCHDOG_USEC"));
+  const auto pid = parse_digits(environment.text("WATCHDOG_PID").value_or(""));
+  const auto limit = parse_digits(environment.text("WATCHDOG_USEC").value_or(""));
   const bool is_for_us = !pid || *pid == std::int64_t{::getpid()};
   if (limit && *limit > 1 && is_for_us) {
     manager.heartbeat_ = std::chrono::microseconds(*limit / 2);
@@ -61,7 +53,7 @@ void ServiceManager::tell_reloading() const {
   constexpr std::int64_t kMicroseconds = 1'000'000;
   constexpr std::int64_t kNanoseconds = 1000;
   timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);  // It cannot fail for this clock.
   const auto stamp = now.tv_sec * kMicroseconds + now.tv_nsec / kNanoseconds;
   tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(stamp));
   tell("READY=1");
