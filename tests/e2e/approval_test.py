@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -125,6 +126,7 @@ class Approval(Scenario):
                         "request": {"method": "GET", "path": "/v1/x", "headers": []}}
             threading.Thread(target=lambda: self.swallow(door, envelope), daemon=True).start()
             self.pending(vault)
+            door.socket.shutdown(socket.SHUT_RDWR)  # A close alone waits for the thread that reads.
         self.pending(vault, 0)
         self.assertEqual(["cancelled"], [row["state"] for row in vault.ok("approvals", "--all", "-v").json()])
         self.assertEqual([], upstream.requests)
