@@ -15,6 +15,7 @@
 #include "broker/broker.h"
 #include "broker/candidates.h"
 #include "broker/closed_rates.h"
+#include "broker/limit_stages.h"
 #include "broker/material.h"
 #include "broker/outgoing_body.h"
 #include "broker/overlap.h"
@@ -83,6 +84,7 @@ class Broker::Impl {
     std::unordered_map<std::string_view, std::vector<const catalog::Credential*>> of_provider;
     std::map<std::string, std::shared_ptr<const policy::ScrubForms>> scrub_forms;
     std::map<std::string, OwnJwt> jwts;
+    Blocklists blocklists;
     KnownSecrets secrets;
     ClosedRates closed_rates;
   };

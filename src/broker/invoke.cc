@@ -183,7 +183,7 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
   auto fits = check_declared(decision.limits, (*answer)->head());
   if (!fits) co_return fail(co_await ended(record, std::move(fits).error(), sent()));
   Relay::Treatment treatment;
-  treatment.stages = stages_of(decision.limits, (*answer)->head().headers);
+  treatment.stages = stages_of(decision.limits, (*answer)->head().headers, derived_.blocklists);
   treatment.hold_back = decision.limits.max_response_bytes.has_value();
   treatment.forms = std::move(material->forms);
   treatment.scrub =

@@ -5,8 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include "policy/blocklist.h"
-
 namespace aivault::broker {
 namespace {
 
@@ -57,17 +55,28 @@ class BlocklistStage final : public BodyStage {
 
 }  // namespace
 
+std::shared_ptr<const policy::BlocklistRules> Blocklists::rules_of(
+    const std::vector<std::string>& entries) {
+  if (const auto found = kept_.find(entries); found != kept_.end()) return found->second;
+  constexpr std::size_t kMaxKept = 32;  // The largest lists take megabytes.
+  if (kept_.size() >= kMaxKept) kept_.clear();
+  auto rules = std::make_shared<const policy::BlocklistRules>(entries);
+  kept_.emplace(entries, rules);
+  return rules;
+}
+
 std::vector<std::unique_ptr<BodyStage>> stages_of(const policy::CallLimits& limits,
-                                                  const http::Headers& headers) {
+                                                  const http::Headers& headers,
+                                                  Blocklists& blocklists) {
   std::vector<std::unique_ptr<BodyStage>> stages;
   if (limits.max_response_bytes) {
     stages.push_back(std::make_unique<SizeStage>(*limits.max_response_bytes));
   }
   if (!limits.blocklist.empty()) {
     const auto* type = http::find(headers, "content-type");
-    auto rules = std::make_shared<const policy::BlocklistRules>(limits.blocklist);
     stages.push_back(std::make_unique<BlocklistStage>(
-        std::move(rules), type != nullptr ? std::string_view(*type) : std::string_view()));
+        blocklists.rules_of(limits.blocklist),
+        type != nullptr ? std::string_view(*type) : std::string_view()));
   }
   return stages;
 }

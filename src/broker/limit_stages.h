@@ -3,18 +3,31 @@
 // Thread: the event loop. Errors: policy_violation response_too_large.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "broker/body_stage.h"
 #include "http/message.h"
+#include "policy/blocklist.h"
 #include "policy/limits.h"
 #include "upstream/response_parser.h"
 
 namespace aivault::broker {
 
+// What is searched for is prepared once for each list, not for each call.
+class Blocklists {
+ public:
+  std::shared_ptr<const policy::BlocklistRules> rules_of(const std::vector<std::string>& entries);
+
+ private:
+  std::map<std::vector<std::string>, std::shared_ptr<const policy::BlocklistRules>> kept_;
+};
+
 std::vector<std::unique_ptr<BodyStage>> stages_of(const policy::CallLimits& limits,
-                                                  const http::Headers& headers);
+                                                  const http::Headers& headers,
+                                                  Blocklists& blocklists);
 // A declared length tells before the first byte; not that of a coded body, which is another one.
 Result<void> check_declared(const policy::CallLimits& limits, const upstream::ResponseHead& head);
 

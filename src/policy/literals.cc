@@ -86,81 +86,140 @@ LiteralForms::LiteralForms(std::span<const std::string> texts) {
       add(escaped(text, {.digits = kUpper, .escapes_slash = slash, .ascii_only = true}));
     }
   }
+  link_all();
 }
 
 void LiteralForms::add(std::string_view form) {
   if (form.empty()) return;
-  begins_.at(static_cast<unsigned char>(form.front())) = true;
-  std::uint32_t at = 0;
+  const auto path = static_cast<std::uint32_t>(text_.size());
+  NodeId at = kRoot;
   for (const char c : form) {
-    const auto byte = static_cast<unsigned char>(c);
-    const auto& next = nodes_[at].next;
-    const auto known =
-        std::ranges::find(next, byte, &std::pair<unsigned char, std::uint32_t>::first);
-    if (known != next.end()) {
-      at = known->second;
+    if (const auto known = child(at, c); known != kNone) {
+      at = known;
       continue;
     }
-    const auto added = static_cast<std::uint32_t>(nodes_.size());
-    nodes_[at].next.emplace_back(byte, added);
-    nodes_.emplace_back();
+    const auto added = static_cast<NodeId>(nodes_.size());
+    nodes_.push_back({.sibling = nodes_[at].first_child,
+                      .parent = at,
+                      .path = path,
+                      .depth = nodes_[at].depth + 1,
+                      .byte = c});
+    nodes_[at].first_child = added;
+    if (at == kRoot) begins_.at(static_cast<unsigned char>(c)) = added;
     at = added;
   }
+  if (nodes_[at].path == path) text_ += form;
   nodes_[at].ends = true;
 }
 
-const LiteralForms::Node* LiteralForms::step(const Node& node, unsigned char byte) const {
-  for (const auto& [label, target] : node.next) {
-    if (label == byte) return &nodes_[target];
-  }
-  return nullptr;
+LiteralForms::NodeId LiteralForms::child(NodeId node, char byte) const {
+  if (node == kRoot) return begins_.at(static_cast<unsigned char>(byte));
+  auto at = nodes_[node].first_child;
+  while (at != kNone && nodes_[at].byte != byte) at = nodes_[at].sibling;
+  return at;
 }
 
-LiteralForms::Match LiteralForms::match(std::string_view text) const {
-  Match match;
-  if (!begins_.at(static_cast<unsigned char>(text.front()))) return match;
-  const auto* node = nodes_.data();
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    node = step(*node, static_cast<unsigned char>(text[i]));
-    if (node == nullptr) return match;
-    if (node->ends) match.size = i + 1;
+// By depth: what a node rests on is nearer to the root.
+void LiteralForms::link_all() {
+  std::vector<NodeId> row = {kRoot};
+  std::vector<NodeId> next;
+  while (!row.empty()) {
+    next.clear();
+    for (const auto node : row) {
+      for (auto at = nodes_[node].first_child; at != kNone; at = nodes_[at].sibling) {
+        link(at);
+        next.push_back(at);
+      }
+    }
+    row.swap(next);
   }
-  match.undecided = !node->next.empty();
-  return match;
+}
+
+void LiteralForms::link(NodeId id) {
+  auto& node = nodes_[id];
+  node.first_hit = static_cast<std::uint32_t>(hits_.size());
+  if (node.ends) {
+    hits_.push_back({0, node.depth});
+  } else if (node.parent != kRoot) {
+    const auto& parent = nodes_[node.parent];
+    node.earlier = parent.hits > 0 ? node.parent : parent.earlier;
+    auto offset = decided(node.parent);
+    auto at = parent.fail;
+    auto taken = child(at, node.byte);
+    while (taken == kNone && at != kRoot) {
+      for (const auto& hit : hits_of(at)) hits_.push_back({offset + hit.begin, hit.size});
+      offset += decided(at);
+      at = nodes_[at].fail;
+      taken = child(at, node.byte);
+    }
+    if (taken != kNone && is_leaf(taken)) {
+      hits_.push_back({offset, nodes_[taken].depth});
+      taken = kRoot;
+    }
+    node.fail = taken == kNone ? kRoot : taken;
+  }
+  node.hits = static_cast<std::uint32_t>(hits_.size()) - node.first_hit;
+}
+
+std::vector<LiteralForms::Hit> LiteralForms::hits_of(NodeId node) const {
+  std::vector<Hit> hits;
+  for (auto at = node; at != kNone; at = nodes_[at].earlier) {
+    const auto own = std::span(hits_).subspan(nodes_[at].first_hit, nodes_[at].hits);
+    hits.insert(hits.end(), own.rbegin(), own.rend());
+  }
+  std::ranges::reverse(hits);
+  return hits;
 }
 
 void Literals::feed(std::string_view in, std::string& out) {
-  if (held_.empty()) return scan(in, More::may_come, out);
-  const auto joined = std::exchange(held_, {}).append(in);
-  scan(joined, More::may_come, out);
+  while (!in.empty()) {
+    if (state_ == LiteralForms::kRoot) {
+      std::size_t plain = 0;
+      while (plain < in.size() && !forms_->begins_with(in[plain])) ++plain;
+      out += in.substr(0, plain);
+      in.remove_prefix(plain);
+      if (in.empty()) return;
+    }
+    take(in.front(), out);
+    in.remove_prefix(1);
+  }
 }
 
 void Literals::flush(std::string& out) {
-  if (!held_.empty()) scan(std::exchange(held_, {}), More::none, out);
+  while (state_ != LiteralForms::kRoot) fall_back(out);
 }
 
-void Literals::scan(std::string_view text, More more, std::string& out) {
-  if (forms_->empty()) {
-    out += text;
-    return;
+void Literals::take(char byte, std::string& out) {
+  auto taken = forms_->child(state_, byte);
+  while (taken == LiteralForms::kNone && state_ != LiteralForms::kRoot) {
+    fall_back(out);
+    taken = forms_->child(state_, byte);
   }
-  std::size_t plain = 0;  // From here nothing was hit.
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const auto match = forms_->match(text.substr(at));
-    if (match.undecided && more == More::may_come) break;
-    if (match.size == 0) {
-      ++at;
-      continue;
-    }
-    out += text.substr(plain, at - plain);
-    out += kRedacted;
-    ++hits_;
-    at += match.size;
-    plain = at;
+  if (taken == LiteralForms::kNone) {
+    out += byte;
+  } else if (forms_->is_leaf(taken)) {
+    redact(out);
+    state_ = LiteralForms::kRoot;
+  } else {
+    state_ = taken;
   }
-  out += text.substr(plain, at - plain);
-  held_ = text.substr(at);
+}
+
+void Literals::fall_back(std::string& out) {
+  const auto held = forms_->text_of(state_);
+  std::size_t done = 0;
+  for (const auto& hit : forms_->hits_of(state_)) {
+    out += held.substr(done, hit.begin - done);
+    redact(out);
+    done = std::size_t{hit.begin} + hit.size;
+  }
+  out += held.substr(done, forms_->decided(state_) - done);
+  state_ = forms_->fail_of(state_);
+}
+
+void Literals::redact(std::string& out) {
+  out += kRedacted;
+  ++hits_;
 }
 
 }  // namespace aivault::policy
