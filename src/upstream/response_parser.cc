@@ -30,7 +30,7 @@ constexpr std::size_t kShortestEnd = 5;
 // Nothing of it was used up: is it the line of a last chunk, and a bit of what follows?
 bool is_begun_end(std::string_view received) {
   return received.size() < kShortestEnd && received.starts_with('0') &&
-         received.find('\n') != std::string_view::npos;
+         received.find("\r\n") != std::string_view::npos;
 }
 
 }  // namespace
