@@ -12,6 +12,7 @@
 #include "cli/mcp_message.h"
 #include "cli/moment.h"
 #include "cli/run_environment.h"
+#include "cli/sandboxed_program.h"
 #include "platform/foreground.h"
 
 namespace aivault::cli {
@@ -45,25 +46,53 @@ std::string key_variable(const json::Value& whoami) {
   return name == nullptr ? std::string() : std::string(name->text());
 }
 
+// Its exit status instead of one of its own.
+int not_run(Session& session, const std::string& program, platform::NotStarted why) {
+  session.notice("cannot run '" + program + "': " + std::strerror(why.error));
+  return why.error == ENOENT ? kNotFound : kNotExecutable;
+}
+
+std::vector<std::string> environment_for(const Session& session,
+                                         const HeldToken& held,
+                                         const json::Value& endpoints,
+                                         std::uint16_t port,
+                                         const HeldToken::Wish& wish) {
+  const RunPlace place{"http://127.0.0.1:" + std::to_string(port),
+                       held.value(),
+                       wish.credentials,
+                       key_variable(held.whoami())};
+  return run_environment(session.environment().all(), endpoints, place);
+}
+
+// Before there is a second thread.
+Result<int> run_sandboxed(Session& session,
+                          const std::vector<std::string>& program,
+                          std::vector<std::string> environment,
+                          const HeldToken& held) {
+  TRY_ASSIGN(const auto confinement, confinement_for(session, held.whoami()));
+  TRY_ASSIGN(auto sandboxed, start_sandboxed(program, std::move(environment), confinement));
+  if (!sandboxed.started) return not_run(session, program.front(), sandboxed.started.error());
+  TRY_ASSIGN(const auto door, LoopbackDoor::adopt(std::move(sandboxed.listening), kSandboxPort));
+  door->serve(held.daemon_socket());
+  return sandboxed.started->wait();
+}
+
 }  // namespace
 
 Result<int> run_run(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(const auto wish, wish_of(arguments));
   TRY_ASSIGN(auto held, HeldToken::mint(session, "run", wish));
   TRY_ASSIGN(const auto endpoints, held.ask("/aivault/endpoints"));
-  TRY_ASSIGN(const auto door, LoopbackDoor::open());
-  const RunPlace place{"http://127.0.0.1:" + std::to_string(door->port()),
-                       held.value(),
-                       wish.credentials,
-                       key_variable(held.whoami())};
   const auto& program = arguments.program();
-  auto environment = run_environment(session.environment().all(), endpoints, place);
+  if (arguments.has("sandbox")) {
+    auto environment = environment_for(session, held, endpoints, kSandboxPort, wish);
+    return run_sandboxed(session, program, std::move(environment), held);
+  }
+  TRY_ASSIGN(const auto door, LoopbackDoor::open());
+  auto environment = environment_for(session, held, endpoints, door->port(), wish);
   // Before there is a second thread.
   auto started = platform::Foreground::start(program, std::move(environment));
-  if (!started) {
-    session.notice("cannot run '" + program.front() + "': " + std::strerror(started.error().error));
-    return started.error().error == ENOENT ? kNotFound : kNotExecutable;
-  }
+  if (!started) return not_run(session, program.front(), started.error());
   door->serve(held.daemon_socket());
   return started->wait();
 }

@@ -91,8 +91,11 @@ void drain(int target, Flow& flow, bool& broken) {
 
 class Copier {
  public:
-  Copier(int listening, int stopped, std::string daemon_socket)
-      : listening_(listening), stopped_(stopped), daemon_socket_(std::move(daemon_socket)) {}
+  Copier(int listening, int stopped, bool takes_all, std::string daemon_socket)
+      : listening_(listening),
+        stopped_(stopped),
+        takes_all_(takes_all),
+        daemon_socket_(std::move(daemon_socket)) {}
 
   void run() {
     for (;;) {
@@ -154,7 +157,7 @@ class Copier {
         ::accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!client) return;
     // Other users of this machine reach the port as well.
-    if (platform::uid_of_tcp_peer(client.get()) != std::int64_t{::geteuid()}) return;
+    if (!takes_all_ && platform::uid_of_tcp_peer(client.get()) != std::int64_t{::geteuid()}) return;
     const int on = 1;
     ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     auto daemon = connect_to(daemon_socket_);
@@ -167,6 +170,7 @@ class Copier {
   }
 
   int listening_, stopped_;
+  bool takes_all_;
   std::string daemon_socket_;
   std::list<Pair> pairs_;
 };
@@ -190,19 +194,33 @@ Result<std::unique_ptr<LoopbackDoor>> LoopbackDoor::open() {
       ::listen(listening.get(), 64) != 0 || ::getsockname(listening.get(), name, &size) != 0) {
     return no_listener();
   }
+  std::unique_ptr<LoopbackDoor> door(
+      new LoopbackDoor(std::move(listening), ntohs(address.sin_port), Guests::of_our_uid));
+  TRY(door->prepare_to_stop());
+  return door;
+}
+
+Result<std::unique_ptr<LoopbackDoor>> LoopbackDoor::adopt(platform::Descriptor listening,
+                                                          std::uint16_t port) {
+  std::unique_ptr<LoopbackDoor> door(new LoopbackDoor(std::move(listening), port, Guests::all));
+  TRY(door->prepare_to_stop());
+  return door;
+}
+
+Result<void> LoopbackDoor::prepare_to_stop() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return no_listener();
-  return std::unique_ptr<LoopbackDoor>(new LoopbackDoor(std::move(listening),
-                                                        ntohs(address.sin_port),
-                                                        platform::Descriptor(ends[1]),
-                                                        platform::Descriptor(ends[0])));
+  stopped_.reset(ends[0]);
+  stop_.reset(ends[1]);
+  return {};
 }
 
 void LoopbackDoor::serve(std::string daemon_socket) {
   thread_ = std::thread([listening = listening_.get(),
                          stopped = stopped_.get(),
+                         takes_all = guests_ == Guests::all,
                          path = std::move(daemon_socket)]() mutable {
-    Copier(listening, stopped, std::move(path)).run();
+    Copier(listening, stopped, takes_all, std::move(path)).run();
   });
 }
 

@@ -17,6 +17,9 @@ namespace aivault::cli {
 class LoopbackDoor {
  public:
   static Result<std::unique_ptr<LoopbackDoor>> open();
+  // Of a network namespace where nobody is but the program; its port is known to who made it.
+  static Result<std::unique_ptr<LoopbackDoor>> adopt(platform::Descriptor listening,
+                                                     std::uint16_t port);
   ~LoopbackDoor();  // Closes every connection.
   LoopbackDoor(const LoopbackDoor&) = delete;
   LoopbackDoor& operator=(const LoopbackDoor&) = delete;
@@ -26,17 +29,14 @@ class LoopbackDoor {
   void serve(std::string daemon_socket);
 
  private:
-  LoopbackDoor(platform::Descriptor listening,
-               std::uint16_t port,
-               platform::Descriptor stop,
-               platform::Descriptor stopped)
-      : listening_(std::move(listening)),
-        port_(port),
-        stop_(std::move(stop)),
-        stopped_(std::move(stopped)) {}
+  enum class Guests : std::uint8_t { of_our_uid, all };
+  LoopbackDoor(platform::Descriptor listening, std::uint16_t port, Guests guests)
+      : listening_(std::move(listening)), port_(port), guests_(guests) {}
+  Result<void> prepare_to_stop();
 
   platform::Descriptor listening_;
   std::uint16_t port_;
+  Guests guests_;
   platform::Descriptor stop_, stopped_;  // Two ends of a pipe: closing one stops the thread.
   std::thread thread_;
 };

@@ -39,10 +39,13 @@ std::optional<VaultHeader> read_vault_header(const std::string& directory) {
   if (!document) return std::nullopt;
   const auto* entry = document->find("provider");
   if (entry == nullptr) return std::nullopt;
-  VaultHeader header{text_in(*entry, "type"), text_in(*entry, "envVar")};
+  VaultHeader header{text_in(*entry, "type"), text_in(*entry, "envVar"), {}};
   if (header.key_variable.empty()) header.key_variable = text_in(*entry, "env_var");  // Format 1.
   const bool is_name = platform::KeyVariables::is_name(header.key_variable);
   if (header.provider != "env" || !is_name) header.key_variable.clear();
+  if (header.provider == "file") header.key_file = text_in(*entry, "path");
+  const bool is_relative = !header.key_file.empty() && !header.key_file.starts_with('/');
+  if (is_relative) header.key_file = directory + "/" + header.key_file;
   return header;
 }
 

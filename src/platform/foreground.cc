@@ -1,6 +1,7 @@
 #include "platform/foreground.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -68,14 +69,27 @@ std::vector<std::string> places_of(const std::string& name,
   return places;
 }
 
-// In the child, between fork and exec: only calls that are safe there.
-[[noreturn]] void become(const std::vector<std::string>& places,
+[[noreturn]] void give_up(int report, int error) {
+  while (::write(report, &error, sizeof error) < 0 && errno == EINTR) {
+  }
+  ::_exit(1);
+}
+
+void prepare_or_give_up(const Foreground::Prepare& prepare, int report) {
+  if (!prepare()) give_up(report, ECANCELED);
+  if (::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0) give_up(report, errno);
+}
+
+// In the child, between fork and exec: only calls that are safe there, unless there was one thread.
+[[noreturn]] void become(const Foreground::Prepare& prepare,
+                         const std::vector<std::string>& places,
                          char* const* words,
                          char* const* environment,
                          pid_t parent,
                          int report) {
   for (const int signal : kForwarded) ::signal(signal, SIG_DFL);
   ::signal(SIGPIPE, SIG_DFL);
+  if (prepare) prepare_or_give_up(prepare, report);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(1);
   int error = ENOENT;
@@ -84,15 +98,14 @@ std::vector<std::string> places_of(const std::string& name,
     if (errno != ENOENT && errno != ENOTDIR) error = errno;
     if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) break;
   }
-  while (::write(report, &error, sizeof error) < 0 && errno == EINTR) {
-  }
-  ::_exit(1);
+  give_up(report, error);
 }
 
 }  // namespace
 
 tl::expected<Foreground, NotStarted> Foreground::start(std::vector<std::string> words,
-                                                       std::vector<std::string> environment) {
+                                                       std::vector<std::string> environment,
+                                                       const Prepare& prepare) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return tl::unexpected(NotStarted{errno});
   const Descriptor reading(ends[0]);
@@ -104,7 +117,7 @@ tl::expected<Foreground, NotStarted> Foreground::start(std::vector<std::string> 
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return tl::unexpected(NotStarted{errno});
-  if (pid == 0) become(places, arguments.data(), variables.data(), parent, writing.get());
+  if (pid == 0) become(prepare, places, arguments.data(), variables.data(), parent, writing.get());
   forward_to = pid;
   writing.reset();
   int error = 0;

@@ -18,6 +18,10 @@ struct CloseFile {
 
 constexpr std::size_t kMaxGroupLine = std::size_t{1} << 20U;  // Groups may have many members.
 
+User user_from(const passwd& entry) {
+  return {entry.pw_name, entry.pw_dir, entry.pw_uid, entry.pw_gid};
+}
+
 template <typename Wanted>
 std::optional<User> find_user(const Wanted& is_wanted) {
   const std::unique_ptr<std::FILE, CloseFile> file(std::fopen("/etc/passwd", "re"));
@@ -27,7 +31,7 @@ std::optional<User> find_user(const Wanted& is_wanted) {
   passwd* found = nullptr;
   while (::fgetpwent_r(file.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
     if (!is_wanted(*found)) continue;
-    return User{found->pw_name, found->pw_dir, found->pw_uid, found->pw_gid};
+    return user_from(*found);
   }
   return std::nullopt;
 }
@@ -53,6 +57,15 @@ void each_group(const Visit& visit) {
 
 std::optional<User> user_of(std::int64_t uid) {
   return find_user([uid](const passwd& entry) { return entry.pw_uid == uid; });
+}
+
+std::vector<User> all_users() {
+  std::vector<User> users;
+  find_user([&users](const passwd& entry) {
+    users.push_back(user_from(entry));
+    return false;
+  });
+  return users;
 }
 
 std::optional<User> user_named(std::string_view name) {

@@ -16,6 +16,7 @@ struct User {
 };
 std::optional<User> user_of(std::int64_t uid);
 std::optional<User> user_named(std::string_view name);
+std::vector<User> all_users();
 
 struct Group {
   std::string name;

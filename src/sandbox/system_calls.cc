@@ -104,8 +104,7 @@ constexpr auto kGroups = std::to_array<Group>({
 
 class Filter {
  public:
-  // An unlisted call fails, so that a library falls back or gives an error that has a name.
-  Filter() : context_(::seccomp_init(SCMP_ACT_ERRNO(EPERM))) {}
+  explicit Filter(std::uint32_t otherwise) : context_(::seccomp_init(otherwise)) {}
   ~Filter() {
     if (context_ != nullptr) ::seccomp_release(context_);
   }
@@ -118,8 +117,8 @@ class Filter {
   void allow(const char* name, std::span<const scmp_arg_cmp> arguments) {
     add(SCMP_ACT_ALLOW, name, arguments);
   }
-  void answer(const char* name, int error) {
-    add(SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)), name, {});
+  void answer(const char* name, int error, std::span<const scmp_arg_cmp> arguments = {}) {
+    add(SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)), name, arguments);
   }
   Result<void> load() {
     ::seccomp_attr_set(context_, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
@@ -203,7 +202,8 @@ void allow_by_argument(Filter& filter) {
 }  // namespace
 
 Result<void> restrict_system_calls() {
-  Filter filter;
+  // An unlisted call fails, so that a library falls back or gives an error that has a name.
+  Filter filter(SCMP_ACT_ERRNO(EPERM));
   if (!filter.is_made()) return vault_unavailable("internal", "cannot restrict system calls");
   for (const auto& group : kGroups) {
     for (const auto* call : group.calls) filter.allow(call);
@@ -212,6 +212,27 @@ Result<void> restrict_system_calls() {
   allow_sockets(filter);
   allow_threads(filter);
   allow_by_argument(filter);
+  return filter.load();
+}
+
+Result<void> restrict_program_calls() {
+  constexpr std::uint64_t kInt = 0xffffffff;  // The kernel looks at no more of these arguments.
+  constexpr int kFamilies = 64;
+  Filter filter(SCMP_ACT_ALLOW);
+  if (!filter.is_made()) return vault_unavailable("internal", "cannot restrict system calls");
+  // A socket in the file system or of a hypervisor knows no network namespace.
+  for (int family = 0; family < kFamilies; ++family) {
+    if (family == AF_INET || family == AF_INET6 || family == AF_NETLINK) continue;
+    const std::array only{masked(0, kInt, static_cast<std::uint64_t>(family))};
+    filter.answer("socket", EAFNOSUPPORT, only);
+  }
+  // A ring makes sockets out of a filter's sight.
+  filter.answer("io_uring_setup", ENOSYS);
+  for (const auto* call : {"keyctl", "add_key", "request_key"}) filter.answer(call, EPERM);
+  for (const std::uint64_t request : {std::uint64_t{TIOCSTI}, std::uint64_t{TIOCLINUX}}) {
+    const std::array only{masked(1, kInt, request)};
+    filter.answer("ioctl", EPERM, only);
+  }
   return filter.load();
 }
 

@@ -1,6 +1,5 @@
-// SystemCalls: from restrict_system_calls() on, this thread and all that it starts make only the
-// system calls of one table; any other fails with EPERM, one of another architecture ends the
-// process.
+// SystemCalls: from a restriction on, this thread and all that it starts make only the system calls
+// that a table allows; any other fails, one of another architecture ends the process.
 // Thread: the main thread, before any other exists. Errors: vault_unavailable internal.
 // Source: seccomp(2), seccomp_rule_add(3).
 #pragma once
@@ -10,6 +9,10 @@
 namespace aivault::sandbox {
 
 Result<void> restrict_system_calls();
+
+// For a program of somebody else's: no way out of its network by sockets of other families, by
+// rings or keyrings, and no words put into the terminal's input.
+Result<void> restrict_program_calls();
 
 // As the kernel has it in /proc/self/status.
 bool are_system_calls_restricted();
