@@ -128,6 +128,7 @@ Result<Injection> inject(const registry::HmacAuth& auth,
                           request.input.body.value_or(std::string_view()),
                           time};
   const auto& signature = injection.texts.emplace_back(hmac_signature(auth, secret, parts));
+  injection.computed.emplace_back(signature);
   const auto made = Fields::of({{"signature", signature}, {"timestamp", time}});
   TRY_ASSIGN(auto value, render(auth.value_template, made));
   TRY(add_header(injection, auth.header_name, std::move(value)));
@@ -161,6 +162,8 @@ Result<Injection> inject(const registry::AwsSigV4Auth& auth,
   }
   if (!token.empty()) TRY(add_header(injection, "x-amz-security-token", {token}));
   TRY(add("authorization", std::move(signature.authorization)));
+  const std::string_view authorization = injection.texts.back();
+  injection.computed.push_back(authorization.substr(authorization.rfind('=') + 1));
   injection.path = signable.path;
   auto& query = injection.query.emplace();
   for (const auto& [name, value] : signable.query) query.push_back(name + "=" + value);
@@ -184,6 +187,7 @@ Result<Injection> inject(const registry::JwtAuth& auth,
   TRY_ASSIGN(auto token, self_signed_jwt(auth, material, request.input.now, request.input.jti));
   Injection injection;
   const auto& kept = injection.made.emplace_back(std::move(token));
+  injection.computed.push_back(kept.text(Reveal()));
   const auto made = Fields::of({{"jwt", kept.text(Reveal())}});
   TRY_ASSIGN(auto value, render(auth.value_template, made));
   TRY(add_header(injection, auth.header_name, std::move(value)));

@@ -56,6 +56,9 @@ struct Injection {
   std::optional<std::string> path;
   std::optional<std::vector<std::string>> query;
 
+  // Of the above, what was made from the secret for this request alone.
+  Parts computed;
+
   // What some of the views above show.
   std::deque<Secret> made;
   std::deque<std::string> texts;

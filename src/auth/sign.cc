@@ -95,6 +95,7 @@ Result<SignedRequest> sign(policy::PlannedRequest planned,
   head.push_back(kEnd);
   auto joined = Secret::join(head);  // Before `planned`, which it reads, is moved away.
   SignedRequest request(std::move(planned), std::move(joined));
+  for (const auto value : injection.computed) request.computed_.push_back(Secret::copy_of(value));
   if (std::holds_alternative<registry::MtlsAuth>(auth)) {
     TRY_ASSIGN(request.identity_, client_identity(secret));
   }

@@ -53,6 +53,8 @@ class SignedRequest {
   const Secret& head() const { return head_; }
   // Mutual TLS: what the connection has to show; unset: nothing.
   const std::optional<ClientIdentity>& identity() const { return identity_; }
+  // Signatures and tokens made from the secret for this request: the upstream may repeat them.
+  const std::vector<Secret>& computed() const { return computed_; }
 
  private:
   friend Result<SignedRequest> sign(policy::PlannedRequest,
@@ -68,6 +70,7 @@ class SignedRequest {
   policy::PlannedRequest planned_;
   Secret head_;
   std::optional<ClientIdentity> identity_;
+  std::vector<Secret> computed_;
 };
 
 Result<SignedRequest> sign(policy::PlannedRequest planned,

@@ -104,6 +104,9 @@ asio::awaitable<Result<ExchangePtr>> Broker::Impl::send_once(const VaultPtr& vau
   auto request = auth::sign(planned, material.auth, material.secret, input);
   if (!request) co_return fail(explained(decision.binding, std::move(request).error()));
   material.secret = Secret();  // The request holds the only copy from here on.
+  if (!request->computed().empty()) {
+    material.forms = policy::ScrubForms::with(std::move(material.forms), request->computed());
+  }
   const auto& credential = *decision.credential;
   upstream::Destination destination;
   destination.pool_key = credential.id + ' ' + decision.secret.str() + ' ' +
@@ -149,7 +152,11 @@ asio::awaitable<Result<ExchangePtr>> Broker::Impl::exchange(const VaultPtr& vaul
   }
   first->reset();  // Nobody reads its body.
   record.note("401: sent again with another token");
+  // The upstream has seen both tokens, and may repeat either. The new one need not know the old
+  // one: another daemon may have asked for it.
+  const auto refused = material.token;
   use_token(decision.credential->policy.auth, std::move(good->token), material);
+  material.forms = policy::ScrubForms::with(std::move(material.forms), {&refused->access, 1});
   body.rewind();
   co_return co_await send_once(vault, call, decision, planned, material, sent);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 #include <memory_resource>
 #include <numeric>
 #include <utility>
@@ -78,16 +79,20 @@ struct ScrubForms::Table {
   // The needles that can begin with byte b: from starts[b] to starts[b + 1] of by_first_byte.
   std::span<Needle> by_first_byte;
   std::span<std::uint32_t> starts;
-  std::size_t held = 0;  // How much of an answer is held back.
+  std::size_t held = 0;                     // How much of an answer is held back.
+  std::shared_ptr<const ScrubForms> known;  // Searched too; nullptr: none.
 
-  explicit Table(std::span<const std::string_view> pieces);
+  Table(std::span<const std::string_view> pieces, std::shared_ptr<const ScrubForms> known);
+  const Table* next() const { return known == nullptr ? nullptr : known->table_.get(); }
+  void add_next();
   void sort_by_first_byte(std::span<const Needle> needles);
   std::size_t match(std::string_view text, std::size_t start, MatchScratch& scratch) const;
   bool begins_in_any_case(std::string_view text, std::size_t start, MatchScratch& scratch) const;
 };
 
-ScrubForms::Table::Table(std::span<const std::string_view> pieces)
-    : pairs(static_cast<std::uint64_t*>(nullptr), PairFilter::kWords) {
+ScrubForms::Table::Table(std::span<const std::string_view> pieces,
+                         std::shared_ptr<const ScrubForms> also)
+    : pairs(static_cast<std::uint64_t*>(nullptr), PairFilter::kWords), known(std::move(also)) {
   std::size_t symbols = 0;
   for (const auto piece : pieces) symbols += symbol_bound(piece);
   const std::size_t count = pieces.size() * kNeedlesPerString;
@@ -118,6 +123,13 @@ ScrubForms::Table::Table(std::span<const std::string_view> pieces)
   }
   held = rounded_up(longest);
   sort_by_first_byte(needles);
+  if (next() != nullptr) add_next();
+}
+
+// One look at the pairs serves all tables.
+void ScrubForms::Table::add_next() {
+  std::ranges::transform(pairs, next()->pairs, pairs.begin(), std::bit_or());
+  held = std::max(held, next()->held);
 }
 
 void ScrubForms::Table::sort_by_first_byte(std::span<const Needle> needles) {
@@ -140,7 +152,7 @@ std::size_t ScrubForms::Table::match(std::string_view text,
   for (auto i = starts[first]; i < starts[first + 1U]; ++i) {
     best = std::max(best, match_length(by_first_byte[i], text, start, scratch));
   }
-  return best;
+  return next() == nullptr ? best : std::max(best, next()->match(text, start, scratch));
 }
 
 bool ScrubForms::Table::begins_in_any_case(std::string_view text,
@@ -154,7 +166,7 @@ bool ScrubForms::Table::begins_in_any_case(std::string_view text,
       if (length != 0) return true;
     }
   }
-  return false;
+  return next() != nullptr && next()->begins_in_any_case(text, start, scratch);
 }
 
 ScrubForms::ScrubForms() = default;
@@ -162,12 +174,18 @@ ScrubForms::~ScrubForms() = default;
 bool ScrubForms::empty() const { return table_ == nullptr; }
 
 std::shared_ptr<const ScrubForms> ScrubForms::of(std::span<const Secret> values) {
+  return with(nullptr, values);
+}
+
+std::shared_ptr<const ScrubForms> ScrubForms::with(std::shared_ptr<const ScrubForms> known,
+                                                   std::span<const Secret> more) {
   std::vector<std::string_view> pieces;
-  for (const auto& value : values) split_value(value.text(Reveal()), pieces);
+  for (const auto& value : more) split_value(value.text(Reveal()), pieces);
   std::ranges::sort(pieces);
   pieces.erase(std::ranges::unique(pieces).begin(), pieces.end());
+  if (pieces.empty() && known != nullptr) return known;
   const std::shared_ptr<ScrubForms> forms(new ScrubForms);
-  if (!pieces.empty()) forms->table_ = std::make_unique<Table>(pieces);
+  if (!pieces.empty()) forms->table_ = std::make_unique<Table>(pieces, std::move(known));
   return forms;
 }
 

@@ -24,6 +24,9 @@ class ScrubForms {
   // Each value is one string that must not reach the caller (secret set of the material, the
   // Basic pair, the rendered header value).
   static std::shared_ptr<const ScrubForms> of(std::span<const Secret> values);
+  // Those of `known`, which are not built again, and of `more`, made for one call.
+  static std::shared_ptr<const ScrubForms> with(std::shared_ptr<const ScrubForms> known,
+                                                std::span<const Secret> more);
   ~ScrubForms();
   ScrubForms(const ScrubForms&) = delete;
   ScrubForms& operator=(const ScrubForms&) = delete;

@@ -37,6 +37,11 @@ std::string in_pieces(const Forms& forms,
   return out;
 }
 
+Forms forms_with(Forms known, std::string_view more) {
+  const auto secret = Secret::copy_of(more);
+  return ScrubForms::with(std::move(known), {&secret, 1});
+}
+
 std::string url_alphabet(std::string text) {
   std::ranges::replace(text, '+', '-');
   std::ranges::replace(text, '/', '_');
@@ -377,6 +382,33 @@ TEST(Scrub, StaysFastOnHostileRepetition) {
   const auto forms = forms_of({std::string(20, '\\') + "x"});
   const std::string text(500, '\\');
   EXPECT_EQ(scrub_text(forms, text), text);
+}
+
+TEST(Scrub, FindsWhatWasMadeForOneCallBesideWhatIsKnown) {
+  const auto known = forms_of({"api-key-00001", "overlap-of"});
+  const auto more = forms_with(known, "signature-77");
+  EXPECT_EQ(scrub_text(more, "api-key-00001 signature-77 " + base64_of("signature-77")),
+            "[REDACTED] [REDACTED] [REDACTED]");
+  EXPECT_EQ(scrub_text(known, "signature-77"), "signature-77");
+  EXPECT_EQ(scrub_text(forms_with(more, "overlap-of-both"), "overlap-of-both api-key-00001"),
+            "[REDACTED] [REDACTED]");
+  EXPECT_EQ(scrub_text(forms_with(forms_of({}), "signature-77"), "signature-77"), "[REDACTED]");
+  EXPECT_EQ(forms_with(known, "short"), known);
+  EXPECT_TRUE(holds_in_any_case(*more, "x-API-key-00001"));
+  EXPECT_TRUE(holds_in_any_case(*more, "x-SIGNATURE-77"));
+}
+
+TEST(Scrub, HoldsBackForTheLongestOfAllForms) {
+  const auto held = [](const Forms& forms) {
+    Scrubber scrubber(forms);
+    std::string out;
+    scrubber.feed(std::string(20'000, 'x'), out);
+    return 20'000 - out.size();
+  };
+  const auto brief = forms_of({"api-key-00001"});
+  const std::string long_one(900, 'z');
+  EXPECT_LT(held(brief), held(forms_with(brief, long_one)));
+  EXPECT_EQ(held(forms_with(forms_of({long_one}), "api-key-00001")), held(forms_of({long_one})));
 }
 
 TEST(Scrub, FindsASecretInANameWhateverBecameOfItsLetters) {

@@ -105,6 +105,30 @@ class Auth(Scenario):
         vault.fails("request body too large to sign", "invoke", "acme/call", "--method", "POST", "--path", "/v1",
                     "--body-file-path", big)
 
+    def test_signatures_are_scrubbed_where_the_upstream_repeats_them(self):
+        aws = json.dumps({"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": canary()})
+        for name, value, flags in (("x-signature", canary(), ("--auth", "hmac")),
+                                   ("authorization", aws, ("--auth", "aws-sigv4", "--aws-service", "execute-api"))):
+            with self.subTest(name):
+                seen = []
+
+                def answer(exchange):
+                    exchange.read_body()
+                    sent = exchange.request.one(name)
+                    seen.append(sent)
+                    signature = sent.rsplit("=", 1)[1].encode()
+                    coded = base64.b64encode(signature).decode().rstrip("=")
+                    exchange.reply(200, f"{sent} {coded}", [("x-echo", sent)])
+                vault = self.vault()
+                vault.start_daemon()
+                vault.add_api(self.upstream(answer), self.ca, value, flags=flags)
+                for path in ("/v1/a", "/v1/b"):
+                    out = vault.ok("invoke", "acme/call", "--method", "POST", "--path", path, "--include").text
+                    self.assertEqual(3, out.count("[REDACTED]"), out)
+                    self.assertNotIn(seen[-1].rsplit("=", 1)[1], out)
+                    self.assertNotIn(seen[-1].rsplit("=", 1)[1], json.dumps(vault.audit()))
+                self.assertNotEqual(seen[0], seen[1])
+
     # Case 156.
     def test_signed_token_is_reused_and_scrubbed(self):
         pem = subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519"], check=True, capture_output=True).stdout

@@ -180,6 +180,25 @@ class OAuth(Scenario):
         self.assertEqual(2, len(self.endpoint.called))
         self.assertEqual(2, len(self.endpoint.asked))
 
+    def test_both_tokens_of_a_replay_are_scrubbed_whoever_asked_for_the_second(self):
+        theirs = {**CLIENT, "accessToken": "access-token-theirs", "accessTokenExpiresAtMs": now_ms() + 3_600_000}
+
+        class Echo(TokenEndpoint):
+            def api(endpoint, exchange):
+                bearer = exchange.request.one("authorization").removeprefix("Bearer ")
+                endpoint.called.append(exchange.request)
+                if len(endpoint.called) == 1:  # Meanwhile another process gets a token.
+                    vault.ok("secrets", "rotate", "--id", self.secret, "--value-file", "-", stdin=json.dumps(theirs))
+                    exchange.reply(401, "stale")
+                else:
+                    exchange.reply(200, f"not access-token-0000 but {bearer}")
+        vault = self.make(Echo(), secret={**CLIENT, "accessToken": "access-token-0000",
+                                          "accessTokenExpiresAtMs": now_ms() + 3_600_000})
+        outcome = self.call(vault)
+        self.assertEqual("not [REDACTED] but [REDACTED]", outcome.text, str(outcome))
+        self.assertEqual([], self.endpoint.asked)
+        self.assertEqual(["Bearer access-token-0000", "Bearer access-token-theirs"], self.endpoint.bearers())
+
     # Case 165.
     def test_a_streamed_body_is_sent_again_whole(self):
         vault = self.make()
