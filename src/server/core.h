@@ -18,6 +18,7 @@
 #include "broker/call.h"
 #include "server/memory_budget.h"
 #include "server/outcomes.h"
+#include "server/rounds.h"
 #include "server/server.h"
 
 namespace aivault::server {
@@ -30,6 +31,7 @@ struct Core {
   Server::Options options;
   Server::Hooks hooks;
   Outcomes outcomes{};
+  Rounds rounds{loop};
   bool draining = false;
   std::size_t open = 0;        // Connections.
   std::size_t busy = 0;        // Of them, with a request under way.

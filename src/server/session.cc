@@ -99,7 +99,11 @@ void Session::start(std::function<void(Session&)> ended) {
 }
 
 void Session::drain() {
-  if (idle_ && !queued_) connection_.interrupt();
+  if (queued_) return;
+  if (idle_ && requests_ > 0) return connection_.interrupt();
+  // A request that has begun to arrive, and who has only just connected: as if still in the queue.
+  queued_ = true;
+  if (idle_) connection_.limit(kFirstByteOfQueued);
 }
 
 void Session::cancel() { cancel_.emit(asio::cancellation_type::terminal); }
@@ -135,6 +139,7 @@ asio::awaitable<void> Session::serve() {
     idle_ = false;
     if (waited != Io::ok) co_return;
     const Busy busy(*core_);
+    co_await core_->rounds.turn(caller_.uid);
     const bool more = co_await serve_one();
     if (!more) {
       co_await linger();

@@ -6,11 +6,12 @@ import signal
 import socket
 import subprocess
 import tempfile
-import unittest
+import threading
 
 from lib import vault as programs
 from lib.http_socket import HttpSocket
-from lib.scenario import Scenario, main
+from lib.scenario import Scenario, canary, main
+from lib.vault import wait_until
 
 PASS_ON = ("import os,sys\n"
            "os.environ.setdefault('LISTEN_PID', str(os.getpid()))\n"
@@ -108,6 +109,43 @@ class Service(Scenario):
                 each.socket.close()
             daemon.terminate()
             self.assertEqual(0, daemon.wait(20))
+
+    def test_no_call_is_refused_or_lost_while_daemons_follow_one_another(self):
+        upstream = self.upstream()
+        self.v.add_api(upstream, self.ca, canary())
+        path = pathlib.Path(self.directory, "agents")
+        door = self.listening(path, 1024)
+        call = {"capability": "acme/call", "request": {"method": "POST", "path": "/v1/x"}}
+        over, outcomes = threading.Event(), []
+
+        def caller():
+            while not over.is_set():
+                try:
+                    with HttpSocket(path) as caller_door:
+                        outcomes.append(caller_door.call(call).status)
+                except OSError as problem:
+                    outcomes.append(repr(problem))
+                except EOFError as problem:
+                    outcomes.append(repr(problem))
+        daemon = self.start([door], "agent")
+        self.manager.until("READY=1")
+        callers = [threading.Thread(target=caller) for _ in range(8)]
+        for each in callers:
+            each.start()
+        for _ in range(5):
+            seen = len(outcomes)
+            wait_until(lambda seen=seen: len(outcomes) > seen + 16, 30, "calls between two restarts")
+            daemon.terminate()
+            self.manager.until("STOPPING=1")
+            daemon.stderr.read()
+            self.assertEqual(0, daemon.wait(20))
+            daemon = self.start([door], "agent")
+            self.manager.until("READY=1")
+        over.set()
+        for each in callers:
+            each.join()
+        self.assertEqual({200}, set(outcomes))
+        self.assertEqual(len(outcomes), len(upstream.requests))
 
     def test_what_is_no_listening_socket_is_refused(self):
         connected, _ = socket.socketpair()

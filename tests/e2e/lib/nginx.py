@@ -14,7 +14,7 @@ def free_port():
 
 
 class Nginx:
-    def __init__(self, directory, certificate, locations, http="", workers=1):
+    def __init__(self, directory, certificate, locations, http="", workers=1, connections=1024):
         """`locations`: the inside of the server block; `http`: of the http block."""
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ class Nginx:
         config = self.directory / "nginx.conf"
         config.write_text(
             f"pid {self.directory}/pid;\nerror_log {self.directory}/error.log;\ndaemon off;\n"
-            f"worker_processes {workers};\nevents {{ worker_connections 1024; }}\n"
+            f"worker_processes {workers};\nevents {{ worker_connections {connections}; }}\n"
             f"http {{\n{paths}  access_log {self.access_log};\n"
             f"  default_type application/json;\n  keepalive_requests 1000000;\n{http}\n"
             f"  server {{\n    listen 127.0.0.1:{self.port} ssl backlog=1024;\n"
