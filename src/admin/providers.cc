@@ -114,8 +114,9 @@ Value report(const registry::Judged& judged) {
 void note_age(registry::Judged& judged) {
   if (!judged.file) return;
   const auto& reviewed = judged.file->reviewed;
-  using namespace std::chrono;
-  const auto oldest = year_month_day(floor<days>(system_clock::now()) - days(548));
+  using std::chrono::days;
+  const auto today = std::chrono::floor<days>(std::chrono::system_clock::now());
+  const std::chrono::year_month_day oldest(today - days(548));
   const auto text =
       std::to_string(int{oldest.year()}) + "-" + (unsigned{oldest.month()} < 10 ? "0" : "") +
       std::to_string(unsigned{oldest.month()}) + "-" + (unsigned{oldest.day()} < 10 ? "0" : "") +
