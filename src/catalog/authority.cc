@@ -86,7 +86,7 @@ struct Authority::Layer {
 };
 
 std::vector<Authority::Layer> Authority::layers() const {
-  static const std::vector<std::string> kAll = {"*"};
+  static const std::vector<std::string> everything = {"*"};
   std::vector<Layer> all;
   if (token_) {
     all.push_back(Layer::of(*token_));
@@ -99,7 +99,7 @@ std::vector<Authority::Layer> Authority::layers() const {
   if (agent_ != nullptr && agent_ != token_agent_) all.push_back(Layer::of(*agent_));
   if (peer_ == Peer::member) {
     Layer open;
-    open.patterns = &kAll;
+    open.patterns = &everything;
     open.is_record = false;
     all.push_back(std::move(open));
   }
