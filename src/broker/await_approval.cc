@@ -173,6 +173,7 @@ asio::awaitable<Result<void>> Broker::Impl::get_approval(const VaultPtr& vault,
     expired.approval_id = id;
     vault->record(std::move(expired), [](const Result<void>&) {});
   }
+  tally_.approval(catalog::to_string(state));
   co_return outcome_of(state);
 }
 

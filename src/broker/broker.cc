@@ -47,9 +47,10 @@ Broker::Impl::Impl(boost::asio::any_io_executor executor,
       logins_(executor_,
               client_,
               {.version = options_.version, .allow_any_port = may_use_any_port(options_)}),
+      tally_(options_.metrics),
       refusals_(std::make_shared<Refusals>(
           executor_, [this](audit::Event event) { keep_refusal(std::move(event)); })),
-      ends_(std::make_shared<EndQueue>(executor_)),
+      ends_(std::make_shared<EndQueue>(executor_, tally_)),
       watch_(executor_),
       keeper_(std::make_shared<tokens::Keeper>(
           executor_, client_, options_.version, options_.notices)) {
@@ -81,6 +82,16 @@ void Broker::Impl::note_refusal(const VaultPtr& vault, audit::Event event, const
   if (event.code.empty()) {
     event.code = to_string(error.code);
     event.reason = error.reason;
+  }
+  // A name that a caller made up is no label.
+  const auto* known = derived_.snapshot && !event.capability.empty()
+                          ? derived_.snapshot->find_capability(event.capability)
+                          : nullptr;
+  if (known == nullptr) {
+    tally_.refused(event, {}, {});
+  } else {
+    const auto call_class = registry::class_of(*known, event.method, event.path);
+    tally_.refused(event, known->id, registry::to_string(call_class));
   }
   std::string key;
   const auto tell_apart = [&key](std::string_view part) {
@@ -151,6 +162,7 @@ tokens::Logins& Broker::logins() { return impl_->logins(); }
 void Broker::break_off() { impl_->break_off(); }
 
 std::size_t Broker::running() const { return impl_->running().running(); }
+std::size_t Broker::idle_upstreams() const { return impl_->idle_upstreams(); }
 std::uint64_t Broker::finished() const { return impl_->running().finished(); }
 
 }  // namespace aivault::broker

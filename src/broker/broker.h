@@ -14,6 +14,7 @@
 
 #include "broker/call.h"
 #include "catalog/catalog.h"
+#include "metrics/metrics.h"
 #include "tokens/logins.h"
 #include "tokens/notices.h"
 #include "upstream/client.h"
@@ -29,7 +30,8 @@ class Broker {
     bool secret_echo = false;  // AIVAULT_DEV_ALLOW_SECRET_ECHO, development builds only.
     bool allow_remote_clients = false;
     bool allow_non_default_ports = false;
-    tokens::Notices* notices = nullptr;  // Of tokens, for `status`; nullptr: none are kept.
+    tokens::Notices* notices = nullptr;   // Of tokens, for `status`; nullptr: none are kept.
+    metrics::Metrics* metrics = nullptr;  // nullptr: nothing is counted.
   };
   Broker(boost::asio::any_io_executor executor,
          vault::Slot& slot,
@@ -69,7 +71,8 @@ class Broker {
   void break_off();
 
   std::size_t running() const;
-  std::uint64_t finished() const;  // Calls answered so far, refusals included.
+  std::size_t idle_upstreams() const;  // Connections that are kept for the next call.
+  std::uint64_t finished() const;      // Calls answered so far, refusals included.
 
  private:
   class Impl;

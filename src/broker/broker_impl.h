@@ -56,6 +56,7 @@ class Broker::Impl {
     logins_.forget();
   }
   tokens::Logins& logins() { return logins_; }
+  std::size_t idle_upstreams() const { return client_.idle_connections(); }
   void break_off() {
     ends_->break_off();
     keeper_->stop();
@@ -195,6 +196,7 @@ class Broker::Impl {
   Options options_;
   tokens::Logins logins_;
   RunningCalls running_;
+  Tally tally_;
   std::shared_ptr<Refusals> refusals_;
   std::shared_ptr<EndQueue> ends_;
   Derived derived_;

@@ -116,6 +116,8 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::carry_out(
   // The record comes first: what is not recorded is not done.
   event.outcome = "started";
   EndRecord record(ends_, vault, event);
+  record.classify(
+      registry::to_string(registry::class_of(*decision.capability, event.method, event.path)));
   auto started = co_await take_start(vault, decision, event);
   if (!started) {
     record.forget();

@@ -78,7 +78,9 @@ EndRecord::EndRecord(std::shared_ptr<EndQueue> queue, VaultPtr vault, audit::Eve
     : queue_(std::move(queue)),
       vault_(std::move(vault)),
       event_(std::move(event)),
-      started_(Clock::now()) {}
+      started_(Clock::now()) {
+  queue_->tally().began(kind_);
+}
 
 EndRecord::~EndRecord() {
   if (!vault_) return;
@@ -105,7 +107,15 @@ void EndRecord::error(const Error& why, Bytes bytes) {
   write(std::move(event_));
 }
 
-void EndRecord::forget() { vault_.reset(); }
+void EndRecord::forget() {
+  if (vault_) queue_->tally().left(kind_);
+  vault_.reset();
+}
+
+void EndRecord::be(CallKind kind) {
+  if (vault_) queue_->tally().became(kind_, kind);
+  kind_ = kind;
+}
 
 void EndRecord::note(std::string_view remark) {
   if (!event_.note.empty()) event_.note += "; ";
@@ -118,6 +128,8 @@ void EndRecord::write(audit::Event event) {
   event.request_bytes = signed_count(bytes_.request);
   event.response_bytes = signed_count(bytes_.response);
   event.at = now();
+  queue_->tally().left(kind_);
+  queue_->tally().ended(event, kind_, class_);
   queue_->add(std::exchange(vault_, nullptr), std::move(event));
 }
 

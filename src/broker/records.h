@@ -19,6 +19,7 @@
 
 #include "audit/event.h"
 #include "base/result.h"
+#include "broker/tally.h"
 #include "vault/vault.h"
 
 namespace aivault::broker {
@@ -29,7 +30,8 @@ using VaultPtr = std::shared_ptr<vault::Vault>;
 // 50 ms.
 class EndQueue : public std::enable_shared_from_this<EndQueue> {
  public:
-  explicit EndQueue(const boost::asio::any_io_executor& executor) : timer_(executor) {}
+  explicit EndQueue(const boost::asio::any_io_executor& executor, Tally tally = Tally())
+      : tally_(tally), timer_(executor) {}
   ~EndQueue();
   EndQueue(const EndQueue&) = delete;
   EndQueue& operator=(const EndQueue&) = delete;
@@ -39,12 +41,14 @@ class EndQueue : public std::enable_shared_from_this<EndQueue> {
   // Calls that are dropped from now on are so by the daemon, not by their callers.
   void break_off() { dropped_ = "broken off at shutdown"; }
   const char* why_dropped() const { return dropped_; }
+  const Tally& tally() const { return tally_; }
 
  private:
   struct Held {
     VaultPtr vault;
     audit::Event event;
   };
+  Tally tally_;
   const char* dropped_ = "cancelled by caller";
   boost::asio::steady_timer timer_;
   std::vector<Held> held_;
@@ -72,6 +76,9 @@ class EndRecord {
   void error(const Error& why, Bytes bytes);
   void forget();                       // There is no start record.
   void note(std::string_view remark);  // For the record, behind what is noted already.
+  // What the metrics say beyond the record.
+  void be(CallKind kind);
+  void classify(std::string_view call_class) { class_ = call_class; }
   const audit::Event& event() const { return event_; }
   void note_progress(Bytes bytes) { bytes_ = bytes; }
 
@@ -83,6 +90,8 @@ class EndRecord {
   audit::Event event_;
   std::chrono::steady_clock::time_point started_;
   Bytes bytes_;
+  CallKind kind_ = CallKind::call;
+  std::string_view class_;  // Of registry::to_string.
 };
 
 class Refusals : public std::enable_shared_from_this<Refusals> {

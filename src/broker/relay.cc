@@ -57,6 +57,7 @@ Relay::Relay(std::unique_ptr<upstream::Exchange> exchange,
   const auto named = without_secret_names(exchange_->head().headers, *forms);
   headers_ = policy::visible_headers(named, auth);
   for (auto& header : headers_) header.value = policy::scrub_text(forms, header.value);
+  if (is_event_stream(exchange_->head().headers)) record_.be(CallKind::stream);
   std::ranges::move(own_headers, std::back_inserter(headers_));
 }
 

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "cli/body_input.h"
-#include "cli/call_exchange.h"
 #include "cli/mcp_answer.h"
 #include "cli/operator_exchange.h"
 #include "cli/reach.h"
@@ -79,7 +78,8 @@ Result<json::Value> McpDaemon::get(const std::string& target) {
 
 Result<McpDaemon::Answered> McpDaemon::call(const json::Value& envelope,
                                             std::optional<std::int64_t> timeout_ms,
-                                            McpCancel& cancel) {
+                                            McpCancel& cancel,
+                                            CallNotices* notices) {
   CallHead head;
   head.content_type = std::string(protocol::kJsonType);
   head.control = control_;
@@ -87,6 +87,7 @@ Result<McpDaemon::Answered> McpDaemon::call(const json::Value& envelope,
   if (timeout_ms) {
     head.control.push_back({std::string(protocol::kTimeoutMs), std::to_string(*timeout_ms)});
   }
+  if (notices != nullptr) head.control.push_back({std::string(protocol::kInterim), "1"});
   BodyInput body(json::compact(envelope), {});
   head.content_length = body.size();
   const auto reach = [&] {
@@ -98,7 +99,7 @@ Result<McpDaemon::Answered> McpDaemon::call(const json::Value& envelope,
     return vault_unavailable(std::string(kConnectionLost), "cancelled");
   }
   BoundedAnswer answer;
-  auto answered = exchange_call(daemon, body, answer);
+  auto answered = exchange_call(daemon, body, answer, notices);
   cancel.use(-1);
   daemon.reached.finish();
   if (!answered) return fail(std::move(answered).error());

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "cli/call_exchange.h"
 #include "cli/session.h"
 #include "http/head.h"
 #include "http/message.h"
@@ -45,7 +46,8 @@ class McpDaemon {
   };
   Result<Answered> call(const json::Value& envelope,
                         std::optional<std::int64_t> timeout_ms,
-                        McpCancel& cancel);
+                        McpCancel& cancel,
+                        CallNotices* notices);  // nullptr: nobody wants to know.
 
  private:
   const Session& session_;

@@ -75,8 +75,10 @@ std::string mcp_error(const McpFailure& failure) {
   return json::compact(envelope(failure.id).set("error", std::move(error))) + '\n';
 }
 
-std::string mcp_notification(std::string_view method) {
-  return json::compact(Value::object({{"jsonrpc", "2.0"}, {"method", method}})) + '\n';
+std::string mcp_notification(std::string_view method, std::optional<Value> params) {
+  auto notification = Value::object({{"jsonrpc", "2.0"}, {"method", method}});
+  if (params) notification.set("params", *std::move(params));
+  return json::compact(notification) + '\n';
 }
 
 }  // namespace aivault::cli

@@ -41,7 +41,8 @@ tl::expected<std::optional<McpMessage>, McpFailure> parse_mcp(std::string_view l
 // Each is one line with its end.
 std::string mcp_result(const json::Value& id, json::Value result);
 std::string mcp_error(const McpFailure& failure);
-std::string mcp_notification(std::string_view method);
+std::string mcp_notification(std::string_view method,
+                             std::optional<json::Value> params = std::nullopt);
 
 // nullptr: absent, or of another kind.
 const json::Value* member(const json::Value& object, std::string_view key, json::Kind kind);

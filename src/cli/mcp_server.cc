@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <functional>
 #include <utility>
 
 #include "base/encoding.h"
@@ -68,6 +69,34 @@ std::optional<std::string> target_of(std::string_view uri) {
   if (uri == kCapabilities) return "/aivault/capabilities";
   if (!uri.starts_with(kCapability) || uri.size() == kCapability.size()) return std::nullopt;
   return "/aivault/capabilities/" + percent_encode(uri.substr(kCapability.size()));
+}
+
+// What a client that gave a token hears while its call waits.
+class Progress final : public CallNotices {
+ public:
+  using Write = std::function<void(const std::string&)>;
+  Progress(Value token, Write write) : token_(std::move(token)), write_(std::move(write)) {}
+
+  void waits_for_approval(const std::string& id) override {
+    write_(mcp_notification(
+        "notifications/progress",
+        Value::object({{"progressToken", token_},
+                       {"progress", ++told_},
+                       {"message", "waiting for operator approval '" + id + "'"}})));
+  }
+
+ private:
+  Value token_;
+  Write write_;
+  std::int64_t told_ = 0;  // Grows with each notification, as clients expect.
+};
+
+// nullopt: none was given.
+std::optional<Value> progress_token_of(const McpMessage& message) {
+  const auto* meta = member(message.params, "_meta", Kind::object);
+  const auto* token = meta == nullptr ? nullptr : meta->find("progressToken");
+  const bool is_one = token != nullptr && (token->is(Kind::string) || token->is(Kind::number));
+  return is_one ? std::optional(*token) : std::nullopt;
 }
 
 }  // namespace
@@ -252,8 +281,11 @@ std::optional<McpFailure> McpServer::call_tool(const McpMessage& message) {
   if (!call) return refuse(std::move(call).error().message);
   auto key = key_of(*message.id);
   if (calls_.knows(key)) return refuse("a request with this id is under way");
-  auto work = [this, id = *message.id, call = *std::move(call)](McpCancel& cancel) {
-    auto answer = outcome_of(daemon_.call(call.envelope, call.timeout_ms, cancel));
+  auto work = [this, id = *message.id, token = progress_token_of(message), call = *std::move(call)](
+                  McpCancel& cancel) {
+    Progress progress(token.value_or(Value()), [this](const std::string& line) { write(line); });
+    auto* notices = token ? &progress : nullptr;
+    auto answer = outcome_of(daemon_.call(call.envelope, call.timeout_ms, cancel, notices));
     if (cancel.is_cancelled()) return;
     if (answer) return write(mcp_result(id, *std::move(answer)));
     auto failed = std::move(answer).error();

@@ -35,8 +35,10 @@ namespace asio = boost::asio;
 constexpr std::chrono::milliseconds kUnwinding{200};
 constexpr std::size_t kOwnDescriptors = 32;  // Not for connections: database, log, loop.
 
-upstream::Client::Options client_options(const Development& development) {
+upstream::Client::Options client_options(const Development& development,
+                                         metrics::Metrics& metrics) {
   upstream::Client::Options options;
+  options.metrics = &metrics;
   options.dev_ca_pem = development.ca_pem;
   options.resolver.dev_addresses = development.addresses;
   return options;
@@ -60,6 +62,13 @@ server::Server::Options server_options(const Settings& settings, std::size_t max
   options.daemon_uid = ::geteuid();
   options.private_child = settings.private_child;
   return options;
+}
+
+void describe_process(metrics::Metrics& metrics) {
+  using Seconds = std::chrono::duration<double>;
+  const Seconds since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  metrics.set(metrics::Name::build_info, 1, {AIVAULT_VERSION});
+  metrics.set(metrics::Name::start_time_seconds, since_epoch.count());
 }
 
 admin::DaemonFacts daemon_facts(const Settings& settings, bool autostarted) {
@@ -150,8 +159,10 @@ Result<int> serve(const Settings& settings,
   asio::thread_pool slow_operations(1);
   asio::thread_pool patient_operations(1);
   asio::thread_pool urgent_operations(1);
-  TRY_ASSIGN(auto client,
-             upstream::Client::create(loop.get_executor(), client_options(settings.development)));
+  metrics::Metrics metrics;
+  describe_process(metrics);
+  auto for_client = client_options(settings.development, metrics);
+  TRY_ASSIGN(auto client, upstream::Client::create(loop.get_executor(), std::move(for_client)));
   vault::Slot slot(settings.vault);
   TRY_ASSIGN(const auto timer, UnlockTimer::start(slot));
   catalog::Catalog catalog;
@@ -168,6 +179,7 @@ Result<int> serve(const Settings& settings,
   admin::Desk desk{slot, catalog, facts, &notices};
   auto for_broker = broker_options(settings.development, max_descriptors);
   for_broker.notices = &notices;
+  for_broker.metrics = &metrics;
   broker::Broker broker(loop.get_executor(), slot, catalog, *client, std::move(for_broker));
   slot.on_lock([&] { asio::post(loop, [&broker] { broker.forget_secrets(); }); });
   Lifecycle lifecycle(loop, log, sockets.claims(), lifecycle_options(settings, slot, manager, log));
@@ -176,6 +188,8 @@ Result<int> serve(const Settings& settings,
     greeting.greet_if_open(operators.get_executor());
     inner(open);
   };
+  auto for_server = server_options(settings, max_descriptors);
+  for_server.metrics = &metrics;
   server::Server server(loop.get_executor(),
                         {operators.get_executor(),
                          slow_operations.get_executor(),
@@ -183,7 +197,7 @@ Result<int> serve(const Settings& settings,
                          urgent_operations.get_executor()},
                         desk,
                         broker,
-                        server_options(settings, max_descriptors),
+                        for_server,
                         std::move(hooks));
   lifecycle.begin(server, broker);
   for (auto& each : sockets.listening) server.listen(each.take(), each.door);

@@ -23,6 +23,9 @@
 
 namespace aivault::server {
 
+// "operator", "agent", "tcp", "stdio"
+std::string_view name_of(broker::Door door);
+
 struct Core {
   boost::asio::any_io_executor loop;
   Server::Lanes lanes;
@@ -47,6 +50,11 @@ struct Core {
 
   const std::string& user_name(std::int64_t uid);
   bool is_operator(std::int64_t uid, broker::Door door) const;
+  // For the metrics, if there are any.
+  void count(metrics::Name name, metrics::Metrics::Labels labels = {}, double change = 1) const {
+    if (options.metrics != nullptr) options.metrics->add(name, labels, change);
+  }
+  void count_error(int status) const;
 };
 
 }  // namespace aivault::server

@@ -64,16 +64,6 @@ const asio::any_io_executor& executor_of(const Server::Lanes& lanes, admin::Lane
   return lanes.urgent;
 }
 
-std::string_view name_of(broker::Door door) {
-  switch (door) {
-    case broker::Door::operator_socket: return "operator";
-    case broker::Door::agent_socket: return "agent";
-    case broker::Door::tcp: return "tcp";
-    case broker::Door::private_child: break;
-  }
-  return "stdio";
-}
-
 // A place in the queue of the operator thread. Callers get few, so that operators always do.
 class Place {
  public:

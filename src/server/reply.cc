@@ -79,7 +79,7 @@ Reply error_reply(const Error& error, int status) {
 
 std::string to_wire(const Reply& reply, std::string_view request_id, Keep keep) {
   auto wire = status_line(reply.status);
-  add_header(wire, "content-type", "application/json");
+  add_header(wire, "content-type", reply.type);
   add_header(wire, "cache-control", "no-store");
   add_header(wire, "x-content-type-options", "nosniff");
   add_header(wire, protocol::kRequestId, request_id);

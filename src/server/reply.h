@@ -13,7 +13,8 @@ namespace aivault::server {
 struct Reply {
   int status = 200;
   http::Headers headers;  // Beyond those that every answer has.
-  std::string body;       // JSON.
+  std::string body;
+  std::string_view type = "application/json";  // Of the body.
 };
 
 Reply json_reply(int status, std::string body);

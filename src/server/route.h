@@ -20,6 +20,7 @@ enum class Own : std::uint8_t {
   passthrough,
   shutdown,
   request,
+  metrics,
   mint_token,
   self_token,
   login_start,

@@ -82,6 +82,21 @@ bool Core::is_operator(std::int64_t uid, broker::Door door) const {
   return may_be && (uid == 0 || uid == options.daemon_uid);
 }
 
+std::string_view name_of(broker::Door door) {
+  switch (door) {
+    case broker::Door::operator_socket: return "operator";
+    case broker::Door::agent_socket: return "agent";
+    case broker::Door::tcp: return "tcp";
+    case broker::Door::private_child: break;
+  }
+  return "stdio";
+}
+
+void Core::count_error(int status) const {
+  constexpr int kFirstError = 400;
+  if (status >= kFirstError) count(metrics::Name::http_errors, {std::to_string(status)});
+}
+
 const std::string& Core::user_name(std::int64_t uid) {
   if (user_names.size() >= kMaxNames) user_names.clear();
   const auto [found, is_new] = user_names.try_emplace(uid);
@@ -148,6 +163,7 @@ asio::awaitable<void> Server::Impl::accept_all(std::shared_ptr<Impl> self,
     const int why = self->accept_queued(*listener, Session::Arrival::normal);
     if (!is_shortage(why)) continue;
     self->close_an_idle_session();
+    self->core_->count(metrics::Name::accept_pauses);
     pause.expires_after(kAcceptPause);
     co_await pause.async_wait(kAsTuple);
     if (!listener->acceptor.is_open()) co_return;
@@ -185,14 +201,20 @@ bool Server::Impl::serve(platform::Descriptor connected,
   const auto peer = peer_of(connected, entrance.door);
   if (!peer) return false;
   if (peer->uid == kHiddenUid || !has_room(*peer, entrance.door)) {
-    turn_away(connected, peer->uid == kHiddenUid ? hidden_uid() : too_many_connections());
+    const bool is_hidden = peer->uid == kHiddenUid;
+    core_->count(metrics::Name::connections_refused, {is_hidden ? "hidden_uid" : "too_many"});
+    turn_away(connected, is_hidden ? hidden_uid() : too_many_connections());
     return false;
   }
   count(peer->uid, +1);
+  core_->count(metrics::Name::connections, {name_of(entrance.door)});
   auto session = std::make_shared<Session>(core_, std::move(connected), *peer, entrance, arrival);
   sessions_.insert(session);
-  session->start([weak = weak_from_this()](Session& over) {
-    if (const auto self = weak.lock()) self->ended(over);
+  session->start([weak = weak_from_this(), door = entrance.door](Session& over) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->core_->count(metrics::Name::connections, {name_of(door)}, -1);
+    self->ended(over);
   });
   return true;
 }

@@ -16,6 +16,7 @@
 #include "broker/broker.h"
 #include "broker/call.h"
 #include "json/value.h"
+#include "metrics/metrics.h"
 #include "platform/descriptor.h"
 #include "server/memory_budget.h"
 
@@ -31,6 +32,7 @@ class Server {
     std::int64_t daemon_uid = -1;
     bool private_child = false;
     MemoryBudget::Limits memory{};
+    metrics::Metrics* metrics = nullptr;  // nullptr: nothing is counted.
   };
   struct Hooks {
     // POST /aivault/shutdown: returns the body of the 202 answer; the daemon acts after it is sent.

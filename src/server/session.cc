@@ -182,6 +182,7 @@ asio::awaitable<void> Session::refuse_head(std::string message, int status) {
   auto answer = error_reply(syntax(std::move(message)), status);
   if (status == 405) answer.headers.push_back({"allow", "GET, POST, PATCH, PUT, DELETE"});
   const auto wire = to_wire(answer, new_request_id(), Keep::close);
+  core_->count_error(answer.status);
   const std::array<std::string_view, 1> parts = {wire};
   connection_.limit(kLinger);
   co_await connection_.send(parts);
@@ -321,6 +322,9 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
     co_await refuse_operator_path(turn, turn.head.method + ' ' + std::string(route.pattern));
     co_return;
   }
+  if (route.audience == admin::Audience::operators) {
+    core_->count(metrics::Name::operator_requests, {route.pattern});
+  }
   if (route.own == Own::health) {
     auto health = json_reply(200, is_remote() ? R"({"ok":true})" : health_of(*core_));
     co_await turn.reply(std::move(health));
@@ -360,6 +364,7 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
       break;
     }
     case Own::shutdown: co_await answer_shutdown(turn); break;
+    case Own::metrics: co_await answer_metrics(turn); break;
     case Own::request: {
       auto outcome = core_->outcomes.find(route.ids.front(), caller_.uid, Clock::now());
       if (outcome) {

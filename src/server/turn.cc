@@ -26,6 +26,7 @@ asio::awaitable<void> Turn::reply(Reply reply) {
 
 std::string Turn::wire_of(const Reply& reply) {
   close = keep() == Keep::close;
+  core.count_error(reply.status);
   return to_wire(reply, id, close ? Keep::close : Keep::open);
 }
 

@@ -57,6 +57,8 @@ boost::asio::awaitable<void> answer_operation(Turn& turn,
                                               std::vector<std::string> ids,
                                               std::string_view query);
 boost::asio::awaitable<void> answer_shutdown(Turn& turn);
+// GET /metrics, as text for Prometheus.
+boost::asio::awaitable<void> answer_metrics(Turn& turn);
 // GET /aivault/audit?follow=1: record by record until the peer closes or the daemon drains.
 bool is_audit_follow(const admin::Operation& operation, std::string_view query);
 boost::asio::awaitable<void> answer_audit_follow(Turn& turn,

@@ -23,13 +23,18 @@ std::string pool_key(const policy::PlannedRequest& planned,
          std::to_string(trust_id) + ' ' + reach + ' ' + destination.pool_key;
 }
 
+void count_connect(metrics::Metrics* metrics, std::string_view result) {
+  if (metrics != nullptr) metrics->add(metrics::Name::upstream_connects, {result});
+}
+
 }  // namespace
 
 Client::Client(asio::any_io_executor executor, Trust trust, Options options)
     : executor_(executor),
       trust_(std::move(trust)),
       resolver_(executor, std::move(options.resolver)),
-      pool_(std::make_shared<Pool>(executor, options.idle, options.max_idle)) {}
+      pool_(std::make_shared<Pool>(executor, options.idle, options.max_idle)),
+      metrics_(options.metrics) {}
 
 Result<std::unique_ptr<Client>> Client::create(asio::any_io_executor executor, Options options) {
 #ifndef AIVAULT_DEV_OVERRIDES
@@ -82,7 +87,9 @@ asio::awaitable<Result<std::unique_ptr<Exchange>>> Client::send_one(
       executor_, *std::move(lease), std::move(deadlines), planned.authority(), outgoing));
   if (connection) {
     if (may_go) CO_TRY(may_go());
+    const auto began = Clock::now();
     auto started = co_await exchange->start(std::move(connection), request, body);
+    took(metrics::Name::upstream_seconds, began, {"first_byte"});
     if (started) co_return exchange;
     const bool may_try_again = exchange->nothing_was_sent() && !limits.expired();
     if (!may_try_again) co_return fail(std::move(started).error());
@@ -90,7 +97,9 @@ asio::awaitable<Result<std::unique_ptr<Exchange>>> Client::send_one(
   auto opened = co_await open(request, destination, limits);
   if (!opened) co_return fail(limits.explain(std::move(opened).error()));
   if (may_go) CO_TRY(may_go());
+  const auto began = Clock::now();
   auto started = co_await exchange->start(*std::move(opened), request, body);
+  took(metrics::Name::upstream_seconds, began, {"first_byte"});
   if (!started) co_return fail(std::move(started).error());
   co_return exchange;
 }
@@ -101,24 +110,41 @@ asio::awaitable<Result<std::unique_ptr<HttpsConnection>>> Client::open(
   const auto& authority = planned.authority();
   deadlines.end(Deadlines::Limit::idle);  // Of a pooled connection that failed at once.
   deadlines.begin(Deadlines::Limit::connect);
+  auto began = Clock::now();
   auto endpoints = co_await resolver_.resolve(authority, planned.addresses(), deadlines);
-  if (!endpoints) co_return fail(std::move(endpoints).error());
+  took(metrics::Name::dns_seconds, began);
+  if (!endpoints) {
+    count_connect(metrics_, endpoints.error().reason);
+    co_return fail(std::move(endpoints).error());
+  }
   auto connection = std::make_unique<HttpsConnection>(executor_, authority);
   auto* raw = connection.get();
   deadlines.on_expiry([raw] { raw->close(); });
+  began = Clock::now();
   auto connected = co_await connection->connect(*endpoints);
+  took(metrics::Name::upstream_seconds, began, {"connect"});
   if (connected) {
     // Asked for again: while we waited, another call may have dropped the cached context.
     auto trusted = trust_.context_for(destination.extra_ca_pem);
     if (!trusted) co_return fail(std::move(trusted).error());
     auto* context = trusted->tls;
     const auto& identity = request.identity();
+    began = Clock::now();
     connected = co_await connection->handshake(context, identity ? &*identity : nullptr);
+    took(metrics::Name::upstream_seconds, began, {"tls"});
   }
   deadlines.on_expiry(nullptr);
   deadlines.end(Deadlines::Limit::connect);
+  count_connect(metrics_, connected ? "ok" : std::string_view(connected.error().reason));
   if (!connected) co_return fail(std::move(connected).error());
   co_return connection;
+}
+
+void Client::took(metrics::Name name,
+                  Clock::time_point since,
+                  metrics::Metrics::Labels labels) const {
+  if (metrics_ == nullptr) return;
+  metrics_->observe(name, std::chrono::duration<double>(Clock::now() - since).count(), labels);
 }
 
 void Client::close_idle() { pool_->close_idle(); }

@@ -16,6 +16,7 @@
 
 #include "auth/sign.h"
 #include "base/result.h"
+#include "metrics/metrics.h"
 #include "upstream/body_source.h"
 #include "upstream/deadlines.h"
 #include "upstream/exchange.h"
@@ -39,6 +40,7 @@ class Client {
     Resolver::Options resolver;
     std::chrono::milliseconds idle = std::chrono::seconds(30);  // Of pooled connections.
     std::size_t max_idle = 256;                                 // Pooled connections in all.
+    metrics::Metrics* metrics = nullptr;                        // nullptr: nothing is counted.
   };
   // Reads the trust store; later calls read no file.
   static Result<std::unique_ptr<Client>> create(boost::asio::any_io_executor executor,
@@ -58,6 +60,7 @@ class Client {
   std::size_t idle_connections() const { return pool_->idle_count(); }
 
  private:
+  using Clock = std::chrono::steady_clock;
   Client(boost::asio::any_io_executor executor, Trust trust, Options options);
 
   boost::asio::awaitable<Result<std::unique_ptr<Exchange>>> send_one(
@@ -69,10 +72,15 @@ class Client {
   boost::asio::awaitable<Result<std::unique_ptr<HttpsConnection>>> open(
       const auth::SignedRequest& request, const Destination& destination, Deadlines& deadlines);
 
+  void took(metrics::Name name,
+            Clock::time_point since,
+            metrics::Metrics::Labels labels = {}) const;
+
   boost::asio::any_io_executor executor_;
   Trust trust_;
   Resolver resolver_;
   std::shared_ptr<Pool> pool_;
+  metrics::Metrics* metrics_;
 };
 
 }  // namespace aivault::upstream

@@ -73,6 +73,24 @@ class McpClient(Conformance):
         self.assertIn("enough", got["message"])
         wait_until(lambda: any(row["outcome"] == "error" for row in self.v.calls()), what="the end of the call")
 
+    def test_it_hears_which_approval_a_call_waits_for(self):
+        self.stage()
+        self.v.ok("capability", "policy", "set", "--capability", "openai/models", "--require-approval")
+        self.begin()
+        call = {"name": "openai__models", "args": {"method": "GET", "path": "/v1/models"}}
+        for ask, decision in (("waiting", "approve"), ("call", "deny")):
+            self.client.stdin.write(json.dumps({"ask": ask, **call}).encode() + b"\n")
+            self.client.stdin.flush()
+            pending = wait_until(lambda: self.v.ok("approvals", "-v").json(), what="an approval")[0]["id"]
+            self.v.ok(decision, pending)
+            got = json.loads(self.client.stdout.readline())["ok"]
+            if ask == "waiting":
+                self.assertEqual([{"progress": 1, "message": f"waiting for operator approval '{pending}'"}], got["told"])
+                self.assertEqual(200, got["result"]["structuredContent"]["status"])
+            else:
+                # Whoever asks for no progress gets none, which the client would take for a fault.
+                self.assertIn("request denied by operator", got["content"][0]["text"])
+
     def test_pages_hold_every_tool_once(self):
         names = ("GITHUB_TOKEN", "STRIPE_SECRET_KEY", "SLACK_BOT_TOKEN", "NOTION_TOKEN", "LINEAR_API_KEY", "CLOUDFLARE_API_TOKEN")
         self.stage()

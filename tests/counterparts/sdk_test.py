@@ -11,6 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 from lib.conformance import Conformance  # noqa: E402
+from lib.memory import children_of, found_in_environment, found_in_memory  # noqa: E402
 from lib.scenario import canary, main  # noqa: E402
 
 ACCOUNT = "AC" + "0" * 32
@@ -88,10 +89,19 @@ class Sdks(Conformance):
     def play(self, name):
         key = canary()
         vendor = vendors(key)[name]
-        wrong = []
+        wrong, looked = [], []
+        # The control: what a program was given is found in it.
+        given = canary("given-")
+        needles = {"key": key.encode(), "given": given.encode()}
+
+        def look():
+            """While the SDK waits for its answer: what do the programs under `aivault run` hold?"""
+            for pid in children_of(self.running.pid):
+                looked.append((found_in_environment(pid, needles), found_in_memory(pid, needles)))
 
         def answer(exchange):
             body = exchange.read_body()
+            look()
             seen = exchange.request
             for header, value in vendor.auth.items():
                 if seen.all(header) != [value]:
@@ -106,10 +116,14 @@ class Sdks(Conformance):
                 return exchange.end()
             exchange.reply(200, json.dumps(vendor.answer))
         self.stage(answer, secrets=tuple(vendor.secrets.items()), hosts=(vendor.host,))
-        outcome = self.v.run("run", "--allow", vendor.allowed, "--", "node", str(self.packages / "sdk.mjs"), name, cwd=self.packages,
-                             env={**vendor.secrets, "NO_COLOR": "1"})
-        self.assertEqual(0, outcome.code, str(outcome))
-        got = json.loads(outcome.text.splitlines()[-1])
+        self.running = self.v.start("run", "--allow", vendor.allowed, "--", "node", str(self.packages / "sdk.mjs"), name, cwd=self.packages,
+                                    env={**vendor.secrets, "NO_COLOR": "1", "GIVEN": given})
+        out, errors = self.running.communicate(timeout=120)
+        self.assertEqual(0, self.running.returncode, (out, errors))
+        got = json.loads(out.splitlines()[-1])
+        self.assertTrue(looked)
+        for environment, memory in looked:
+            self.assertEqual(({"given"}, {"given"}), (environment, memory))
         self.assertEqual([], wrong)
         self.assertEqual({"ok": vendor.call}, got["call"])
         if vendor.stream:
@@ -119,7 +133,7 @@ class Sdks(Conformance):
         shown = json.dumps(denied)
         self.assertTrue("no passthrough capability matched" in shown or "capability_not_found" in shown or "404" in shown, denied)
         self.assertEqual(2 if vendor.stream else 1, len(self.up.requests), "the refused call reached the vendor")
-        self.assertNotIn(key, outcome.text + outcome.errors)
+        self.assertNotIn(key.encode(), out + errors)
         return denied
 
     # Case 215.

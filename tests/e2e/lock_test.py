@@ -5,13 +5,13 @@ import base64
 import hashlib
 import json
 import os
-import re
 import struct
 import sys
 import threading
 import time
 import unittest
 
+from lib.memory import found_in_memory
 from lib.scenario import Scenario, canary, main
 from lib.vault import wait_until
 
@@ -62,24 +62,6 @@ def encoded(purpose, *fields):
         else:
             out += b"\x02" + struct.pack("<I", len(field.encode())) + field.encode()
     return out
-
-
-def found_in_memory(pid, needles):
-    """The names of the needles that the memory of a process holds."""
-    found = set()
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            span = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line)
-            begin, end = int(span[1], 16), int(span[2], 16)
-            if "r" not in span[3] or end - begin > 1 << 32:
-                continue
-            try:
-                memory.seek(begin)
-                data = memory.read(end - begin)
-            except (OSError, ValueError, OverflowError):
-                continue
-            found.update(name for name, needle in needles.items() if needle in data)
-    return found
 
 
 class Lock(Scenario):

@@ -15,6 +15,11 @@ const asks = {
   server: async () => ({ version: client.getServerVersion(), capabilities: client.getServerCapabilities(), instructions: client.getInstructions() }),
   tools: async ({ cursor }) => client.listTools(cursor ? { cursor } : {}),
   call: async ({ name, args }) => client.callTool({ name, arguments: args }),
+  waiting: async ({ name, args }) => {
+    const told = [];
+    const result = await client.callTool({ name, arguments: args }, undefined, { onprogress: ({ progress, message }) => told.push({ progress, message }) });
+    return { told, result };
+  },
   cancelled: async ({ name, args, after }) => {
     const controller = new AbortController();
     setTimeout(() => controller.abort("enough"), after);
