@@ -80,9 +80,8 @@ const sdks = {
     };
   },
   async resend() {
-    process.env.RESEND_BASE_URL = `${base}/v/resend`;
     const { Resend } = await import("resend");
-    const client = new Resend(token);
+    const client = new Resend();
     const take = ({ data, error }) => { if (error) throw Object.assign(new Error(error.message), error, { refusal: true }); return data; };
     return {
       call: async () => take(await client.emails.send({ from: "a@example.com", to: "b@example.com", subject: "s", text: "t" })).id,
