@@ -12,6 +12,7 @@ pkg_check_modules(BROTLI REQUIRED IMPORTED_TARGET libbrotlidec)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+find_path(AIVAULT_TOML toml++/toml.h REQUIRED)  # Headers only.
 find_library(AIVAULT_SODIUM_ARCHIVE libsodium.a REQUIRED)
 find_library(AIVAULT_SECCOMP_ARCHIVE libseccomp.a REQUIRED)
 # Shared, so that Debian's updates reach the daemon; the archive where the program says so.

@@ -14,7 +14,7 @@ import uuid
 
 # Header-only or static parts that no loader knows of, by the Debian package that they come from.
 LINKED_IN = ("libboost1.81-dev", "libboost-json1.81-dev", "libboost-container1.81-dev", "libcli11-dev",
-             "libexpected-dev")
+             "libexpected-dev", "libtomlplusplus-dev")
 # A static command line also holds these.
 IN_STATIC_CLI = ("libc6-dev", "libstdc++-12-dev", "libsodium-dev")
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "catalog/catalog.h"
 #include "json/value.h"
@@ -23,7 +24,9 @@ struct DaemonFacts {
   bool shared = false, autostarted = false, private_child = false;
   bool memory_locked = false;
   std::string config_user_socket, config_shared_socket;
-  std::function<json::Value()> hardening;  // Object of daemon.md 7.3.
+  std::string listen;                       // Where it listens on TCP; empty: nowhere.
+  std::vector<std::string> listen_origins;  // Of pages that may call it all the same.
+  std::function<json::Value()> hardening;   // Object of daemon.md 7.3.
 };
 
 class Desk {

@@ -22,6 +22,10 @@ void add_vault_problem(const Error& error, Value& problems) {
   add_problems({{"vault", "vault.db", error.message}}, problems);
 }
 
+Value listen_of(const DaemonFacts& facts) {
+  return facts.listen.empty() ? Value() : Value(facts.listen);
+}
+
 Value mirror_path(const std::string& path) { return path.empty() ? Value() : Value(path); }
 
 void add_mirror_problem(const vault::MirrorState& mirror, Value& problems) {
@@ -36,8 +40,8 @@ Value daemon_section(const DaemonFacts& facts,
   const auto until = unlocked_until ? std::optional(to_int(*unlocked_until)) : std::nullopt;
   return Value::object({{"defaultAccess", default_access},
                         {"hardening", facts.hardening ? facts.hardening() : Value()},
-                        {"listen", nullptr},
-                        {"listenOrigins", Value::array()},
+                        {"listen", listen_of(facts)},
+                        {"listenOrigins", texts(facts.listen_origins)},
                         {"pid", facts.pid},
                         {"registryDigest", registry::digest()},
                         {"shared", facts.shared},
@@ -134,7 +138,7 @@ Result<Answer> whoami(Desk& desk, const Request& request) {
   TRY_ASSIGN(const auto who, identity_of(desk, request));
   Value result = Value::object({{"agent", who.agent},
                                 {"defaultAccess", who.default_access},
-                                {"listen", nullptr},
+                                {"listen", listen_of(facts)},
                                 {"operator", request.actor.is_operator},
                                 {"pid", facts.pid},
                                 {"socket", request.actor.socket},

@@ -1,12 +1,16 @@
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <optional>
 
 #include "admin/attention.h"
 #include "admin/body.h"
+#include "admin/doctor_checks.h"
 #include "admin/handlers.h"
 #include "admin/provider_choice.h"
 #include "admin/records.h"
 #include "admin/shapes.h"
+#include "platform/users.h"
 #include "vault/key_provider.h"
 #include "vault/locked.h"
 
@@ -82,6 +86,40 @@ void add_attention(Desk& desk, vault::Vault& vault, std::vector<Check>& checks) 
                                    found->due,
                                    "no secret expires within 14 days or is due for rotation",
                                    "aivault secrets rotate, or secrets update for another date"));
+}
+
+std::optional<std::int64_t> uid_named(std::string_view name) {
+  const auto user = platform::user_named(name);
+  return user ? std::optional(user->uid) : std::nullopt;
+}
+
+Result<bool> has_own_callers(const DaemonFacts& facts, vault::Vault& vault, UnixMs now) {
+  audit::Filter filter;
+  filter.limit = 1;
+  filter.kinds = {"capability.invoke"};
+  filter.uid = facts.uid;
+  filter.after_ms = to_int(now - std::chrono::days(1));
+  TRY_ASSIGN(const auto found,
+             vault::read(vault, [&](vault::Reader& reader) { return reader.audit(filter); }));
+  return !found.empty();
+}
+
+Result<std::shared_ptr<const catalog::Snapshot>> present_snapshot(Desk& desk) {
+  TRY_ASSIGN(auto records, Records::open(desk));
+  return records.snapshot();
+}
+
+void add_access(Desk& desk, vault::Vault& vault, std::vector<Check>& checks) {
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  const auto snapshot = present_snapshot(desk);
+  if (snapshot) {
+    const auto& seen = **snapshot;
+    std::ranges::move(checks_of_access(seen.access(), seen.problems(), now, uid_named),
+                      std::back_inserter(checks));
+  }
+  const auto own = has_own_callers(desk.facts, vault, now);
+  if (own) checks.push_back(check_isolation(desk.facts, *own));
 }
 
 }  // namespace
@@ -161,7 +199,11 @@ Result<Answer> doctor(Desk& desk, const Request&) {
       vault.error().reason != "vault_locked") {
     add_failure_to_open(vault.error(), checks);
   }
-  if (vault) add_attention(desk, **vault, checks);
+  if (vault) {
+    add_attention(desk, **vault, checks);
+    add_access(desk, **vault, checks);
+  }
+  std::ranges::move(checks_of_process(desk.facts), std::back_inserter(checks));
   Value list = Value::array();
   for (const auto& check : checks) {
     list.push(Value::object({{"detail", check.detail},

@@ -83,8 +83,14 @@ Result<std::vector<PassedSocket>> take_passed_sockets(const std::vector<PassedNa
     if (option_of(socket, SO_ACCEPTCONN) != 1 || option_of(socket, SO_TYPE) != SOCK_STREAM) {
       return refused(socket, "is not a listening stream socket");
     }
+    if (const auto tcp = tcp_place_of(socket)) {
+      keep_on_this_machine(socket, *tcp);
+      sockets.push_back({platform::Descriptor(socket), "", broker::Door::tcp, tcp});
+      continue;
+    }
     const auto path = option_of(socket, SO_DOMAIN) == AF_UNIX ? path_of(socket) : std::string();
-    if (path.empty()) return refused(socket, "is not a unix socket with a path");
+    if (path.empty())
+      return refused(socket, "is neither a unix socket with a path nor on the loopback");
     TRY(platform::open_safe_directory(path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)),
                                       kNoDirectoryIsMade));
     sockets.push_back({platform::Descriptor(socket), path, door_of(passed, path, agent_socket)});

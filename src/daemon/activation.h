@@ -4,11 +4,13 @@
 // `descriptor N of the service manager ...`; unsafe_path of their directories.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "broker/call.h"
+#include "daemon/tcp_listener.h"
 #include "platform/descriptor.h"
 #include "platform/environment.h"
 
@@ -25,6 +27,7 @@ struct PassedSocket {
   platform::Descriptor listening;
   std::string path;
   broker::Door door = broker::Door::operator_socket;
+  std::optional<TcpPlace> tcp{};  // One of the loopback, which has no path.
 };
 // `agent_socket`: the path that tells an unnamed one for agents from one for the operator.
 Result<std::vector<PassedSocket>> take_passed_sockets(const std::vector<PassedName>& names,

@@ -46,8 +46,9 @@ class Reader {
     if (name == "--stdio" || name == "--stdio-socket") {
       return take_switch(name, value, arguments_.stdio);
     }
+    if (name == "--check-config") return take_switch(name, value, arguments_.checks_config);
     if (name == "--self-test") return take_self_test(value);
-    if (name != "--socket" && name != "--listen" && name != "--allow-read" &&
+    if (name != "--socket" && name != "--listen" && name != "--config" && name != "--allow-read" &&
         name != "--allow-write") {
       return refuse(unknown(name).what);
     }
@@ -55,6 +56,7 @@ class Reader {
     if (!value) return refuse("a value is required for '" + std::string(name) + "'");
     if (name == "--socket") return take_once(name, *value, has_socket_, arguments_.socket);
     if (name == "--listen") return take_once(name, *value, has_listen_, arguments_.listen);
+    if (name == "--config") return take_once(name, *value, has_config_, arguments_.config);
     if (value->empty())
       return refuse("an empty value is not allowed for '" + std::string(name) + "'");
     (name == "--allow-read" ? arguments_.allow_read : arguments_.allow_write).emplace_back(*value);
@@ -97,7 +99,7 @@ class Reader {
 
   std::span<const std::string_view> words_;
   Arguments arguments_;
-  bool has_socket_ = false, has_listen_ = false;
+  bool has_socket_ = false, has_listen_ = false, has_config_ = false;
   UsageError error_;
 };
 
@@ -117,7 +119,12 @@ Options:
       --shared            Listen on the agent socket as well, for callers under other users;
                           --socket is its path then (default: AIVAULTD_SHARED_SOCKET, else
                           /var/run/aivault/aivaultd.sock)
-      --listen HOST:PORT  Listen on TCP as well: 127.0.0.1 or localhost, for callers with a token
+      --listen HOST:PORT  Listen on TCP as well, for callers with a token: 127.0.0.1, localhost or
+                          [::1]; port 0 takes a free one
+      --config FILE       Read this configuration only (default: /etc/aivault/aivaultd.toml, then
+                          config.toml in $AIVAULT_DIR or ~/.aivault)
+      --check-config      Check arguments, environment and configuration, print what would count
+                          as JSON, and end
       --once              End when the first call has been answered and nobody is connected
       --stdio             Serve the connected unix socket on descriptor 0 until its end
                           (same: --stdio-socket)

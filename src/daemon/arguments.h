@@ -14,8 +14,10 @@ namespace aivault::daemon {
 struct Arguments {
   std::optional<std::string> socket;  // Not blank.
   std::optional<std::string> listen;  // Not blank.
+  std::optional<std::string> config;  // Not blank.
   bool once = false, stdio = false, shared = false;
   bool tests_sandbox = false;  // --self-test sandbox
+  bool checks_config = false;
   // Paths that the parent of a private child will name in its requests.
   std::vector<std::string> allow_read, allow_write;
 };

@@ -24,6 +24,9 @@ TEST(Arguments, AreReadInBothForms) {
   EXPECT_EQ(read({"--socket", "/a/b"}).socket, "/a/b");
   EXPECT_EQ(read({"--socket=/a=b"}).socket, "/a=b");
   EXPECT_TRUE(read({"--once"}).once);
+  EXPECT_EQ(read({"--config", "f.toml"}).config, "f.toml");
+  EXPECT_EQ(read({"--config= "}).config, std::nullopt);
+  EXPECT_TRUE(read({"--check-config"}).checks_config);
   EXPECT_TRUE(read({"--stdio"}).stdio);
   const auto child =
       read({"--stdio-socket", "--allow-read", "a", "--allow-read=b", "--allow-write", "c"});
@@ -56,6 +59,9 @@ TEST(Arguments, AreRefusedWithTheReason) {
       {{"--socket"}, "a value is required for '--socket'"},
       {{"--socket", "--once"}, "a value is required for '--socket'"},
       {{"--socket=a", "--socket=b"}, "'--socket' cannot be used multiple times"},
+      {{"--config"}, "a value is required for '--config'"},
+      {{"--config=a", "--config=b"}, "'--config' cannot be used multiple times"},
+      {{"--check-config=x"}, "'--check-config' takes no value"},
       {{"--once", "--once"}, "'--once' cannot be used multiple times"},
       {{"--stdio", "--stdio-socket"}, "'--stdio-socket' cannot be used multiple times"},
       {{"--once=1"}, "'--once' takes no value"},

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/arguments.h"
+#include "daemon/effective.h"
 #include "daemon/readiness.h"
 #include "daemon/sandbox_paths.h"
 #include "daemon/sandbox_trial.h"
@@ -17,6 +18,7 @@
 #include "daemon/service_manager.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
+#include "json/write.h"
 #include "platform/environment.h"
 #include "platform/hardening.h"
 #include "platform/key_variables.h"
@@ -79,6 +81,11 @@ void take_keys(Settings& settings,
       environment.path("CREDENTIALS_DIRECTORY").value_or("");
 }
 
+auto incomplete_sandbox(const std::string& why) {
+  return vault_unavailable("internal",
+                           "sandbox.require is set, and the sandbox is incomplete: " + why);
+}
+
 // The last thing before there are threads, and before a byte of a caller is read. A private child
 // works for the operator at its terminal, on paths that the operator names, so that only its system
 // calls are restricted.
@@ -87,16 +94,23 @@ Result<void> enter_sandbox(const Settings& settings,
                            platform::Log& log) {
   auto paths = sandbox_paths(settings);
   paths.keeps_abstract_sockets = manager.is_abstract();
-  const auto files =
-      settings.private_child ? sandbox::Files::unrestricted : sandbox::Files::restricted;
-  TRY(sandbox::enter(paths, files));
-  if (settings.private_child) return {};
+  if (settings.private_child) return sandbox::enter(paths, sandbox::Files::unrestricted);
+  if (!settings.sandbox.enforced) {
+    log.warn("sandbox.off", {{"reason", "sandbox.mode"}});
+    return {};
+  }
+  TRY(sandbox::enter(paths, sandbox::Files::restricted));
   if (!sandbox::is_built_in()) {
+    if (settings.sandbox.required) return incomplete_sandbox("this build has none");
     log.warn("sandbox.off", {{"reason", "a build with sanitizers"}});
     return {};
   }
   const auto report = sandbox::report();
   const bool whole = report.landlock == sandbox::State::on && report.seccomp == sandbox::State::on;
+  if (!whole && settings.sandbox.required) {
+    return incomplete_sandbox("landlock is " + std::string(name_of(report.landlock)) +
+                              ", seccomp is " + std::string(name_of(report.seccomp)));
+  }
   if (!whole) {
     log.warn("sandbox.incomplete",
              {{"landlock", std::string(name_of(report.landlock))},
@@ -120,6 +134,10 @@ Result<int> start(const Arguments& arguments,
   if (::chdir("/") != 0) return vault_unavailable("internal", "cannot enter /");
 
   TRY_ASSIGN(auto settings, make_settings(arguments, environment));
+  if (arguments.checks_config) {
+    print(stdout, json::pretty(effective_settings(settings), json::Order::alphabetical) + "\n");
+    return 0;
+  }
   TRY_ASSIGN(const auto owner, check_owner(settings));
   TRY(platform::drop_privileges(owner));
   take_keys(settings, environment, std::move(keys));
@@ -139,9 +157,6 @@ Result<int> start(const Arguments& arguments,
     return 0;
   }
   auto& sockets = *taken.sockets;
-  if (settings.listen) {
-    TRY_ASSIGN(sockets.tcp, listen_on(*settings.listen));
-  }
   const auto claims = sockets.claims();
   if (readiness.is_awaited() && !claims.empty()) {
     TRY(log.move_to_file(claims.front()->directory.reopen(), "aivaultd.log"));
@@ -149,7 +164,10 @@ Result<int> start(const Arguments& arguments,
   warn_of_surroundings(settings, environment, state, log);
   const auto manager =
       settings.private_child ? ServiceManager() : ServiceManager::from(environment);
-  TRY(enter_sandbox(settings, manager, log));
+  if (auto entered = enter_sandbox(settings, manager, log); !entered) {
+    sockets.give_up_paths();
+    return fail(std::move(entered).error());
+  }
   auto status = serve(settings, sockets, manager, readiness, log, max_descriptors);
   if (!status) sockets.give_up_paths();
   return status;

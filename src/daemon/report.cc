@@ -27,9 +27,15 @@ std::string_view name_of(platform::Swap swap) {
   return "unknown";
 }
 
+// A build with sanitizers has no sandbox.
+std::string_view sandbox_mode(bool enforced) {
+  if (!enforced) return "off";
+  return sandbox::is_built_in() ? "enforce" : "unavailable";
+}
+
 }  // namespace
 
-json::Value hardening_report(Supervisor supervisor) {
+json::Value hardening_report(Supervisor supervisor, bool enforced) {
   const auto state = platform::read_hardening();
   const auto sandbox = sandbox::report();
   return json::Value::object(
@@ -39,7 +45,7 @@ json::Value hardening_report(Supervisor supervisor) {
         json::Value::object({{"abi", sandbox.landlock_abi}, {"state", name_of(sandbox.landlock)}})},
        {"memoryLocked", state.memory_locked},
        {"noNewPrivs", state.no_new_privileges},
-       {"sandboxMode", sandbox::is_built_in() ? "enforce" : "off"},
+       {"sandboxMode", sandbox_mode(enforced)},
        {"seccomp", name_of(sandbox.seccomp)},
        {"secretMemory", state.memory_locked ? "mlock" : "plain"},
        {"supervisor", name_of(supervisor)},

@@ -10,6 +10,7 @@ namespace aivault::daemon {
 
 enum class Supervisor : std::uint8_t { none, systemd, autostart, stdio };
 
-json::Value hardening_report(Supervisor supervisor);  // Keys are alphabetical.
+// `enforced`: sandbox.mode. Keys are alphabetical.
+json::Value hardening_report(Supervisor supervisor, bool enforced);
 
 }  // namespace aivault::daemon

@@ -44,11 +44,12 @@ upstream::Client::Options client_options(const Development& development,
   return options;
 }
 
-broker::Broker::Options broker_options(const Development& development,
-                                       std::size_t max_descriptors) {
+broker::Broker::Options broker_options(const Settings& settings, std::size_t max_descriptors) {
+  const auto& development = settings.development;
   broker::Broker::Options options;
   options.version = AIVAULT_VERSION;
-  options.max_calls = std::min(options.max_calls, (max_descriptors - kOwnDescriptors) / 4);
+  options.max_calls = std::min(settings.limits.calls, (max_descriptors - kOwnDescriptors) / 4);
+  options.max_calls_per_uid = settings.limits.calls_per_identity;
   options.secret_echo = development.secret_echo;
   options.allow_remote_clients = development.allow_remote_clients;
   options.allow_non_default_ports = development.allow_non_default_ports;
@@ -57,8 +58,12 @@ broker::Broker::Options broker_options(const Development& development,
 
 server::Server::Options server_options(const Settings& settings, std::size_t max_descriptors) {
   server::Server::Options options;
-  options.max_connections =
-      std::min(options.max_connections, (max_descriptors - kOwnDescriptors) / 2);
+  const auto& limits = settings.limits;
+  options.max_connections = std::min(limits.connections, (max_descriptors - kOwnDescriptors) / 2);
+  options.max_connections_per_uid = limits.connections_per_uid;
+  options.memory.total = limits.memory;
+  options.memory.of_uid = limits.memory / 2;
+  options.allowed_origins = settings.listen_origins;
   options.daemon_uid = ::geteuid();
   options.private_child = settings.private_child;
   return options;
@@ -71,7 +76,9 @@ void describe_process(metrics::Metrics& metrics) {
   metrics.set(metrics::Name::start_time_seconds, since_epoch.count());
 }
 
-admin::DaemonFacts daemon_facts(const Settings& settings, bool autostarted) {
+admin::DaemonFacts daemon_facts(const Settings& settings,
+                                const Sockets& sockets,
+                                bool autostarted) {
   admin::DaemonFacts facts;
   facts.version = AIVAULT_VERSION;
   facts.socket = settings.socket;
@@ -79,6 +86,8 @@ admin::DaemonFacts daemon_facts(const Settings& settings, bool autostarted) {
   facts.uid = ::geteuid();
   facts.autostarted = autostarted;
   facts.shared = settings.is_shared();
+  if (!sockets.tcp.empty()) facts.listen = sockets.tcp.front().place.text();
+  facts.listen_origins = settings.listen_origins;
   facts.private_child = settings.private_child;
   facts.memory_locked = platform::read_hardening().memory_locked;
   facts.config_user_socket = settings.places.user_socket;
@@ -87,7 +96,8 @@ admin::DaemonFacts daemon_facts(const Settings& settings, bool autostarted) {
   if (settings.supervised) supervisor = Supervisor::systemd;
   if (autostarted) supervisor = Supervisor::autostart;
   if (settings.private_child) supervisor = Supervisor::stdio;
-  facts.hardening = [supervisor] { return hardening_report(supervisor); };
+  const bool enforced = settings.private_child || settings.sandbox.enforced;
+  facts.hardening = [supervisor, enforced] { return hardening_report(supervisor, enforced); };
   return facts;
 }
 
@@ -99,6 +109,7 @@ Lifecycle::Options lifecycle_options(const Settings& settings,
   if (settings.once) options.kind = Lifecycle::Kind::once;
   if (settings.private_child) options.kind = Lifecycle::Kind::private_child;
   options.idle_exit = settings.idle_exit;
+  options.drain_timeout = settings.drain_timeout;
   options.supervised = settings.supervised;
   options.shared = settings.is_shared();
   // Nobody else has the passphrase that was entered here.
@@ -174,10 +185,11 @@ Result<int> serve(const Settings& settings,
                      .listeners = settings.is_shared() ? "operator agent" : "operator"});
   TRY(open_existing(slot, greeting, settings, readiness, log));
 
-  const auto facts = daemon_facts(settings, readiness.is_awaited() && !settings.is_shared());
+  const auto facts =
+      daemon_facts(settings, sockets, readiness.is_awaited() && !settings.is_shared());
   tokens::Notices notices;
   admin::Desk desk{slot, catalog, facts, &notices};
-  auto for_broker = broker_options(settings.development, max_descriptors);
+  auto for_broker = broker_options(settings, max_descriptors);
   for_broker.notices = &notices;
   for_broker.metrics = &metrics;
   broker::Broker broker(loop.get_executor(), slot, catalog, *client, std::move(for_broker));
@@ -201,7 +213,7 @@ Result<int> serve(const Settings& settings,
                         std::move(hooks));
   lifecycle.begin(server, broker);
   for (auto& each : sockets.listening) server.listen(each.take(), each.door);
-  if (sockets.tcp) server.listen_tcp(std::move(sockets.tcp), settings.listen->port);
+  for (auto& each : sockets.tcp) server.listen_tcp(std::move(each.socket), each.place.port);
   if (settings.private_child) server.serve(std::move(sockets.connected));
   std::optional<DailyCheck> daily_check;
   if (!settings.private_child) daily_check.emplace(slot, log);

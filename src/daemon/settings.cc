@@ -9,7 +9,9 @@
 #include <iterator>
 
 #include "base/text.h"
+#include "daemon/config_file.h"
 #include "daemon/duration.h"
+#include "daemon/octal_mode.h"
 #include "platform/users.h"
 
 namespace aivault::daemon {
@@ -24,23 +26,17 @@ tl::unexpected<Error> invalid(std::string_view name, std::string_view value) {
   return start_error("invalid " + std::string(name) + " '" + quote_for_message(value) + "'");
 }
 
-// Octal with an optional 0o; bits for everyone are refused, whatever the directory lets in.
-Result<mode_t> mode_from(const platform::Environment& environment,
+// Bits for everyone are refused, whatever the directory lets in.
+Result<mode_t> mode_from(const std::optional<std::string>& text,
                          std::string_view name,
                          mode_t otherwise,
                          mode_t allowed) {
-  const auto text = environment.text(name);
   if (!text) return otherwise;
-  std::string_view digits = *text;
-  if (digits.starts_with("0o")) digits.remove_prefix(2);
-  mode_t mode = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), mode, 8);
-  if (error != std::errc() || end != digits.data() + digits.size() || mode > 07777) {
-    return invalid(name, *text);
-  }
-  if ((mode & S_IRWXO) != 0) return start_error("refusing a socket open to everyone");
-  if ((mode & ~allowed) != 0) return invalid(name, *text);
-  return mode;
+  const auto mode = parse_octal_mode(*text);
+  if (!mode) return invalid(name, *text);
+  if ((*mode & S_IRWXO) != 0) return start_error("refusing a socket open to everyone");
+  if ((*mode & ~allowed) != 0) return invalid(name, *text);
+  return *mode;
 }
 
 Result<Development> read_development(const platform::Environment& environment) {
@@ -67,23 +63,38 @@ Result<Development> read_development(const platform::Environment& environment) {
   return development;
 }
 
-Result<void> read_modes(Settings& settings, const platform::Environment& environment) {
+// Where a variable counts before a file.
+struct Sources {
+  const Arguments& arguments;
+  const platform::Environment& environment;
+  const Configuration& files;
+
+  std::optional<std::string> text(std::string_view variable) const {
+    return files.text(environment, variable);
+  }
+  std::optional<std::string> path(std::string_view variable) const {
+    return files.path(environment, variable);
+  }
+};
+
+Result<void> read_modes(Settings& settings, const Sources& from) {
   auto& socket = settings.is_shared() ? settings.agent_socket_mode : settings.socket_mode;
   auto& directory = settings.is_shared() ? settings.agent_directory_mode : settings.directory_mode;
-  TRY_ASSIGN(socket, mode_from(environment, "AIVAULTD_SOCKET_MODE", socket, 0770));
+  constexpr auto kSocket = "AIVAULTD_SOCKET_MODE";
+  constexpr auto kDirectory = "AIVAULTD_SOCKET_DIR_MODE";
+  TRY_ASSIGN(socket, mode_from(from.text(kSocket), kSocket, socket, 0770));
   // A directory that a group can write is not safe for a socket.
-  TRY_ASSIGN(directory, mode_from(environment, "AIVAULTD_SOCKET_DIR_MODE", directory, 02750));
+  TRY_ASSIGN(directory, mode_from(from.text(kDirectory), kDirectory, directory, 02750));
   return {};
 }
 
-Result<void> choose_sockets(Settings& settings,
-                            const Arguments& arguments,
-                            const platform::Environment& environment) {
+Result<void> choose_sockets(Settings& settings, const Sources& from) {
+  const auto& [arguments, environment, files] = from;
   const auto& user_socket = settings.places.user_socket;
   const auto given =
       arguments.socket ? std::optional(environment.absolute(*arguments.socket)) : std::nullopt;
-  const auto named = environment.path("AIVAULTD_SOCKET");
-  if (!arguments.shared) {
+  const auto named = from.path("AIVAULTD_SOCKET");
+  if (!arguments.shared && !files.shared.value_or(false)) {
     settings.socket = given.value_or(named.value_or(user_socket));
     return {};
   }
@@ -98,12 +109,66 @@ Result<void> choose_sockets(Settings& settings,
   return {};
 }
 
-Result<void> read_listen(Settings& settings,
-                         const Arguments& arguments,
-                         const platform::Environment& environment) {
-  const auto place = arguments.listen ? arguments.listen : environment.text("AIVAULTD_LISTEN");
-  if (!place || arguments.stdio) return {};
+Result<void> read_listen(Settings& settings, const Sources& from) {
+  const auto& given = from.arguments.listen;
+  const auto place = given ? given : from.text("AIVAULTD_LISTEN");
+  settings.listen_origins = from.files.listen_origins.value_or(settings.listen_origins);
+  if (!place) return {};
   TRY_ASSIGN(settings.listen, parse_tcp_place(*place));
+  return {};
+}
+
+void read_limits(Settings& settings, const Configuration& files) {
+  auto& limits = settings.limits;
+  limits.connections = files.connections.value_or(limits.connections);
+  limits.connections_per_uid = files.connections_per_uid.value_or(limits.connections_per_uid);
+  limits.calls = files.calls.value_or(limits.calls);
+  limits.calls_per_identity = files.calls_per_identity.value_or(limits.calls_per_identity);
+  limits.memory = files.memory.value_or(limits.memory);
+  settings.drain_timeout = files.drain_timeout.value_or(settings.drain_timeout);
+}
+
+Result<void> read_sandbox(Settings& settings, const Configuration& files) {
+  auto& sandbox = settings.sandbox;
+  sandbox.enforced = files.enforces_sandbox.value_or(true);
+  sandbox.required = files.requires_sandbox.value_or(false);
+  sandbox.readable = files.readable.value_or(sandbox.readable);
+  sandbox.writable = files.writable.value_or(sandbox.writable);
+  if (sandbox.required && !sandbox.enforced) {
+    return start_error("sandbox.require and sandbox.mode = \"off\" exclude each other");
+  }
+  return {};
+}
+
+// None of these is for a private child, which works for one command.
+Result<void> read_service(Settings& settings, const Sources& from) {
+  settings.places.shared_socket =
+      from.path("AIVAULTD_SHARED_SOCKET").value_or(settings.places.shared_socket);
+  TRY(choose_sockets(settings, from));
+  TRY(read_modes(settings, from));
+  TRY(read_listen(settings, from));
+  TRY(read_sandbox(settings, from.files));
+  read_limits(settings, from.files);
+  return {};
+}
+
+Result<void> read_log_level(Settings& settings, const Sources& from) {
+  const bool is_child = settings.private_child;
+  if (is_child) settings.log_level = platform::LogLevel::warn;
+  const auto text = is_child ? from.environment.text("AIVAULTD_LOG") : from.text("AIVAULTD_LOG");
+  if (!text) return {};
+  const auto level = platform::parse_log_level(*text);
+  if (!level) return invalid("AIVAULTD_LOG", *text);
+  settings.log_level = *level;
+  return {};
+}
+
+Result<void> read_idle_exit(Settings& settings, const Sources& from) {
+  const auto text = from.text("AIVAULTD_IDLE_EXIT");
+  if (!text) return {};
+  const auto idle_exit = parse_duration(*text);
+  if (!idle_exit) return invalid("AIVAULTD_IDLE_EXIT", *text);
+  settings.idle_exit = *idle_exit;
   return {};
 }
 
@@ -125,14 +190,14 @@ Result<void> check_combination(const Arguments& arguments) {
   return {};
 }
 
-Result<void> read_audit(Settings& settings, const platform::Environment& environment) {
-  const auto durability = environment.text("AIVAULT_AUDIT_DURABILITY").value_or("batched");
+Result<void> read_audit(Settings& settings, const Sources& from) {
+  const auto durability = from.text("AIVAULT_AUDIT_DURABILITY").value_or("batched");
   if (durability == "strict") {
     settings.vault.durability = vault::Durability::strict;
   } else if (durability != "batched") {
     return invalid("AIVAULT_AUDIT_DURABILITY", durability);
   }
-  settings.vault.audit_mirror = environment.path("AIVAULT_AUDIT_MIRROR").value_or("");
+  settings.vault.audit_mirror = from.path("AIVAULT_AUDIT_MIRROR").value_or("");
   return {};
 }
 
@@ -142,28 +207,20 @@ Result<Settings> make_settings(const Arguments& arguments,
                                const platform::Environment& environment) {
   Settings settings;
   TRY(check_combination(arguments));
-  TRY(read_audit(settings, environment));
+  TRY_ASSIGN(auto files, read_configuration(environment, arguments.config));
+  settings.configuration_files = files.files;
+  const Sources from{arguments, environment, files};
+  TRY(read_audit(settings, from));
   TRY_ASSIGN(settings.development, read_development(environment));
   TRY_ASSIGN(settings.places, platform::find_places(environment));
   settings.once = arguments.once;
   settings.private_child = arguments.stdio;
   if (!settings.private_child) {
-    TRY(choose_sockets(settings, arguments, environment));
-    TRY(read_modes(settings, environment));
-    TRY(read_listen(settings, arguments, environment));
+    TRY(read_service(settings, from));
   }
-  if (const auto text = environment.text("AIVAULTD_IDLE_EXIT")) {
-    const auto idle_exit = parse_duration(*text);
-    if (!idle_exit) return invalid("AIVAULTD_IDLE_EXIT", *text);
-    settings.idle_exit = *idle_exit;
-  }
-  if (settings.private_child) settings.log_level = platform::LogLevel::warn;
-  if (const auto text = environment.text("AIVAULTD_LOG")) {
-    const auto level = platform::parse_log_level(*text);
-    if (!level) return invalid("AIVAULTD_LOG", *text);
-    settings.log_level = *level;
-  }
-  settings.require_locked_memory = environment.flag("AIVAULTD_REQUIRE_MLOCK");
+  TRY(read_idle_exit(settings, from));
+  TRY(read_log_level(settings, from));
+  settings.require_locked_memory = files.flag(environment, "AIVAULTD_REQUIRE_MLOCK");
   settings.supervised = environment.text("NOTIFY_SOCKET").has_value() && !settings.private_child;
   settings.vault.location = {settings.places.vault_root, settings.places.default_key_file};
   if (environment.flag("AIVAULT_DISABLE_DISK_LOGS")) {

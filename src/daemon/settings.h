@@ -1,4 +1,5 @@
-// Settings: what arguments and environment say about this daemon, checked in full.
+// Settings: what arguments, environment and configuration files say about this daemon, checked in
+// full. A flag counts before a variable, a variable before a file.
 // Thread: any. Errors: one sentence for people, for example `invalid AIVAULTD_SOCKET_MODE '...'`,
 // `<NAME> is disabled in release builds`, `run aivaultd as '<owner>'`.
 #pragma once
@@ -6,8 +7,10 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "daemon/arguments.h"
@@ -28,6 +31,19 @@ struct Development {
   bool allow_non_default_ports = false, allow_remote_clients = false, secret_echo = false;
 };
 
+// How much is served at once; what docs/daemon.md says.
+struct ServiceLimits {
+  std::size_t connections = 2048, connections_per_uid = 256;
+  std::size_t calls = 2048, calls_per_identity = 256;
+  std::size_t memory = std::size_t{128} << 20U;
+};
+
+struct SandboxWishes {
+  bool enforced = true;
+  bool required = false;  // Without every layer of it the daemon does not start.
+  std::vector<std::string> readable, writable;  // Besides what the daemon itself needs.
+};
+
 struct Settings {
   bool once = false, private_child = false;
   std::string socket;  // Empty for a private child.
@@ -36,8 +52,13 @@ struct Settings {
   std::string agent_socket;
   mode_t agent_socket_mode = 0660, agent_directory_mode = 0750;
   bool is_shared() const { return !agent_socket.empty(); }
-  std::optional<TcpPlace> listen;          // Of the loopback; unset: no TCP.
-  std::chrono::milliseconds idle_exit{0};  // 0: never.
+  std::optional<TcpPlace> listen;           // Of the loopback; unset: no TCP.
+  std::vector<std::string> listen_origins;  // Of pages that may call all the same.
+  std::chrono::milliseconds idle_exit{0};   // 0: never.
+  std::chrono::milliseconds drain_timeout = std::chrono::seconds(10);
+  ServiceLimits limits;
+  SandboxWishes sandbox;
+  std::vector<std::string> configuration_files;  // That were read.
   platform::LogLevel log_level = platform::LogLevel::info;
   bool require_locked_memory = false;
   bool supervised = false;  // A service manager starts us again.

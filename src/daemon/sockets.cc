@@ -101,7 +101,11 @@ Result<Taken> take_sockets(Settings& settings, const std::vector<PassedName>& pa
   const auto& expected =
       settings.is_shared() ? settings.agent_socket : settings.places.shared_socket;
   TRY_ASSIGN(auto passed, take_passed_sockets(passed_names, expected));
-  for (const auto& each : passed) {
+  for (auto& each : passed) {
+    if (each.tcp) {
+      sockets.tcp.push_back({std::move(each.listening), *each.tcp});
+      continue;
+    }
     const bool is_for_agents = each.door == broker::Door::agent_socket;
     (is_for_agents ? settings.agent_socket : settings.socket) = each.path;
   }
@@ -118,6 +122,12 @@ Result<Taken> take_sockets(Settings& settings, const std::vector<PassedName>& pa
     taken.occupied = settings.agent_socket;
     if (!*claim) return taken;
     sockets.listening.push_back({*std::move(claim), {}, broker::Door::agent_socket});
+  }
+  if (settings.listen && sockets.tcp.empty()) {
+    auto tcp = listen_on(*settings.listen);
+    if (!tcp) sockets.give_up_paths();
+    if (!tcp) return fail(std::move(tcp).error());
+    sockets.tcp.push_back(*std::move(tcp));
   }
   taken.sockets = std::move(sockets);
   return taken;

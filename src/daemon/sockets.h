@@ -14,6 +14,7 @@
 #include "daemon/activation.h"
 #include "daemon/claim.h"
 #include "daemon/settings.h"
+#include "daemon/tcp_listener.h"
 #include "platform/descriptor.h"
 
 namespace aivault::daemon {
@@ -28,7 +29,7 @@ struct Listening {
 
 struct Sockets {
   std::vector<Listening> listening;  // Of a daemon,
-  platform::Descriptor tcp;          // of its loopback port, if there is one,
+  std::vector<TcpListening> tcp;     // of its loopback ports, if there are any,
   platform::Descriptor connected;    // or the parent of a private child.
 
   std::vector<Claim*> claims();
@@ -39,6 +40,7 @@ struct Taken {
   std::optional<Sockets> sockets;
   std::string occupied;  // The path where another daemon serves already, if there are none.
 };
+// A loopback port is taken last, and only if none was passed.
 // An agent socket that is passed makes the daemon a shared one: `settings` says so afterwards.
 Result<Taken> take_sockets(Settings& settings, const std::vector<PassedName>& passed);
 

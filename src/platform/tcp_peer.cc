@@ -24,13 +24,34 @@ bool is_address(std::string_view shown, std::string_view wanted) {
          shown.ends_with(wanted);
 }
 
+std::string in_hex(std::uint32_t word) {
+  std::array<char, 9> text{};
+  std::snprintf(text.data(), text.size(), "%08X", word);
+  return text.data();
+}
+
+// The tables of IPv6 print an address as four words, each as it lies in memory.
+std::string table_address_v6(const in6_addr& address, std::uint16_t port) {
+  std::string text;
+  for (const auto word : address.s6_addr32) text += in_hex(word);
+  return text + table_address(0, port).substr(in_hex(0).size());
+}
+
 std::optional<std::string> end_of(int socket, bool peer) {
-  sockaddr_in address{};
+  union {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+  } address{};
   socklen_t size = sizeof address;
-  auto* raw = reinterpret_cast<sockaddr*>(&address);
-  const int failed = peer ? ::getpeername(socket, raw, &size) : ::getsockname(socket, raw, &size);
-  if (failed != 0 || size != sizeof address || address.sin_family != AF_INET) return std::nullopt;
-  return table_address(address.sin_addr.s_addr, ntohs(address.sin_port));
+  const int failed = peer ? ::getpeername(socket, &address.any, &size)
+                          : ::getsockname(socket, &address.any, &size);
+  if (failed != 0) return std::nullopt;
+  if (address.any.sa_family == AF_INET) {
+    return table_address(address.v4.sin_addr.s_addr, ntohs(address.v4.sin_port));
+  }
+  if (address.any.sa_family != AF_INET6) return std::nullopt;
+  return table_address_v6(address.v6.sin6_addr, ntohs(address.v6.sin6_port));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 
 namespace aivault::platform {
 
-// nullopt: not IPv4, or its socket is not among this machine's established ones any more.
+// nullopt: not TCP, or its socket is not among this machine's established ones any more.
 std::optional<std::int64_t> uid_of_tcp_peer(int connected_socket);
 
 // One end of a connection as those tables print it: "0100007F:1F90".

@@ -36,12 +36,20 @@ auto not_allowed(std::string message) {
 
 }  // namespace
 
+Result<void> check_origin(const http::Headers& headers, std::span<const std::string> allowed) {
+  for (const auto& header : headers) {
+    if (header.name == "origin" && std::ranges::find(allowed, header.value) == allowed.end()) {
+      return not_allowed("origin not allowed");
+    }
+  }
+  return {};
+}
+
 Result<void> check_loopback(const http::Headers& headers, std::uint16_t port) {
   const auto* host = http::find(headers, "host");
   if (host == nullptr || !is_ours(*host, port)) return not_allowed("host not allowed");
-  // Browsers say where a request comes from; what a page asks for is never "none".
+  // What a page asks for is never "none".
   for (const auto& header : headers) {
-    if (header.name == "origin") return not_allowed("origin not allowed");
     if (header.name == "sec-fetch-site" && header.value != "same-origin" &&
         header.value != "none") {
       return not_allowed("cross-site requests are not allowed");

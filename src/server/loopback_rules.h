@@ -4,13 +4,17 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string>
 
 #include "base/result.h"
 #include "http/message.h"
 
 namespace aivault::server {
 
-// `port`: of the listener; 0: it is not ours to know, and any will do.
+// Browsers say which page asks. `allowed`: those of the operator's choice, as browsers write them.
+Result<void> check_origin(const http::Headers& headers, std::span<const std::string> allowed);
+// `port`: of the listener; 0: it is not ours to know, and any will do. After check_origin.
 Result<void> check_loopback(const http::Headers& headers, std::uint16_t port);
 
 }  // namespace aivault::server

@@ -9,7 +9,8 @@ namespace aivault::server {
 namespace {
 
 std::string outcome(http::Headers headers, std::uint16_t port = 8787) {
-  const auto checked = check_loopback(headers, port);
+  auto checked = check_origin(headers, {});
+  if (checked) checked = check_loopback(headers, port);
   return checked ? "ok" : checked.error().reason;
 }
 
@@ -52,6 +53,28 @@ TEST(LoopbackRules, RefuseWhatBrowsersAndProxiesSend) {
        {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"}) {
     EXPECT_EQ(with(name, "1"), "header_syntax") << name;
   }
+}
+
+TEST(LoopbackRules, TakeOriginsOfTheOperatorsChoiceAsTheyAreWritten) {
+  const std::vector<std::string> allowed = {"http://localhost:3000", "https://app.test"};
+  const auto with = [&](const std::vector<std::string>& origins) {
+    http::Headers headers = {{"host", "localhost"}};
+    for (const auto& origin : origins) headers.push_back({"origin", origin});
+    return check_origin(headers, allowed).has_value();
+  };
+  EXPECT_TRUE(with({}));
+  EXPECT_TRUE(with({"http://localhost:3000"}));
+  EXPECT_TRUE(with({"https://app.test"}));
+  for (const auto* other : {"http://localhost:3001",
+                            "http://localhost:3000/",
+                            "HTTP://localhost:3000",
+                            "https://app.test.evil.com",
+                            "https://sub.app.test",
+                            "null",
+                            ""}) {
+    EXPECT_FALSE(with({other})) << other;
+  }
+  EXPECT_FALSE(with({"https://app.test", "https://evil.com"}));
 }
 
 }  // namespace

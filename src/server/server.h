@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -31,6 +32,7 @@ class Server {
     std::size_t operator_reserve = 8;
     std::int64_t daemon_uid = -1;
     bool private_child = false;
+    std::vector<std::string> allowed_origins{};  // Of pages; all others are refused.
     MemoryBudget::Limits memory{};
     metrics::Metrics* metrics = nullptr;  // nullptr: nothing is counted.
   };

@@ -262,13 +262,9 @@ asio::awaitable<bool> Session::is_refused_here(Turn& turn, const Route* route) {
   std::optional<Error> error;
   // From here on, for this request and all that follow it, as over TCP: it only takes rights away.
   if (http::find(headers, protocol::kVia) != nullptr) caller_.door = broker::Door::tcp;
-  if (http::find(headers, "origin") != nullptr) {
-    error = Error{ErrorCode::policy_violation, "origin_not_allowed", "origin not allowed", 0};
-  } else if (is_remote()) {
-    if (auto checked = check_loopback(headers, port_); !checked) {
-      error = std::move(checked).error();
-    }
-  }
+  auto checked = check_origin(headers, core_->options.allowed_origins);
+  if (checked && is_remote()) checked = check_loopback(headers, port_);
+  if (!checked) error = std::move(checked).error();
   if (error && route != nullptr) record_refused(turn, *route, *error);
   if (!error && core_->draining && !queued_ && !is_health) {
     error = Error{ErrorCode::vault_unavailable, "shutting_down", "the daemon is shutting down", 0};

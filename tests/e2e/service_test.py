@@ -154,10 +154,11 @@ class Service(Scenario):
         datagrams = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(datagrams.close)
         abstract = self.listening("\0aivault-test")
-        network = socket.create_server(("127.0.0.1", 0))
+        network = socket.create_server(("0.0.0.0", 0))
         self.addCleanup(network.close)
         for passed, reason in ((connected, "is not a listening stream socket"), (datagrams, "is not a listening stream socket"),
-                               (abstract, "is not a unix socket with a path"), (network, "is not a unix socket with a path")):
+                               (abstract, "is neither a unix socket with a path nor on the loopback"),
+                               (network, "is neither a unix socket with a path nor on the loopback")):
             daemon = self.start([passed], "agent")
             self.assertEqual(1, daemon.wait(20))
             self.assertIn(f"descriptor 3 of the service manager {reason}", daemon.stderr.read().decode())
@@ -168,6 +169,21 @@ class Service(Scenario):
         daemon = self.start([door], "agent")
         self.assertEqual(1, daemon.wait(20))
         self.assertIn(f"unsafe socket directory '{unsafe}': writable by group or others", daemon.stderr.read().decode())
+
+    def test_a_passed_port_of_the_loopback_is_served(self):
+        for family, host, shown in ((socket.AF_INET, "127.0.0.1", "127.0.0.1"), (socket.AF_INET6, "::1", "[::1]")):
+            with self.subTest(host):
+                port = socket.create_server((host, 0), family=family)
+                self.addCleanup(port.close)
+                number = port.getsockname()[1]
+                daemon = self.start([port], "http")
+                self.manager.until("READY=1")
+                self.assertEqual(f"{shown}:{number}", self.whoami(self.v.socket)["listen"])
+                with socket.create_connection((host, number)) as client:
+                    client.sendall(f"GET /aivault/health HTTP/1.1\r\nhost: {shown}:{number}\r\n\r\n".encode())
+                    self.assertIn(b'{"ok":true}', client.recv(4096))
+                daemon.terminate()
+                self.assertEqual(0, daemon.wait(20))
 
     def test_sockets_for_another_process_are_not_taken(self):
         daemon = self.start([self.listening(self.directory + "/other")], "agent", env={"LISTEN_PID": "1"})

@@ -11,8 +11,8 @@ from lib.scenario import main
 
 
 class TcpSocket(HttpSocket):
-    def __init__(self, port, timeout=30):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port, timeout=30, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout)
         self.buffer = b""
 
     def request(self, method, target, body=None, headers=()):
@@ -114,6 +114,18 @@ class Tcp(Conformance):
             self.assertEqual(400, self.tcp("GET", "/v/openai/v1/models", self.bearer(), (name, "1")).status, name)
         self.assertEqual(0, len(self.up.requests))
 
+    def test_a_free_port_and_the_other_loopback(self):
+        for place, host in (("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "::1")):
+            with self.subTest(place):
+                self.stage(env={"AIVAULTD_LISTEN": place})
+                where, _, port = self.door.request("GET", "/aivault/whoami").json()["listen"].rpartition(":")
+                self.assertEqual((place.rpartition(":")[0], True), (where, int(port) > 0))
+                token = self.mint({"capabilities": ["openai/*"], "ttlMs": 3600000, "uid": os.geteuid()})
+                with TcpSocket(int(port), host=host) as client:
+                    headers = [("host", f"{where}:{port}"), ("authorization", f"Bearer {token}")]
+                    # The token is bound to a user, who is known by the kernel's table of sockets.
+                    self.assertEqual(200, client.request("GET", "/v/openai/v1/models", headers=headers).status)
+
     def test_frames_are_for_unix_sockets(self):
         self.tcp_stage()
         with TcpSocket(self.port) as client:
@@ -139,7 +151,7 @@ class Tcp(Conformance):
 
     def test_places_that_are_not_ours(self):
         v = self.vault()
-        for place in ("0.0.0.0:8787", "192.168.1.1:8787", "8787", "127.0.0.1:0", "127.0.0.1:x", "[::1]:1"):
+        for place in ("0.0.0.0:8787", "192.168.1.1:8787", "8787", "127.0.0.1:65536", "127.0.0.1:x", "[::]:8787", "::1:8787"):
             v.start_daemon("--listen", place, expect="ERROR")
             v.daemon.wait(20)
             v.daemon = None

@@ -81,13 +81,31 @@ class Package(unittest.TestCase):
         expected = {"usr/bin/aivault", "usr/bin/aivaultd", "usr/share/man/man1/aivault.1.gz",
                     "usr/share/man/man8/aivaultd.8.gz", "usr/share/bash-completion/completions/aivault",
                     "usr/share/zsh/vendor-completions/_aivault", "usr/share/fish/vendor_completions.d/aivault.fish",
-                    "usr/lib/sysusers.d/aivault.conf", "usr/share/doc/aivault/copyright",
+                    "usr/lib/sysusers.d/aivault.conf", "etc/aivault/aivaultd.toml", "usr/share/doc/aivault/copyright",
                     "usr/share/doc/aivault/changelog.gz", "usr/share/doc/aivault/changelog.Debian.gz",
                     "usr/share/doc/aivault/sbom.spdx.json"}
         self.assertLessEqual(expected, files)
-        self.assertEqual([], [name for name in files if "systemd/system" in name or name.startswith("etc/")])
+        self.assertEqual(["etc/aivault/aivaultd.toml"],
+                         [name for name in files if "systemd/system" in name or name.startswith("etc/")])
+        self.assertEqual("/etc/aivault/aivaultd.toml\n", (self.tree / "DEBIAN/conffiles").read_text())
+        self.check_configuration(self.tree / "etc/aivault/aivaultd.toml")
         for path in self.tree.rglob("*"):
             self.assertFalse(path.stat().st_mode & 0o7022 and not path.is_symlink(), f"mode of {path}")
+
+    def check_configuration(self, file):
+        """It changes nothing, and each line that one could uncomment is understood."""
+        def effective(text):
+            copy = self.scratch / "aivaultd.toml"
+            copy.write_text(text)
+            done = run(self.tree / "usr/bin/aivaultd", "--check-config", "--config", copy,
+                       env={"PATH": "/usr/bin:/bin", "AIVAULT_DIR": "/nonexistent/v"})
+            return json.loads(done.stdout)
+        text = file.read_text()
+        plain = effective("")
+        self.assertEqual(plain, effective(text))
+        all_set = effective("\n".join(line[1:] if line.startswith("#") and " = " in line else line for line in text.splitlines()))
+        changed = {key for key in plain if plain[key] != all_set[key]}
+        self.assertEqual({"socket", "listen", "audit_mirror"}, changed)
 
     def test_is_clean_for_lintian(self):
         found = run("lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error,warning", self.kept,

@@ -4,7 +4,8 @@
 A transcript holds commands ("$ aivault ..."), what they print, and "[exit N]" where N is not 0.
 "< text" lines right after a command are its standard input; what goes to stderr is shown as
 "! line". NAME=VALUE before the program is its environment; <secret> is the id last printed, <old>
-the directory of a format 1 vault; "$ cp A B" copies a file, "$ spoil A" changes one byte of it.
+the directory of a format 1 vault; "$ cp A B" copies a file, "$ spoil A" changes one byte of it, "$ put A" writes what
+follows as "< text" into it.
 Values that change are written as <uuid>, <hex64>, <ms>, <pid>, <port> and <dir>.
 With --update the file is rewritten with what the programs print now; read the diff."""
 
@@ -76,6 +77,9 @@ class Session:
         while re.match(r"[A-Z_]+=", words[0]):
             name, value = words.pop(0).split("=", 1)
             environment[name] = value
+        if words[0] == "put":
+            (self.vault.base / words[1]).write_text(stdin + "\n")
+            return []
         if words[0] in ("cp", "spoil"):
             return self.change_file(*words)
         outcome = self.vault.run(*words[1:], stdin=stdin, env=environment)
