@@ -56,7 +56,21 @@ void append_headers(const policy::PlannedRequest& planned, const Injection& inje
   }
 }
 
-std::string framing_of(const policy::PlannedRequest& planned) {
+// RFC 6455 4.1. No extension is offered: what is compressed could not be scrubbed.
+std::string upgrade_of(const policy::PlannedRequest& planned, const std::string& key) {
+  std::string lines =
+      "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+      "sec-websocket-key: " +
+      key + "\r\n";
+  std::string_view separator = "sec-websocket-protocol: ";
+  for (const auto& protocol : planned.protocols()) {
+    lines.append(std::exchange(separator, ", ")).append(protocol);
+  }
+  return planned.protocols().empty() ? lines : lines + "\r\n";
+}
+
+std::string framing_of(const policy::PlannedRequest& planned, const std::string& websocket_key) {
+  if (planned.upgrades()) return upgrade_of(planned, websocket_key);
   if (planned.chunked()) return "transfer-encoding: chunked\r\n";
   constexpr std::array<std::string_view, 3> kExpectBody = {"POST", "PUT", "PATCH"};
   const bool expected = std::ranges::find(kExpectBody, planned.method()) != kExpectBody.end();
@@ -82,7 +96,7 @@ Result<SignedRequest> sign(policy::PlannedRequest planned,
                            const SigningInput& input) {
   TRY_ASSIGN(const auto injection, make_injection(auth, secret, planned, input));
   const std::string host = planned.authority().text();
-  const std::string framing = framing_of(planned);
+  const std::string framing = framing_of(planned, input.websocket_key);
 
   Parts head = {planned.method(), " "};
   append_path(planned, injection, head);
@@ -94,8 +108,10 @@ Result<SignedRequest> sign(policy::PlannedRequest planned,
   head.emplace_back(framing);
   head.push_back(kEnd);
   auto joined = Secret::join(head);  // Before `planned`, which it reads, is moved away.
+  const bool upgrades = planned.upgrades();
   SignedRequest request(std::move(planned), std::move(joined));
   for (const auto value : injection.computed) request.computed_.push_back(Secret::copy_of(value));
+  if (upgrades) request.websocket_key_ = input.websocket_key;
   if (std::holds_alternative<registry::MtlsAuth>(auth)) {
     TRY_ASSIGN(request.identity_, client_identity(secret));
   }

@@ -32,7 +32,8 @@ struct SigningInput {
   UnixMs now;
   // The whole body, empty if there is none; unset: not at hand (see body_need).
   std::optional<std::string_view> body = std::string_view();
-  std::string jti;  // 128 random bits as text.
+  std::string jti;            // 128 random bits as text.
+  std::string websocket_key;  // Of a request that upgrades: 16 random bytes in Base64.
 };
 
 // nothing: never looks at it; small: up to 1 MiB where its size is known; whole: up to 32 MiB.
@@ -55,6 +56,7 @@ class SignedRequest {
   const std::optional<ClientIdentity>& identity() const { return identity_; }
   // Signatures and tokens made from the secret for this request: the upstream may repeat them.
   const std::vector<Secret>& computed() const { return computed_; }
+  const std::string& websocket_key() const { return websocket_key_; }  // Empty: no upgrade.
 
  private:
   friend Result<SignedRequest> sign(policy::PlannedRequest,
@@ -71,6 +73,7 @@ class SignedRequest {
   Secret head_;
   std::optional<ClientIdentity> identity_;
   std::vector<Secret> computed_;
+  std::string websocket_key_;
 };
 
 Result<SignedRequest> sign(policy::PlannedRequest planned,

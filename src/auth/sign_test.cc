@@ -123,6 +123,45 @@ TEST(Sign, FramesBodiesByWhatIsKnown) {
 }
 
 // Case 141.
+TEST(Sign, AsksForAWebSocketWithAKeyOfItsOwnAndNoExtension) {
+  static constexpr std::array<std::string_view, 1> kMethods{"WS"};
+  static constexpr std::array<std::string_view, 1> kPaths{"/"};
+  static constexpr std::array kAllow{registry::Rule{kMethods, kPaths}};
+  static constexpr std::array<std::string_view, 1> kHosts{"api.test"};
+  registry::Capability capability;
+  capability.form = registry::PathForm::prefix;
+  capability.hosts = kHosts;
+  capability.allow = kAllow;
+  policy::CredentialPolicy credential;
+  credential.hosts = {"api.test"};
+  credential.auth = registry::HeaderAuth{};
+  policy::CallRequest call;
+  call.method = "GET";
+  call.path = "/live";
+  call.headers = {{"sec-websocket-key", "the caller's"},
+                  {"sec-websocket-extensions", "permessage-deflate"},
+                  {"connection", "upgrade"}};
+  call.upgrades = true;
+  call.protocols = {"chat", "v2"};
+  auto approved = policy::decide(capability, credential, std::move(call));
+  ASSERT_TRUE(approved) << approved.error().message;
+  SigningInput input;
+  input.websocket_key = "AAAAAAAAAAAAAAAAAAAAAA==";
+  const auto request = sign(policy::plan(*std::move(approved), policy::PlanOptions{"9"}),
+                            registry::HeaderAuth{},
+                            Secret::copy_of("s3cret"),
+                            input);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->websocket_key(), input.websocket_key);
+  const auto text = std::string(request->head().text(Reveal()));
+  EXPECT_EQ(text,
+            "GET /live HTTP/1.1\r\nhost: api.test\r\naccept: */*\r\nuser-agent: aivault/9\r\n"
+            "accept-encoding: identity\r\nauthorization: Bearer s3cret\r\n"
+            "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+            "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            "sec-websocket-protocol: chat, v2\r\n\r\n");
+}
+
 TEST(Sign, InjectsHeaders) {
   Wish wish;
   EXPECT_EQ(header_of(head(wish, "sk-test-0001"), "authorization"), "Bearer sk-test-0001");

@@ -4,6 +4,7 @@
 // Thread: the event loop. Errors: those of docs/errors.md.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,6 +28,8 @@ class Broker {
   struct Options {
     std::string version;
     std::size_t max_calls = 2048, max_calls_per_uid = 256;
+    std::uint64_t max_socket_message = std::uint64_t{16} << 20U;      // Of a WebSocket, bytes.
+    std::chrono::milliseconds socket_idle = std::chrono::minutes(5);  // Without a byte either way.
     bool secret_echo = false;  // AIVAULT_DEV_ALLOW_SECRET_ECHO, development builds only.
     bool allow_remote_clients = false;
     bool allow_non_default_ports = false;

@@ -22,6 +22,7 @@
 #include "broker/own_jwt.h"
 #include "broker/records.h"
 #include "broker/running_calls.h"
+#include "broker/socket_relay.h"
 #include "policy/decide.h"
 #include "policy/limits.h"
 #include "policy/plan.h"
@@ -93,6 +94,10 @@ class Broker::Impl {
   boost::asio::awaitable<Result<std::unique_ptr<Answer>>> answer(Call& call,
                                                                  audit::Event& event,
                                                                  RunningCalls::Ticket ticket);
+  SocketRelay::Opened open_socket(const Decision& decision,
+                                  const Call& call,
+                                  upstream::Exchange::Upgraded upgraded,
+                                  const upstream::ResponseHead& head);
   boost::asio::awaitable<Result<VaultPtr>> open_vault();
   void keep_refusal(audit::Event event);
   // Row 17: writes the record of the start, or of the question that comes before it, if there is
@@ -158,6 +163,7 @@ class Broker::Impl {
   // Ends, within a second, the calls whose callers have lost the right to them.
   void watch();
   void review();
+  void end_sockets();  // The vault was locked.
   Result<void> check_room(const RunningCalls::Ticket& ticket) const;
   Result<std::shared_ptr<const catalog::Snapshot>> current_snapshot(vault::Vault& vault);
   std::vector<const catalog::Credential*> candidates(const catalog::Snapshot& snapshot,

@@ -1,5 +1,5 @@
 // Call: one request of a caller as a door hands it to the broker, and the answer as it streams
-// back. Every door (HTTP, later WebSocket and MCP) uses these.
+// back. Every door uses these.
 // Thread: the event loop.
 #pragma once
 
@@ -11,11 +11,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "broker/socket.h"
 #include "catalog/authority.h"
 #include "http/message.h"
 #include "protocol/envelope.h"
@@ -54,6 +56,8 @@ struct Call {
   // Called once when the call begins to wait for the operator, with the id of the approval. What it
   // returns is kept as long as the wait lasts.
   std::function<std::shared_ptr<void>(std::string_view)> on_approval;
+  // The request, a GET, is to open a WebSocket with one of these subprotocols.
+  std::optional<std::vector<std::string>> upgrade{};
 };
 
 // The sanitised, scrubbed answer. Destroying it before its end cancels the upstream exchange and
@@ -68,6 +72,8 @@ class Answer {
   virtual std::optional<std::uint64_t> content_length() const = 0;
   // 0: the valid end; by then the end record is on its way.
   virtual boost::asio::awaitable<Result<std::size_t>> read(std::span<std::byte> into) = 0;
+  // With status 101: what was opened; it ends with this. nullptr: a plain answer.
+  virtual Socket* socket() { return nullptr; }
 };
 
 }  // namespace aivault::broker

@@ -124,16 +124,24 @@ void Broker::Impl::watch() {
   });
 }
 
+void Broker::Impl::end_sockets() {
+  for (const auto& call : running_.decided()) {
+    if (!call.ends_with_lock) continue;
+    call.withdrawal->withdraw(
+        Error{ErrorCode::vault_unavailable, "vault_locked", "vault locked", 0});
+  }
+}
+
 void Broker::Impl::review() {
   const auto vault = slot_.peek();
-  if (!vault) return;
+  if (!vault) return end_sockets();
   const auto snapshot = current_snapshot(*vault);
   if (!snapshot) return;
   const auto revocations = catalog_.minted().revocations();
   const bool changed = *snapshot != reviewed_ || revocations != reviewed_revocations_;
   reviewed_ = *snapshot;
   reviewed_revocations_ = revocations;
-  for (const auto& [claim, withdrawal] : running_.decided()) {
+  for (const auto& [claim, withdrawal, ends_with_lock] : running_.decided()) {
     const bool expired = claim->expires_at && *claim->expires_at <= now();
     if (!changed && !expired) continue;
     const auto authority = authority_now(*vault, claim->caller, claim->token.get());

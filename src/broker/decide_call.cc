@@ -51,8 +51,11 @@ std::string consumer_of(const catalog::Authority& authority, const Caller& calle
 
 policy::CallRequest request_of(const protocol::Envelope& envelope,
                                const OutgoingBody& body,
+                               const std::optional<std::vector<std::string>>& upgrade,
                                bool read_only) {
   policy::CallRequest request;
+  request.upgrades = upgrade.has_value();
+  if (upgrade) request.protocols = *upgrade;
   request.read_only = read_only;
   request.method = envelope.method.value_or("");
   request.path = envelope.path.value_or("");
@@ -61,6 +64,11 @@ policy::CallRequest request_of(const protocol::Envelope& envelope,
   request.body_size = body.size;
   request.multipart_content_type = body.multipart_content_type;
   return request;
+}
+
+// As rules and records name it.
+std::string method_of(const Call& call) {
+  return call.upgrade ? "WS" : to_upper(call.envelope.method.value_or(""));
 }
 
 std::string without_query(std::string_view path) {
@@ -73,7 +81,7 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
                                                     Call& call,
                                                     audit::Event& event) {
   auto& envelope = call.envelope;
-  event.method = to_upper(envelope.method.value_or(""));
+  event.method = method_of(call);
   event.path = without_query(envelope.path.value_or(""));
   TRY_ASSIGN(auto authority, authority_of(vault, call, event));
   if (call.client_ip) TRY(check_client(*call.client_ip));
@@ -85,7 +93,7 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   TRY_ASSIGN(const auto* capability, find_capability(*authority, call, event));
   if (call.complete_missing) {
     TRY(complete(*capability, envelope));
-    event.method = to_upper(*envelope.method);
+    event.method = method_of(call);
     event.path = without_query(*envelope.path);
   }
   TRY_ASSIGN(auto context, authority->context(call.workspace, call.group));
@@ -103,15 +111,16 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   TRY_ASSIGN(auto body, make_body(std::move(envelope.body), call.announced));
   auto limits = credential->policy;
   if (options_.allow_non_default_ports) limits.allow_any_port = true;
-  TRY_ASSIGN(
-      auto approved,
-      policy::decide(*capability, limits, request_of(envelope, body, authority->is_read_only())));
+  auto request = request_of(envelope, body, call.upgrade, authority->is_read_only());
+  TRY_ASSIGN(auto approved, policy::decide(*capability, limits, std::move(request)));
   event.host = approved.authority().text();
   event.path = approved.target().path();
-  Reach reach{approved.authority(), approved.method(), approved.target().path()};
+  Reach reach{approved.authority(),
+              approved.upgrades() ? "WS" : approved.method(),
+              approved.target().path()};
   TRY(check_overlaps(*snapshot, *capability, reach));
   const bool by_body = policy::is_graphql_call(*capability, approved.method());
-  const bool reads = policy::check_read_only(*capability, approved.method(), approved.target()) &&
+  const bool reads = policy::check_read_only(*capability, reach.method, approved.target()) &&
                      (!by_body || authority->is_read_only());
   auto claim = std::make_shared<const Claim>(Claim{call.caller,
                                                    call.token,

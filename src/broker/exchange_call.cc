@@ -2,8 +2,10 @@
 #include <utility>
 
 #include "auth/sign.h"
+#include "base/encoding.h"
 #include "broker/broker_impl.h"
 #include "broker/own_jwt.h"
+#include "broker/random.h"
 #include "broker/replay.h"
 #include "tokens/mint.h"
 
@@ -101,6 +103,7 @@ asio::awaitable<Result<ExchangePtr>> Broker::Impl::send_once(const VaultPtr& vau
   auth::SigningInput input;
   input.now = now();
   input.body = material.body;
+  if (planned.upgrades()) input.websocket_key = base64(random_bytes());
   auto request = auth::sign(planned, material.auth, material.secret, input);
   if (!request) co_return fail(explained(decision.binding, std::move(request).error()));
   material.secret = Secret();  // The request holds the only copy from here on.

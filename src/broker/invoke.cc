@@ -182,6 +182,14 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
   material->body = *held;
   auto answer = co_await exchange(vault, call, decision, planned, *material, record);
   if (!answer) co_return fail(co_await ended(record, std::move(answer).error(), sent()));
+  if (auto upgraded = (*answer)->take_upgraded()) {
+    auto opened = open_socket(decision, call, *std::move(upgraded), (*answer)->head());
+    opened.forms = std::move(material->forms);
+    opened.own_headers = std::move(own_headers);
+    ticket.end_with_lock();
+    co_return std::make_unique<SocketRelay>(
+        executor_, std::move(opened), std::move(record), std::move(ticket));
+  }
   auto fits = check_declared(decision.limits, (*answer)->head());
   if (!fits) co_return fail(co_await ended(record, std::move(fits).error(), sent()));
   Relay::Treatment treatment;
@@ -205,6 +213,28 @@ asio::awaitable<Result<VaultPtr>> Broker::Impl::open_vault() {
   if (!opener_) opener_.emplace(1);
   auto open = [&slot = slot_] { return slot.get_or_create(); };
   co_return co_await run_on(opener_->get_executor(), std::move(open));
+}
+
+SocketRelay::Opened Broker::Impl::open_socket(const Decision& decision,
+                                              const Call& call,
+                                              upstream::Exchange::Upgraded upgraded,
+                                              const upstream::ResponseHead& head) {
+  using Scrub = AnswerMessages::Scrub;
+  SocketRelay::Opened opened;
+  opened.upstream = std::move(upgraded);
+  opened.head = head;
+  opened.auth = decision.credential->policy.auth;
+  opened.limits = decision.limits;
+  if (!decision.limits.blocklist.empty()) {
+    opened.blocked = derived_.blocklists.rules_of(decision.limits.blocklist);
+  }
+  const bool text_only = decision.limits.scrub == policy::ScrubRule::off;
+  opened.scrub = options_.secret_echo ? Scrub::nothing : text_only ? Scrub::text_only : Scrub::all;
+  opened.max_message = options_.max_socket_message;
+  opened.idle = options_.socket_idle;
+  opened.lifetime = call.timeout;
+  opened.peer = decision.reach.authority.text();
+  return opened;
 }
 
 Result<void> Broker::Impl::check_room(const RunningCalls::Ticket& ticket) const {

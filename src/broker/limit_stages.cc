@@ -81,6 +81,16 @@ std::vector<std::unique_ptr<BodyStage>> stages_of(const policy::CallLimits& limi
   return stages;
 }
 
+std::vector<std::unique_ptr<BodyStage>> stages_of(
+    const policy::CallLimits& limits, std::shared_ptr<const policy::BlocklistRules> blocked) {
+  std::vector<std::unique_ptr<BodyStage>> stages;
+  if (limits.max_response_bytes) {
+    stages.push_back(std::make_unique<SizeStage>(*limits.max_response_bytes));
+  }
+  if (blocked) stages.push_back(std::make_unique<BlocklistStage>(std::move(blocked), ""));
+  return stages;
+}
+
 Result<void> check_declared(const policy::CallLimits& limits, const upstream::ResponseHead& head) {
   if (!limits.max_response_bytes || !head.content_length || !head.body_expected) return {};
   if (http::find(head.headers, "content-encoding") != nullptr) return {};

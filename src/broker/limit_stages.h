@@ -28,6 +28,9 @@ class Blocklists {
 std::vector<std::unique_ptr<BodyStage>> stages_of(const policy::CallLimits& limits,
                                                   const http::Headers& headers,
                                                   Blocklists& blocklists);
+// The same for one message of a WebSocket; `blocked`: as compiled from the limits, or nullptr.
+std::vector<std::unique_ptr<BodyStage>> stages_of(
+    const policy::CallLimits& limits, std::shared_ptr<const policy::BlocklistRules> blocked);
 // A declared length tells before the first byte; not that of a coded body, which is another one.
 Result<void> check_declared(const policy::CallLimits& limits, const upstream::ResponseHead& head);
 

@@ -54,7 +54,9 @@ bool covers(const registry::Capability& capability, const Reach& reach) {
       capability.form == registry::PathForm::pattern ? reaches_pattern : reaches_prefix;
   const auto applies = [&](const registry::Rule& rule) {
     const auto is_method = [&](std::string_view listed) {
-      return equals_ignore_case(listed, reach.method);
+      // An upgrade is a GET on the wire: what is said of either holds for it.
+      return equals_ignore_case(listed, reach.method) ||
+             (reach.method == "WS" && equals_ignore_case(listed, "GET"));
     };
     return std::ranges::any_of(rule.methods, is_method) && reaches(rule, reach.path);
   };

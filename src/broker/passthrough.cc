@@ -116,8 +116,8 @@ Result<void> Broker::Impl::find_native(const catalog::Authority& authority,
   std::erase_if(offered, [&](const registry::Capability* capability) {
     return !authority.grants(*capability);
   });
-  const auto matches =
-      policy::matching_capabilities(offered, envelope.method.value_or(""), target.path());
+  const auto method = call.upgrade ? std::string("WS") : envelope.method.value_or("");
+  const auto matches = policy::matching_capabilities(offered, method, target.path());
   if (matches.empty()) {
     return fail(ErrorCode::capability_not_found,
                 "no_match",

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/wipe.h"
 #include "broker/scrub_stage.h"
+#include "broker/visible.h"
 #include "policy/response_headers.h"
 
 namespace aivault::broker {
@@ -25,15 +26,6 @@ constexpr std::uint64_t kSmallBody = std::uint64_t{64} << 10U;
 constexpr auto kSamplePatience = std::chrono::milliseconds(200);
 constexpr auto kHoldPatience = std::chrono::seconds(1);
 constexpr std::size_t kPiece = std::size_t{16} << 10U;
-
-// A name that holds the secret is no header that anybody needs.
-http::Headers without_secret_names(const http::Headers& headers, const policy::ScrubForms& forms) {
-  http::Headers kept;
-  std::ranges::copy_if(headers, std::back_inserter(kept), [&forms](const http::Header& header) {
-    return !policy::holds_in_any_case(forms, header.name);
-  });
-  return kept;
-}
 
 bool is_event_stream(const http::Headers& headers) {
   const auto* type = http::find(headers, "content-type");
@@ -53,10 +45,7 @@ Relay::Relay(std::unique_ptr<upstream::Exchange> exchange,
       scrub_is_off_(treatment_.scrub == policy::ScrubMode::off),
       record_(std::move(record)),
       ticket_(std::move(ticket)) {
-  const auto& forms = treatment_.forms;
-  const auto named = without_secret_names(exchange_->head().headers, *forms);
-  headers_ = policy::visible_headers(named, auth);
-  for (auto& header : headers_) header.value = policy::scrub_text(forms, header.value);
+  headers_ = visible_to_caller(exchange_->head().headers, auth, treatment_.forms);
   if (is_event_stream(exchange_->head().headers)) record_.be(CallKind::stream);
   std::ranges::move(own_headers, std::back_inserter(headers_));
 }

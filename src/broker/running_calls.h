@@ -20,6 +20,7 @@ class RunningCalls {
   struct Running {
     std::shared_ptr<const Claim> claim;  // nullptr: not decided yet.
     std::shared_ptr<upstream::Withdrawal> withdrawal;
+    bool ends_with_lock = false;  // A WebSocket would outlive a lock for ever.
   };
 
   class Ticket {
@@ -29,6 +30,7 @@ class RunningCalls {
     ~Ticket();
     std::size_t running_of_caller() const;  // This one included.
     void rest_on(std::shared_ptr<const Claim> claim);
+    void end_with_lock() { place_->ends_with_lock = true; }
     const std::shared_ptr<upstream::Withdrawal>& withdrawal() const { return place_->withdrawal; }
 
    private:

@@ -82,6 +82,7 @@ OwnCapability::OwnCapability(Definition definition) : definition_(std::move(defi
   capability_.provider = definition_.provider;
   capability_.declared = highest_class(definition_.methods);
   capability_.form = registry::PathForm::prefix;
+  capability_.websocket = true;  // Where GET is listed; no read-only identity may do it.
   capability_.hosts = hosts_;
   capability_.allow = {&rule_, 1};
   // Key management of a known vendor stays out of reach whatever the operator's prefixes say.

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "http/websocket_handshake.h"
 #include "policy/caller_headers.h"
 #include "policy/host_pattern.h"
 #include "policy/managed_parameters.h"
@@ -16,13 +17,13 @@
 namespace aivault::policy {
 namespace {
 
-Result<std::string> check_method(const registry::Capability& capability, std::string_view raw) {
-  std::string method = to_upper(raw);
-  // WS names an upgrade in the rules, never a method.
+// Of an upgrade "WS", which names one in the rules and is never a method that a caller sends.
+Result<std::string> check_method(const registry::Capability& capability, const CallRequest& call) {
+  std::string method = to_upper(call.method);
   constexpr std::array<std::string_view, 3> kNever = {"CONNECT", "TRACE", "WS"};
-  const bool allowed = http::is_token(method) &&
-                       std::ranges::find(kNever, method) == kNever.end() &&
-                       registry::allows_method(capability, method);
+  const bool is_known = http::is_token(method) && std::ranges::find(kNever, method) == kNever.end();
+  if (call.upgrades) method = method == "GET" ? "WS" : "";
+  const bool allowed = is_known && registry::allows_method(capability, method);
   if (!allowed) {
     return policy_violation("method_not_allowed", "method not allowed by capability");
   }
@@ -131,13 +132,24 @@ Result<void> check_path_auth(std::string_view path, const CredentialPolicy& cred
   return {};
 }
 
+Result<void> check_upgrade(const CallRequest& call) {
+  if (call.has_body) {
+    return invalid_request("body_length", "the request of a WebSocket has no body");
+  }
+  const std::vector<std::string_view> protocols(call.protocols.begin(), call.protocols.end());
+  if (!http::websocket::are_protocols(protocols)) {
+    return invalid_request("header_syntax", "malformed WebSocket subprotocols");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Approved> decide(const registry::Capability& capability,
                         const CredentialPolicy& credential,
                         CallRequest call) {
   TRY_ASSIGN(auto target, http::parse_target(call.path));
-  TRY_ASSIGN(auto method, check_method(capability, call.method));
+  TRY_ASSIGN(auto method, check_method(capability, call));
   TRY(check_path(capability, credential, method, target.path()));
   if (call.read_only) TRY(check_read_only(capability, method, target));
   TRY_ASSIGN(auto authority, effective_host(capability, credential));
@@ -146,8 +158,12 @@ Result<Approved> decide(const registry::Capability& capability,
   TRY_ASSIGN(auto headers, headers_of(capability, credential, call));
   TRY(check_defaults(credential));
   TRY(check_path_auth(target.path(), credential));
+  if (call.upgrades) TRY(check_upgrade(call));
 
+  if (call.upgrades) method = "GET";
   Approved approved(std::move(method), std::move(target), std::move(authority));
+  approved.upgrades_ = call.upgrades;
+  approved.protocols_ = std::move(call.protocols);
   approved.headers_ = std::move(headers);
   approved.credential_ = credential;
   approved.has_body_ = call.has_body;

@@ -45,7 +45,7 @@ struct CredentialPolicy {
 };
 
 struct CallRequest {
-  std::string method;
+  std::string method;     // Of an upgrade: GET.
   std::string path;       // As the caller wrote it, query included.
   http::Headers headers;  // As the caller wrote them.
   bool has_body = false;
@@ -53,6 +53,9 @@ struct CallRequest {
   // Of a multipart body; replaces the caller's content-type. Empty: no multipart.
   std::string multipart_content_type;
   bool read_only = false;  // Row 10b: only a call that reads; a GraphQL body is judged by itself.
+  // A GET that opens a WebSocket: judged as the method WS. `protocols`: its subprotocols.
+  bool upgrades = false;
+  std::vector<std::string> protocols;
 };
 
 // Proof that decide() allowed one request. Nothing else can make one.
@@ -65,6 +68,8 @@ class Approved {
   const CredentialPolicy& credential() const { return credential_; }
   bool has_body() const { return has_body_; }
   std::optional<std::uint64_t> body_size() const { return body_size_; }
+  bool upgrades() const { return upgrades_; }
+  const std::vector<std::string>& protocols() const { return protocols_; }
 
  private:
   friend Result<Approved> decide(const registry::Capability&, const CredentialPolicy&, CallRequest);
@@ -77,6 +82,8 @@ class Approved {
   CredentialPolicy credential_;
   bool has_body_ = false;
   std::optional<std::uint64_t> body_size_;
+  bool upgrades_ = false;
+  std::vector<std::string> protocols_;
 };
 
 Result<Approved> decide(const registry::Capability& capability,

@@ -57,6 +57,41 @@ std::string verdict(const Result<Approved>& result) {
   return result.error().reason + ": " + result.error().message;
 }
 
+TEST(Decide, JudgesAnUpgradeAsTheMethodWs) {
+  const auto credential = credential_for({"api.test"});
+  const auto upgrade = [&](const registry::Capability& capability, CallRequest call) {
+    call.upgrades = true;
+    const auto result = decide(capability, credential, std::move(call));
+    return result ? "ok " + result->method() : result.error().reason;
+  };
+  const Owned live({"WS"}, {"/live"}, {"api.test"});
+  Owned get({"GET"}, {"/live"}, {"api.test"});
+  const Owned post({"POST"}, {"/live"}, {"api.test"});
+  EXPECT_EQ(upgrade(live.capability, call_of("GET", "/live")), "ok GET");
+  EXPECT_EQ(upgrade(live.capability, call_of("POST", "/live")), "method_not_allowed");
+  EXPECT_EQ(upgrade(live.capability, call_of("WS", "/live")), "method_not_allowed");
+  EXPECT_EQ(upgrade(live.capability, call_of("GET", "/other")), "path_not_allowed");
+  EXPECT_EQ(upgrade(get.capability, call_of("GET", "/live")), "method_not_allowed");
+  EXPECT_EQ(upgrade(post.capability, call_of("GET", "/live")), "method_not_allowed");
+  get.capability.websocket = true;
+  EXPECT_EQ(upgrade(get.capability, call_of("GET", "/live")), "ok GET");
+  EXPECT_EQ(verdict(decide(live.capability, credential, call_of("GET", "/live"))),
+            "method_not_allowed: method not allowed by capability");
+
+  auto reader = call_of("GET", "/live");
+  reader.read_only = true;
+  EXPECT_EQ(upgrade(get.capability, reader), "agent_read_only");
+  auto bodied = call_of("GET", "/live");
+  bodied.has_body = true;
+  EXPECT_EQ(upgrade(live.capability, bodied), "body_length");
+  for (const std::vector<std::string>& protocols :
+       {std::vector<std::string>{"a b"}, {"a", "a"}, {""}, {"a\r\nx: y"}, {std::string(257, 'a')}}) {
+    auto strange = call_of("GET", "/live");
+    strange.protocols = protocols;
+    EXPECT_EQ(upgrade(live.capability, strange), "header_syntax");
+  }
+}
+
 // Cases 90, 104.
 TEST(Decide, JudgesPathsOfAPlainPrefix) {
   const Owned owned({"GET"}, {"/v1/foo"}, {"api.test"});

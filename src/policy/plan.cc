@@ -52,11 +52,13 @@ PlannedRequest plan(Approved approved, PlanOptions options) {
   add_default({"accept-encoding", "identity"}, planned.headers_);
   planned.body_size_ = approved.body_size();
   planned.chunked_ = approved.has_body() && !approved.body_size();
+  planned.upgrades_ = approved.upgrades();
+  planned.protocols_ = approved.protocols();
   return planned;
 }
 
 std::string redacted_url(const PlannedRequest& planned, const registry::AuthSpec& auth) {
-  std::string url = "https://" + planned.authority().text();
+  std::string url = (planned.upgrades() ? "wss://" : "https://") + planned.authority().text();
   const auto* path_auth = std::get_if<registry::PathAuth>(&auth);
   if (path_auth != nullptr && !parse_path_template(path_auth->prefix_template)) return url + "/";
   url += path_auth != nullptr ? redacted_path(*path_auth, planned.path()) : planned.path();

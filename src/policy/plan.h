@@ -28,6 +28,8 @@ class PlannedRequest {
   const http::Headers& headers() const { return headers_; }
   std::optional<std::uint64_t> body_size() const { return body_size_; }
   bool chunked() const { return chunked_; }  // A body of unknown size follows.
+  bool upgrades() const { return upgrades_; }  // To a WebSocket with one of these subprotocols.
+  const std::vector<std::string>& protocols() const { return protocols_; }
 
  private:
   friend PlannedRequest plan(Approved, PlanOptions);
@@ -41,6 +43,8 @@ class PlannedRequest {
   http::Headers headers_;
   std::optional<std::uint64_t> body_size_;
   bool chunked_ = false;
+  bool upgrades_ = false;
+  std::vector<std::string> protocols_;
 };
 
 PlannedRequest plan(Approved approved, PlanOptions options);

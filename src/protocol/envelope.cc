@@ -257,4 +257,42 @@ Result<Envelope> parse_envelope(std::string_view text, Completion completion) {
   return envelope;
 }
 
+Result<SocketOpening> parse_socket_opening(std::string_view text) {
+  const auto parsed = json::parse(text);
+  if (!parsed) return shape(parsed.error().message);
+  const Value& root = *parsed;
+  if (!root.is(Kind::object)) return shape("the envelope must be an object");
+  if (!is_absent(root.find("targetUrl"))) {
+    return policy_violation("url_not_allowed", "targetUrl is not allowed");
+  }
+  TRY(only_keys(root,
+                "the envelope",
+                {"capability", "path", "credential", "headers", "subprotocols", "targetUrl"}));
+  SocketOpening opening;
+  auto& envelope = opening.envelope;
+  TRY_ASSIGN(envelope.capability, required_text(root, "capability"));
+  TRY_ASSIGN(envelope.path, required_text(root, "path"));
+  TRY_ASSIGN(envelope.credential, optional_text(root, "credential"));
+  if (envelope.credential && is_blank(*envelope.credential)) envelope.credential.reset();
+  if (!is_absent(root.find("headers"))) {
+    TRY_ASSIGN(envelope.headers, parse_headers(root));
+  }
+  if (const Value* list = root.find("subprotocols"); !is_absent(list)) {
+    if (!list->is(Kind::array)) return shape("subprotocols must be a list");
+    for (const auto& item : list->items()) {
+      if (!item.is(Kind::string)) return shape("a subprotocol must be text");
+      opening.protocols.emplace_back(item.text());
+    }
+  }
+  if (is_blank(envelope.capability)) {
+    return invalid_request("field_required", "capability is required");
+  }
+  if (is_blank(*envelope.path)) {
+    return invalid_request("field_required", "request.path is required");
+  }
+  if (envelope.path->size() > kMaxTarget) return shape("path is too long");
+  envelope.method = "GET";
+  return opening;
+}
+
 }  // namespace aivault::protocol

@@ -53,4 +53,12 @@ enum class Completion : std::uint8_t { refuse_missing, allow_missing };
 // The message of a shape error begins with `invalid envelope JSON`. The buffer is the caller's.
 Result<Envelope> parse_envelope(std::string_view json, Completion completion);
 
+// The first message on a WebSocket of /aivault/ws: what is to be opened, as the envelope of a GET
+// without a body. A `targetUrl` is refused whatever else is wrong.
+struct SocketOpening {
+  Envelope envelope;
+  std::vector<std::string> protocols;
+};
+Result<SocketOpening> parse_socket_opening(std::string_view json);
+
 }  // namespace aivault::protocol

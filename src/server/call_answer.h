@@ -22,7 +22,7 @@ class Ending {
     if (!turn_ended_)
       progress.error =
           Error{ErrorCode::upstream_unreachable, "connection_lost", "cancelled by caller", 0};
-    progress.bytes_in = turn_.body.taken();
+    progress.bytes_in = turn_.body.taken() + bytes_in;
     turn_.core.outcomes.end(turn_.id, std::move(progress), Outcomes::Clock::now());
   }
   Ending(const Ending&) = delete;
@@ -37,6 +37,7 @@ class Ending {
     ended();
   }
   Outcomes::Progress progress;
+  std::uint64_t bytes_in = 0;  // Beyond those of the request's body.
 
  private:
   Turn& turn_;

@@ -45,6 +45,7 @@ class Connection {
   std::uint64_t sent() const { return sent_; }   // Bytes, ever.
   void end_sending();
   void close();
+  bool is_open() const { return socket_.is_open(); }
 
   // How long a wait may take from now on; starts again with every byte of a send.
   void limit(std::chrono::milliseconds time);

@@ -6,6 +6,7 @@
 #include "server/control.h"
 #include "server/passthrough_target.h"
 #include "server/turn.h"
+#include "server/websocket.h"
 
 namespace aivault::server {
 namespace {
@@ -48,7 +49,18 @@ Result<broker::Call> call_of(Turn& turn) {
 
 asio::awaitable<void> answer_passthrough(Turn& turn, std::function<void()> cancel) {
   Ending ending(turn);
+  std::optional<http::websocket::Opening> opening;
+  if (http::websocket::asks_to_open(turn.head)) {
+    opening = co_await take_opening(turn, ending);
+    if (!opening) co_return;
+  }
   auto call = call_of(turn);
+  if (call && opening) {
+    // Without the one in which the token was.
+    const auto protocols = http::websocket::protocols_of(turn.head.headers);
+    call->upgrade.emplace();
+    if (protocols) call->upgrade->assign(protocols->begin(), protocols->end());
+  }
   if (!call) {
     co_await refuse_call(turn, std::move(call).error(), 0, ending);
     co_return;
@@ -57,6 +69,10 @@ asio::awaitable<void> answer_passthrough(Turn& turn, std::function<void()> cance
   turn.body.set_pace(kStreamPatience, std::nullopt);
   co_await turn.body.acknowledge();
   turn.connection.release_buffer();
+  if (opening) {
+    co_await carry_out_upgrade(turn, *std::move(call), *std::move(opening), ending);
+    co_return;
+  }
   co_await carry_out(turn, *std::move(call), AnswerForm::native, ending);
 }
 

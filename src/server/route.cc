@@ -20,6 +20,7 @@ struct OwnRoute {
 };
 constexpr auto kOwn = std::to_array<OwnRoute>({
     {Own::proxy, "POST", "/aivault/proxy", Audience::any},
+    {Own::websocket, "GET", "/aivault/ws", Audience::any},
     {Own::health, "GET", "/aivault/health", Audience::any},
     {Own::mint_token, "POST", "/aivault/tokens/proxy", Audience::operators},
     {Own::self_token, "POST", "/aivault/tokens/self", Audience::socket_callers},

@@ -18,6 +18,7 @@ enum class Own : std::uint8_t {
   health,
   proxy,
   passthrough,
+  websocket,
   shutdown,
   request,
   metrics,

@@ -43,7 +43,7 @@ Error syntax(std::string message) {
 }
 
 bool is_call(const Route& route) {
-  return route.own == Own::proxy || route.own == Own::passthrough;
+  return route.own == Own::proxy || route.own == Own::passthrough || route.own == Own::websocket;
 }
 
 // Counts the connection as busy while it lives.
@@ -99,6 +99,7 @@ void Session::start(std::function<void(Session&)> ended) {
 }
 
 void Session::drain() {
+  if (on_drain_) on_drain_();
   if (queued_) return;
   if (idle_ && requests_ > 0) return connection_.interrupt();
   // A request that has begun to arrive, and who has only just connected: as if still in the queue.
@@ -220,6 +221,7 @@ asio::awaitable<bool> Session::serve_one() {
   RequestBody body(connection_, *head);
   const bool close = head->wants_close || is_over_age();
   Turn turn{*core_, connection_, caller_, new_request_id(), *std::move(head), body, close};
+  turn.at_drain = [this](std::function<void()> call) { on_drain_ = std::move(call); };
   const auto sent_before = connection_.sent();
   bool broke = false;
   try {
@@ -346,8 +348,11 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
   }
   switch (route.own) {
     case Own::proxy:
+    case Own::websocket:
     case Own::passthrough: {
-      const auto answer_it = route.own == Own::proxy ? answer_call : answer_passthrough;
+      const auto answer_it = route.own == Own::proxy       ? answer_call
+                             : route.own == Own::websocket ? answer_websocket
+                                                           : answer_passthrough;
       auto cancel = canceller();
       co_await answer_it(turn, std::move(cancel));
       break;

@@ -75,6 +75,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool queued_;
   bool knows_caller_ = false;
   bool idle_ = true;
+  std::function<void()> on_drain_;  // Of a request that lasts.
   unsigned requests_ = 0;
   std::chrono::steady_clock::time_point began_, idle_since_;
   boost::asio::cancellation_signal cancel_;

@@ -30,6 +30,8 @@ struct Turn {
   RequestBody body;
   bool close;                             // After this answer.
   std::shared_ptr<const Secret> token{};  // Taken out of the head; nullptr: none was shown.
+  // Takes what is to be called when the server begins to drain; nullptr: nothing any more.
+  std::function<void(std::function<void()>)> at_drain{};
 
   // Answers; by then `close` says whether another request may follow.
   boost::asio::awaitable<void> reply(Reply reply);
@@ -47,6 +49,8 @@ struct Turn {
 boost::asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel);
 // Any method of /v/{credential}/...: a vendor's own client.
 boost::asio::awaitable<void> answer_passthrough(Turn& turn, std::function<void()> cancel);
+// GET /aivault/ws: the first message says what is to be opened.
+boost::asio::awaitable<void> answer_websocket(Turn& turn, std::function<void()> cancel);
 // POST /aivault/tokens/proxy and /self. The id of a token that ends with the connection; empty:
 // none does.
 enum class Minter : bool { operators, callers };

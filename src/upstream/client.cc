@@ -83,8 +83,10 @@ asio::awaitable<Result<std::unique_ptr<Exchange>>> Client::send_one(
   outgoing.closes_connection =
       body != nullptr && size.value_or(1) > 0 && is_bodiless_method(planned.method());
   outgoing.body_size = size;
+  outgoing.websocket_key = request.websocket_key();
+  outgoing.protocols = planned.protocols();
   std::unique_ptr<Exchange> exchange(new Exchange(
-      executor_, *std::move(lease), std::move(deadlines), planned.authority(), outgoing));
+      executor_, *std::move(lease), std::move(deadlines), planned.authority(), std::move(outgoing)));
   if (connection) {
     if (may_go) CO_TRY(may_go());
     const auto began = Clock::now();

@@ -6,8 +6,10 @@
 #include <string>
 #include <utility>
 
+#include "base/encoding.h"
 #include "base/wipe.h"
 #include "upstream/response_check.h"
+#include "upstream/websocket_accept.h"
 
 namespace aivault::upstream {
 namespace {
@@ -30,8 +32,8 @@ Exchange::Exchange(asio::any_io_executor executor,
       lease_(std::move(lease)),
       deadlines_(std::move(deadlines)),
       host_(std::move(host)),
-      outgoing_(outgoing),
-      parser_(outgoing.asked) {}
+      outgoing_(std::move(outgoing)),
+      parser_(outgoing_.asked) {}
 
 Exchange::~Exchange() { wipe(buffer_.data(), buffer_.size()); }
 
@@ -82,7 +84,7 @@ asio::awaitable<Result<void>> Exchange::start(std::unique_ptr<HttpsConnection> c
     connection_->close();
     co_return fail(deadlines_->explain(std::move(answered).error()));
   }
-  if (parser_.done()) complete();
+  if (!upgraded_ && parser_.done()) complete();
   co_return Result<void>();
 }
 
@@ -150,7 +152,10 @@ Result<bool> Exchange::parse_head() {
     TRY_ASSIGN(auto head, parser.parse_head(raw));
     begin_ += raw.size();
     scanned_ = 0;
-    if (head.status == kSwitchingProtocols) return fail(refused("an upgrade nobody asked for"));
+    if (head.status == kSwitchingProtocols) {
+      TRY(accept_upgrade(std::move(head)));
+      return true;
+    }
     if (head.status >= kFirstFinalStatus) {
       head_ = std::move(head);
       parser_ = std::move(parser);
@@ -159,6 +164,28 @@ Result<bool> Exchange::parse_head() {
     if (++interim_answers_ > kMaxInterimAnswers) return fail(refused("too many interim answers"));
     if (begin_ == end_) return false;
   }
+}
+
+Result<void> Exchange::accept_upgrade(ResponseHead head) {
+  if (outgoing_.websocket_key.empty()) return fail(refused("an upgrade nobody asked for"));
+  TRY_ASSIGN(protocol_, check_accepted(head, outgoing_.websocket_key, outgoing_.protocols));
+  head_ = std::move(head);
+  head_.body_expected = false;
+  upgraded_ = true;
+  return {};
+}
+
+std::optional<Exchange::Upgraded> Exchange::take_upgraded() {
+  if (!upgraded_ || !connection_) return std::nullopt;
+  Upgraded taken;
+  const auto rest = bytes_of(received());
+  taken.received.assign(rest.begin(), rest.end());
+  taken.protocol = protocol_;
+  taken.connection = std::move(connection_);
+  finished_ = true;
+  deadlines_->clear();
+  lease_ = {};
+  return taken;
 }
 
 asio::awaitable<Result<std::size_t>> Exchange::receive() {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -47,6 +48,16 @@ class Exchange {
   std::uint64_t request_bytes() const { return request_bytes_; }  // Of the body, that were sent.
   void cancel();
 
+  // The connection of a WebSocket, once, when head() has the status 101: what was received behind
+  // the head, and the subprotocol that the upstream chose (empty: none). It is nobody else's any
+  // more, and no limit of time applies to it.
+  struct Upgraded {
+    std::unique_ptr<HttpsConnection> connection;
+    std::vector<std::byte> received;
+    std::string protocol;
+  };
+  std::optional<Upgraded> take_upgraded();
+
  private:
   friend class Client;
 
@@ -55,6 +66,8 @@ class Exchange {
     Asked asked = Asked::with_body;
     bool closes_connection = false;  // Servers disagree about bodies of such methods.
     std::optional<std::uint64_t> body_size;
+    std::string websocket_key;  // Not empty: an upgrade is asked for.
+    std::vector<std::string> protocols;
   };
 
   Exchange(boost::asio::any_io_executor executor,
@@ -72,6 +85,7 @@ class Exchange {
   boost::asio::awaitable<Result<void>> read_head();
   boost::asio::awaitable<Result<void>> read_head_while_uploading(BodySource& body);
   Result<bool> parse_head();  // Whether it was complete and final.
+  Result<void> accept_upgrade(ResponseHead head);
   boost::asio::awaitable<Result<std::size_t>> receive();
   boost::asio::awaitable<Result<std::optional<std::size_t>>> read_unless_late(
       std::span<std::byte> into, std::optional<Clock::time_point> when);
@@ -103,6 +117,8 @@ class Exchange {
   bool answered_ = false;
   bool reusable_ = false;
   bool finished_ = false;
+  bool upgraded_ = false;
+  std::string protocol_;  // Of the WebSocket.
   std::optional<Error> failure_;
 };
 
