@@ -20,8 +20,8 @@ AnswerMessages::~AnswerMessages() { wipe(text_); }
 
 void AnswerMessages::begin(Opcode message) {
   const bool is_text = message == Opcode::text;
-  const bool scrubs = !forms_->empty() &&
-                      (scrub_ == Scrub::all || (scrub_ == Scrub::text_only && is_text));
+  const bool scrubs =
+      !forms_->empty() && (scrub_ == Scrub::all || (scrub_ == Scrub::text_only && is_text));
   auto chain = std::make_unique<BodyChain>();
   for (auto& stage : stages_of(limits_, is_text ? blocked_ : nullptr)) chain->add(std::move(stage));
   if (scrubs) chain->add(std::make_unique<ScrubStage>(forms_));

@@ -20,8 +20,9 @@ class CallerStream {
  public:
   virtual ~CallerStream() = default;
   virtual boost::asio::awaitable<std::size_t> read(std::span<char> into) = 0;  // 0: it has ended.
-  virtual boost::asio::awaitable<bool> write(std::string_view bytes) = 0;  // False: nobody takes it.
-  virtual void interrupt() = 0;  // Ends what waits now and whatever would wait later.
+  virtual boost::asio::awaitable<bool> write(
+      std::string_view bytes) = 0;  // False: nobody takes it.
+  virtual void interrupt() = 0;     // Ends what waits now and whatever would wait later.
 };
 
 // How far a socket has come: bytes of messages.

@@ -29,8 +29,8 @@ constexpr std::size_t kPiece = std::size_t{16} << 10U;
 // To close both ends, whatever they do; and of that to wait for the answer to a close frame.
 constexpr std::chrono::milliseconds kClosing(1500);
 constexpr std::chrono::milliseconds kReply(1000);
-constexpr unsigned kNoCode = 1005;                // RFC 6455 7.1.5: none was given.
-constexpr unsigned kControlsPerSecond = 100;      // Of one end.
+constexpr unsigned kNoCode = 1005;            // RFC 6455 7.1.5: none was given.
+constexpr unsigned kControlsPerSecond = 100;  // Of one end.
 
 std::uint64_t limit_of(std::uint64_t most, const std::optional<std::int64_t>& policy) {
   return policy ? std::min(most, static_cast<std::uint64_t>(*policy)) : most;

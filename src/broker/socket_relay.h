@@ -1,10 +1,10 @@
-// SocketRelay: a WebSocket between a caller and an upstream. Each direction reads, judges and writes
-// a piece at a time, so that a slow reader slows down its writer and nothing piles up; a third
-// coroutine, run(), waits for whatever ends the relay and then closes both ends in bounded time.
-// Pings and pongs pass like messages, in order; so do close codes, with their reasons scrubbed.
-// Thread: the event loop. Errors: upstream_unreachable connection_lost | protocol | timeout_idle |
-// timeout_total, policy_violation body_too_large | response_too_large, invalid_request http_syntax,
-// vault_unavailable shutting_down, and those of a withdrawal.
+// SocketRelay: a WebSocket between a caller and an upstream. Each direction reads, judges and
+// writes a piece at a time, so that a slow reader slows down its writer and nothing piles up; a
+// third coroutine, run(), waits for whatever ends the relay and then closes both ends in bounded
+// time. Pings and pongs pass like messages, in order; so do close codes, with their reasons
+// scrubbed. Thread: the event loop. Errors: upstream_unreachable connection_lost | protocol |
+// timeout_idle | timeout_total, policy_violation body_too_large | response_too_large,
+// invalid_request http_syntax, vault_unavailable shutting_down, and those of a withdrawal.
 #pragma once
 
 #include <array>
@@ -72,7 +72,7 @@ class SocketRelay final : public Answer, public Socket {
         : reader(from, max_message) {}
     http::websocket::FrameReader reader;
     bool running = false;
-    bool writing = false;            // In the middle of a write to the other end.
+    bool writing = false;  // In the middle of a write to the other end.
     Clock::time_point write_began;
     std::optional<Close> close;      // What its source closed with.
     bool ended = false;              // Its source ended without that.
@@ -122,8 +122,8 @@ class SocketRelay final : public Answer, public Socket {
   boost::asio::steady_timer wake_;  // Of run().
   boost::asio::steady_timer last_;  // The time that closing may take.
   Clock::time_point active_, opened_at_;
-  bool stopping_ = false;   // No flow passes anything on any more.
-  bool cancelled_ = false;  // The caller is gone.
+  bool stopping_ = false;          // No flow passes anything on any more.
+  bool cancelled_ = false;         // The caller is gone.
   std::optional<Error> ended_by_;  // Time, a withdrawal or the daemon's end.
   std::uint16_t ended_code_ = 0;
   EndRecord record_;

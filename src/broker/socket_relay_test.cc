@@ -71,8 +71,9 @@ TlsServer::Serve accepting(std::function<void(TlsPeer&)> then) {
     if (at == std::string::npos) return;
     const auto begin = at + kName.size();
     const auto key = head.substr(begin, head.find("\r\n", begin) - begin);
-    peer.write("HTTP/1.1 101 S\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: " +
-               accept_of(key) + "\r\n\r\n");
+    peer.write(
+        "HTTP/1.1 101 S\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: " +
+        accept_of(key) + "\r\n\r\n");
     then(peer);
   };
 }
@@ -136,7 +137,8 @@ TEST(SocketRelay, PassesMessagesAndRecordsThem) {
 TEST(SocketRelay, EndsWhatIsIdle) {
   auto options = Stage::default_options();
   options.socket_idle = std::chrono::milliseconds(50);
-  SocketStage stage(accepting([](TlsPeer& peer) { peer.drain(); }), registry::HeaderAuth(), options);
+  SocketStage stage(
+      accepting([](TlsPeer& peer) { peer.drain(); }), registry::HeaderAuth(), options);
   const auto relayed = stage.run_socket();
   EXPECT_EQ(relayed.ended, "timeout_idle");
   EXPECT_TRUE(relayed.caller_got.starts_with(
@@ -148,9 +150,10 @@ TEST(SocketRelay, EndsWhatIsIdle) {
 TEST(SocketRelay, EndsAtAMessageThatIsTooLarge) {
   auto options = Stage::default_options();
   options.max_socket_message = 10;
-  SocketStage stage(accepting([](TlsPeer& peer) { peer.drain(); }), registry::HeaderAuth(), options);
-  const auto relayed = stage.run_socket({masked(Opcode::binary, "0123456789"),
-                                         masked(Opcode::binary, "0123456789a")});
+  SocketStage stage(
+      accepting([](TlsPeer& peer) { peer.drain(); }), registry::HeaderAuth(), options);
+  const auto relayed = stage.run_socket(
+      {masked(Opcode::binary, "0123456789"), masked(Opcode::binary, "0123456789a")});
   EXPECT_EQ(relayed.ended, "body_too_large");
   EXPECT_NE(relayed.caller_got.find("\x03\xF1"), std::string::npos);  // 1009.
 }
@@ -158,7 +161,8 @@ TEST(SocketRelay, EndsAtAMessageThatIsTooLarge) {
 TEST(SocketRelay, IsOneOfTheCallsInFlight) {
   auto options = Stage::default_options();
   options.max_calls = 0;
-  SocketStage stage(accepting([](TlsPeer& peer) { peer.drain(); }), registry::HeaderAuth(), options);
+  SocketStage stage(
+      accepting([](TlsPeer& peer) { peer.drain(); }), registry::HeaderAuth(), options);
   EXPECT_EQ(stage.run_socket().opened, "concurrency_limit");
 }
 

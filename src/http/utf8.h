@@ -9,13 +9,13 @@ namespace aivault::http {
 
 class Utf8Check {
  public:
-  bool feed(std::string_view piece);                 // False: it is none, for good.
+  bool feed(std::string_view piece);                  // False: it is none, for good.
   bool is_complete() const { return missing_ == 0; }  // No character is cut off.
 
  private:
   bool begin(unsigned char byte);
 
-  unsigned missing_ = 0;  // Bytes of the character that has begun.
+  unsigned missing_ = 0;                      // Bytes of the character that has begun.
   unsigned char least_ = 0x80, most_ = 0xBF;  // Of the next of them.
   bool broken_ = false;
 };

@@ -21,7 +21,8 @@ struct Opening {
 
 bool asks_to_open(const RequestHead& head);  // It wants a WebSocket, rightly or not.
 tl::expected<Opening, HeadError> parse_opening(const RequestHead& head);
-// The subprotocols that are offered, in order; they may hold a token of ours. nullopt: they are none.
+// The subprotocols that are offered, in order; they may hold a token of ours. nullopt: they are
+// none.
 std::optional<std::vector<std::string_view>> protocols_of(const Headers& headers);
 // The same rules for a list that came another way: tokens, each once, at most 32 of 256 bytes.
 bool are_protocols(std::span<const std::string_view> protocols);

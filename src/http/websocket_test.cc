@@ -77,9 +77,8 @@ TEST(FrameReader, ReadsTheExamplesOfTheStandard) {
                           Peer::client)
                 .words,
             "t:Hello;");
-  EXPECT_EQ(
-      read_in_steps(raw({0x01, 0x03, 0x48, 0x65, 0x6c, 0x80, 0x02, 0x6c, 0x6f}), 100).words,
-      "t:Hello;");
+  EXPECT_EQ(read_in_steps(raw({0x01, 0x03, 0x48, 0x65, 0x6c, 0x80, 0x02, 0x6c, 0x6f}), 100).words,
+            "t:Hello;");
   EXPECT_EQ(read_in_steps(raw({0x89, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f}), 100).words,
             "ping Hello;");
 }
@@ -146,9 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"binary_inside_text",
              two(frame(Opcode::text, "a", End::of_fragment), frame(Opcode::binary, "b")),
              kProtocolError},
-        Case{"length_of_64_bits",
-             raw({0x82, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0}),
-             kProtocolError},
+        Case{"length_of_64_bits", raw({0x82, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0}), kProtocolError},
         Case{"longest_length",
              raw({0x82, 0x7F, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}),
              kTooBig},
@@ -185,8 +182,8 @@ TEST(FrameReader, RefusesAClientsFrameWithoutAMask) {
 }
 
 TEST(FrameReader, KnowsWhichCloseCodesMayBeSent) {
-  for (const int code : {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1014, 3000,
-                         3999, 4000, 4999}) {
+  for (const int code :
+       {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1014, 3000, 3999, 4000, 4999}) {
     const auto wire = frame(Opcode::close, close_payload({static_cast<std::uint16_t>(code), ""}));
     EXPECT_EQ(read_in_steps(wire, 10).words, "close " + std::to_string(code) + ';');
   }
@@ -216,7 +213,8 @@ TEST(AppendFrame, WritesTheShortestLength) {
 
 TEST(Utf8Check, AgreesWithTheWholeTextHoweverItIsCut) {
   std::mt19937 random(7);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same cases every time.
-  constexpr std::string_view kBytes = "a\x7F\x80\x8F\x90\x9F\xA0\xBF\xC0\xC2\xDF\xE0\xED\xEF\xF0\xF4\xF5";
+  constexpr std::string_view kBytes =
+      "a\x7F\x80\x8F\x90\x9F\xA0\xBF\xC0\xC2\xDF\xE0\xED\xEF\xF0\xF4\xF5";
   for (int i = 0; i < 200'000; ++i) {
     std::string text;
     for (auto n = random() % 6; n > 0; --n) text += kBytes.at(random() % kBytes.size());
@@ -289,7 +287,8 @@ TEST(ParseOpening, RefusesWhatIsNoHandshake) {
 }
 
 TEST(AsksToOpen, IsNotWhatOtherUpgradesDo) {
-  EXPECT_FALSE(asks_to_open(*parse_request_head(opening("upgrade: h2c\r\nconnection: upgrade\r\n"))));
+  EXPECT_FALSE(
+      asks_to_open(*parse_request_head(opening("upgrade: h2c\r\nconnection: upgrade\r\n"))));
   EXPECT_TRUE(asks_to_open(*parse_request_head(opening("upgrade: h2c, websocket\r\n"))));
 }
 

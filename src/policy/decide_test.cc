@@ -84,8 +84,11 @@ TEST(Decide, JudgesAnUpgradeAsTheMethodWs) {
   auto bodied = call_of("GET", "/live");
   bodied.has_body = true;
   EXPECT_EQ(upgrade(live.capability, bodied), "body_length");
-  for (const std::vector<std::string>& protocols :
-       {std::vector<std::string>{"a b"}, {"a", "a"}, {""}, {"a\r\nx: y"}, {std::string(257, 'a')}}) {
+  for (const std::vector<std::string>& protocols : {std::vector<std::string>{"a b"},
+                                                    {"a", "a"},
+                                                    {""},
+                                                    {"a\r\nx: y"},
+                                                    {std::string(257, 'a')}}) {
     auto strange = call_of("GET", "/live");
     strange.protocols = protocols;
     EXPECT_EQ(upgrade(live.capability, strange), "header_syntax");

@@ -27,7 +27,7 @@ class PlannedRequest {
   // Without host, framing and injected headers, lower-case names, final order.
   const http::Headers& headers() const { return headers_; }
   std::optional<std::uint64_t> body_size() const { return body_size_; }
-  bool chunked() const { return chunked_; }  // A body of unknown size follows.
+  bool chunked() const { return chunked_; }    // A body of unknown size follows.
   bool upgrades() const { return upgrades_; }  // To a WebSocket with one of these subprotocols.
   const std::vector<std::string>& protocols() const { return protocols_; }
 

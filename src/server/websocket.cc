@@ -70,8 +70,7 @@ asio::awaitable<std::optional<http::websocket::Opening>> take_opening(Turn& turn
   turn.close = true;
   auto answer = error_reply(error, status);
   if (status == kUpgradeRequired) {
-    answer.headers.push_back(
-        {"sec-websocket-version", std::string(http::websocket::kVersion)});
+    answer.headers.push_back({"sec-websocket-version", std::string(http::websocket::kVersion)});
   }
   co_await turn.reply(std::move(answer));
   ending.ended(error);

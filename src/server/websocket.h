@@ -1,6 +1,5 @@
-// websocket: what the doors of WebSockets share: the opening handshake with the caller, the caller's
-// end of the relay, and the relay itself.
-// Thread: the event loop.
+// websocket: what the doors of WebSockets share: the opening handshake with the caller, the
+// caller's end of the relay, and the relay itself. Thread: the event loop.
 #pragma once
 
 #include <optional>
@@ -33,7 +32,7 @@ class CallerSocket final : public broker::CallerStream {
 
 // nullopt: it was refused, and answered.
 boost::asio::awaitable<std::optional<http::websocket::Opening>> take_opening(Turn& turn,
-                                                                              Ending& ending);
+                                                                             Ending& ending);
 // The 101: `headers` are those of the answer beyond the handshake. False: the caller is gone.
 boost::asio::awaitable<bool> accept_opening(Turn& turn,
                                             const http::websocket::Opening& opening,

@@ -52,9 +52,9 @@ asio::awaitable<void> refuse_socket(Turn& turn, Refusal why, Ending& ending) {
   ending.ended(why.error);
   co_await send_frame(turn, websocket::Opcode::text, protocol::to_json(why.error));
   if (!turn.connection.is_open()) co_return;
-  co_await send_frame(turn,
-                      websocket::Opcode::close,
-                      websocket::close_payload({why.code, why.error.message}));
+  const websocket::Close close{why.code, why.error.message};
+  auto payload = websocket::close_payload(close);
+  co_await send_frame(turn, websocket::Opcode::close, std::move(payload));
 }
 
 // The first message of a caller, whole. What follows it stays with the connection.
@@ -78,7 +78,8 @@ class FirstMessage {
   websocket::FrameReader reader_;
   std::uint16_t code_ = websocket::kPolicy;
   std::string text_;
-  std::vector<std::pair<websocket::Opcode, std::string>> owed_;  // Pongs, and the answer to a close.
+  std::vector<std::pair<websocket::Opcode, std::string>>
+      owed_;  // Pongs, and the answer to a close.
   bool closed_ = false;
   unsigned controls_ = 0;
 };
@@ -141,8 +142,8 @@ asio::awaitable<std::optional<Result<std::string>>> FirstMessage::read() {
       const bool goes_on = co_await answer_controls();
       if (!goes_on) co_return std::nullopt;
     }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        until - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     if (left.count() <= 0) co_return late();
     turn_.connection.limit(left);
     const auto io = co_await turn_.connection.receive();
@@ -153,11 +154,11 @@ asio::awaitable<std::optional<Result<std::string>>> FirstMessage::read() {
 }
 
 Error websocket_refused(int status) {
-  return Error{ErrorCode::upstream_unreachable,
-               "websocket_refused",
-               "the upstream answered the WebSocket handshake with status " +
-                   std::to_string(status),
-               0};
+  return Error{
+      ErrorCode::upstream_unreachable,
+      "websocket_refused",
+      "the upstream answered the WebSocket handshake with status " + std::to_string(status),
+      0};
 }
 
 // What is said of the call before its first message.

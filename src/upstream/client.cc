@@ -85,8 +85,11 @@ asio::awaitable<Result<std::unique_ptr<Exchange>>> Client::send_one(
   outgoing.body_size = size;
   outgoing.websocket_key = request.websocket_key();
   outgoing.protocols = planned.protocols();
-  std::unique_ptr<Exchange> exchange(new Exchange(
-      executor_, *std::move(lease), std::move(deadlines), planned.authority(), std::move(outgoing)));
+  std::unique_ptr<Exchange> exchange(new Exchange(executor_,
+                                                  *std::move(lease),
+                                                  std::move(deadlines),
+                                                  planned.authority(),
+                                                  std::move(outgoing)));
   if (connection) {
     if (may_go) CO_TRY(may_go());
     const auto began = Clock::now();

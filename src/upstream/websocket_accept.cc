@@ -51,7 +51,8 @@ Result<std::string> check_accepted(const ResponseHead& head,
     return refuse("upgrade");
   }
   const auto* connection = find_once(headers, "connection");
-  const auto names = connection != nullptr ? split(*connection, ',') : std::vector<std::string_view>();
+  const auto names =
+      connection != nullptr ? split(*connection, ',') : std::vector<std::string_view>();
   const bool upgrades = std::ranges::any_of(
       names, [](std::string_view name) { return equals_ignore_case(trim(name), "upgrade"); });
   if (!upgrades) return refuse("connection");

@@ -35,17 +35,16 @@ TEST(CheckAccepted, RefusesEverythingElse) {
   struct Row {
     std::string_view name, value;  // Empty: without it.
   };
-  for (const auto& [name, value] :
-       {Row{"upgrade", ""},
-        {"upgrade", "h2c"},
-        {"connection", ""},
-        {"connection", "close"},
-        {"sec-websocket-accept", ""},
-        {"sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOO="},
-        {"sec-websocket-extensions", "permessage-deflate"},
-        {"sec-websocket-protocol", "other"},
-        {"sec-websocket-protocol", "Chat"},
-        {"sec-websocket-protocol", "chat, v2"}}) {
+  for (const auto& [name, value] : {Row{"upgrade", ""},
+                                    {"upgrade", "h2c"},
+                                    {"connection", ""},
+                                    {"connection", "close"},
+                                    {"sec-websocket-accept", ""},
+                                    {"sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOO="},
+                                    {"sec-websocket-extensions", "permessage-deflate"},
+                                    {"sec-websocket-protocol", "other"},
+                                    {"sec-websocket-protocol", "Chat"},
+                                    {"sec-websocket-protocol", "chat, v2"}}) {
     auto headers = good();
     std::erase_if(headers, [&](const http::Header& header) { return header.name == name; });
     if (!value.empty()) headers.push_back({std::string(name), std::string(value)});

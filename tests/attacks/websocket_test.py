@@ -72,6 +72,28 @@ class Sockets(Attack):
         data = message if isinstance(message, bytes) else frame(TEXT, json.dumps(message), True, True)
         return self.attempt(data, "/aivault/ws", **more)
 
+    def test_RL15_headers_of_a_handshake(self):
+        def answer(exchange):
+            lines = ["HTTP/1.1 101 S", "upgrade: websocket", "connection: Upgrade", f"x-echo: {self.secret}",
+                     f"x-{self.secret.lower()}: 1", "set-cookie: a=b", "www-authenticate: x",
+                     f"sec-websocket-accept: {websocket.accept_of(exchange.request.one('sec-websocket-key'))}"]
+            if exchange.request.one("sec-websocket-protocol"):
+                lines.append(f"sec-websocket-protocol: {self.secret}")
+            exchange.send("\r\n".join(lines).encode() + b"\r\n\r\n")
+            exchange.open = False
+        type(self).reply = answer
+
+        def headers():
+            peer = websocket.connect(SOCKET, "/v/acme/v1/live")
+            return peer.headers
+        got = as_user("agent1", headers)
+        type(self).outputs.append(repr(got).encode())
+        self.assertEqual("[REDACTED]", got["x-echo"])
+        self.assertNotIn("set-cookie", got)
+        self.assertNotIn("www-authenticate", got)
+        offered = [("sec-websocket-protocol", "a, b")]
+        self.assertEqual(502, self.attempt(headers=offered)[1])
+
     def test_WS1_the_first_message_names_no_other_target(self):
         for change in ({"targetUrl": "wss://evil.test"}, {"path": "wss://evil.test/v1"}, {"path": "//evil.test/v1"}, {"path": "/v2"},
                        {"path": "/v1/../v2"}, {"path": "/v1/%2e%2e/v2"}, {"capability": "other/call"}, {"url": "wss://evil.test"},
