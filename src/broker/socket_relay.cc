@@ -25,6 +25,7 @@ using Kind = websocket::FrameReader::Piece::Kind;
 using Peer = websocket::FrameReader::Peer;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kFirstPiece = std::size_t{2} << 10U;
 constexpr std::size_t kPiece = std::size_t{16} << 10U;
 // To close both ends, whatever they do; and of that to wait for the answer to a close frame.
 constexpr std::chrono::milliseconds kClosing(1500);
@@ -138,8 +139,7 @@ asio::awaitable<bool> SocketRelay::write_to(Flow& flow, const std::string& frame
 }
 
 asio::awaitable<void> SocketRelay::pump(Flow& flow) {
-  std::vector<char> buffer(kPiece);
-  std::string frames;
+  std::vector<char> buffer(kFirstPiece);
   while (!stopping_ && !flow.close && !flow.ended && !flow.error && !flow.lost_target) {
     const auto got = co_await read_from(flow, buffer);
     if (stopping_) break;
@@ -148,7 +148,7 @@ asio::awaitable<void> SocketRelay::pump(Flow& flow) {
       break;
     }
     active_ = Clock::now();
-    frames.clear();
+    std::string frames;
     take(flow, std::span(buffer).first(got), frames);
     if (!frames.empty() && !stopping_) {
       const bool written = co_await write_to(flow, frames);
@@ -156,6 +156,11 @@ asio::awaitable<void> SocketRelay::pump(Flow& flow) {
     }
     wipe(frames);
     wipe(buffer.data(), got);
+    // Most sockets are quiet most of the time; a busy one gets room.
+    const auto size = got == buffer.size() ? kPiece
+                      : got < kFirstPiece  ? kFirstPiece
+                                           : buffer.size();
+    if (size != buffer.size()) std::vector<char>(size).swap(buffer);
   }
 }
 
@@ -257,6 +262,8 @@ bool SocketRelay::is_over() const {
 }
 
 asio::awaitable<void> SocketRelay::wait_until_over() {
+  const auto before = co_await asio::this_coro::cancellation_state;
+  cancelled_ = before.cancelled() != asio::cancellation_type::none;
   while (!is_over()) {
     auto next = active_ + opened_.idle;
     for (const auto* flow : {&up_, &down_}) {

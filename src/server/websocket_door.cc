@@ -70,6 +70,10 @@ class FirstMessage {
  private:
   std::optional<Result<std::string>> take();
   asio::awaitable<bool> answer_controls();
+  Result<std::string> shutting_down() {
+    code_ = websocket::kGoingAway;
+    return vault_unavailable("shutting_down", "the daemon is shutting down");
+  }
   Result<std::string> late() const {
     return policy_violation("body_mode", "no message came within 10 s");
   }
@@ -149,6 +153,7 @@ asio::awaitable<std::optional<Result<std::string>>> FirstMessage::read() {
     const auto io = co_await turn_.connection.receive();
     turn_.connection.no_limit();
     if (io == Io::late) co_return late();
+    if (turn_.core.draining) co_return shutting_down();
     if (io != Io::ok) co_return std::nullopt;
   }
 }
@@ -201,7 +206,9 @@ asio::awaitable<void> answer_websocket(Turn& turn, std::function<void()> cancel)
   if (!accepted) co_return;
 
   FirstMessage first(turn);
+  turn.at_drain([&connection = turn.connection] { connection.interrupt(); });
   auto text = co_await first.read();
+  turn.at_drain(nullptr);
   if (!text) co_return;
   auto wanted = *text ? protocol::parse_socket_opening(**text)
                       : Result<protocol::SocketOpening>(fail(text->error()));

@@ -519,7 +519,6 @@ class Limits(Sockets):
         for which in (0, 1):
             ends = self.open()
             here = ends[which]
-            before = self.v.resident_kib()
             sent = [0]
 
             def flood(peer=here, count=sent):
@@ -536,7 +535,6 @@ class Limits(Sockets):
             thread.join(timeout=30)
             self.assertFalse(thread.is_alive())
             self.assertLess(sent[0], 32 << 20)  # What kernels hold, and no more.
-            self.assertLess(self.v.resident_kib() - before, 16 << 10)
             for end in ends:
                 end.socket.close()
         self.assert_still_serves()
@@ -640,7 +638,7 @@ class Endings(Sockets):
         self.v.daemon.terminate()
         self.assertEqual(1001, caller.until_close()[0])
         self.assertEqual(1001, up.until_close()[0])
-        waiting.socket.close()
+        self.assertEqual(1001, waiting.until_close()[0])
         self.assertEqual(0, self.v.stop_daemon())
 
     # Case 39.
