@@ -20,6 +20,11 @@ class Websockets(Scenario):
         super().setUpClass()
         cls.packages = npm.installed(HERE / "clients")
 
+    EXPECTED = {
+        "protocol": "second", "extensions": "", "echoes": [True] * 10, "text": ["grüße ☂", False],
+        "fragments": ["meanwhile", "one two three"], "pinged": "pong are you there", "many": 1000, "closed": [4000, "enough"],
+        "closedByServer": [4321, "as you wish"], "killed": 1011, "refused": {"refused": 404, "error": "capability_not_found"}}
+
     def test_a_client_and_a_server_of_others_understand_each_other(self):
         key = canary()
         certificate, private = self.certificate
@@ -37,15 +42,14 @@ class Websockets(Scenario):
         box.start_daemon()
         with HttpSocket(box.socket) as door:
             token = door.request("POST", "/aivault/tokens/proxy", {"capabilities": ["acme/live"], "ttlMs": 600_000}).json()["result"]["token"]
-        done = subprocess.run(["node", "websocket.mjs", "client", str(box.socket), "/v/acme/v1/live", token], cwd=self.packages,
-                              stdout=subprocess.PIPE, timeout=120)
+        client = ["node", str(self.packages / "websocket.mjs"), "client", "/v/acme/v1/live"]
+        done = subprocess.run([*client, str(box.socket), token], stdout=subprocess.PIPE, timeout=120)
         self.assertEqual(0, done.returncode)
-        got = json.loads(done.stdout)
-        self.assertEqual({
-            "protocol": "second", "extensions": "", "echoes": [True] * 10, "text": ["grüße ☂", False],
-            "fragments": ["meanwhile", "one two three"], "pinged": "pong are you there", "many": 1000, "closed": [4000, "enough"],
-            "closedByServer": [4321, "as you wish"], "killed": 1011,
-            "refused": {"refused": 404, "error": "capability_not_found"}}, got)
+        self.assertEqual(self.EXPECTED, json.loads(done.stdout))
+        # The same over the loopback listener of `aivault run`, with the token of the program.
+        outcome = box.run("run", "--allow", "acme/*", "--", *client)
+        self.assertEqual(0, outcome.code, str(outcome))
+        self.assertEqual(self.EXPECTED, outcome.json())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 // The `ws` package at either end. `server CERTIFICATE KEY AUTHORIZATION`: an echo over TLS that takes only what shows this
-// credential, and says its port. `client SOCKET TARGET TOKEN`: a battery through the daemon; what came of it as JSON.
+// credential, and says its port. `client TARGET [SOCKET TOKEN]`: a battery through the daemon, under `aivault run` where
+// no socket is given; what came of it as JSON.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
@@ -30,7 +31,8 @@ function serve(certificate, key, authorization) {
 }
 
 const open = (socket, target, token, protocols = []) => new Promise((resolve, reject) => {
-  const peer = new WebSocket(`ws+unix://${socket}:${target}`, protocols, { headers: { authorization: `Bearer ${token}` }, maxPayload: 64 << 20 });
+  const place = socket ? `ws+unix://${socket}:` : process.env.AIVAULT_BASE_URL.replace("http", "ws");
+  const peer = new WebSocket(place + target, protocols, { headers: { authorization: `Bearer ${token}` }, maxPayload: 64 << 20 });
   peer.on("open", () => resolve(peer));
   peer.on("unexpected-response", (_, response) => resolve({ refused: response.statusCode, error: response.headers["x-aivault-error"] }));
   peer.on("error", reject);
@@ -38,7 +40,7 @@ const open = (socket, target, token, protocols = []) => new Promise((resolve, re
 const next = (peer, event = "message") => new Promise((resolve) => peer.once(event, (...found) => resolve(found)));
 const digest = (data) => createHash("sha256").update(data).digest("hex");
 
-async function play(socket, target, token) {
+async function play(target, socket, token = process.env.AIVAULT_TOKEN) {
   const result = {};
   const peer = await open(socket, target, token, ["first", "second"]);
   result.protocol = peer.protocol;
