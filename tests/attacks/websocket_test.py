@@ -47,6 +47,10 @@ class Sockets(Attack):
                 peer = websocket.connect(SOCKET, target, headers, timeout=timeout)
             except Refusal as refusal:
                 return [refusal.body], refusal.status, 0
+            with peer.socket:
+                return talk(peer, began, messages)
+
+        def talk(peer, began, messages):
             try:
                 if act:
                     act(peer)
@@ -85,7 +89,8 @@ class Sockets(Attack):
 
         def headers():
             peer = websocket.connect(SOCKET, "/v/acme/v1/live")
-            return peer.headers
+            with peer.socket:
+                return peer.headers
         got = as_user("agent1", headers)
         type(self).outputs.append(repr(got).encode())
         self.assertEqual("[REDACTED]", got["x-echo"])
