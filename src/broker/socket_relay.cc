@@ -61,6 +61,7 @@ SocketRelay::SocketRelay(asio::any_io_executor executor,
       record_(std::move(record)),
       ticket_(std::move(ticket)) {
   record_.be(CallKind::websocket);
+  if (opened_.scrub == AnswerMessages::Scrub::text_only) record_.note("scrub off");
   std::ranges::move(opened_.own_headers, std::back_inserter(headers_));
   const auto& withdrawal = ticket_.withdrawal();
   withdrawal->on_withdrawal([this] {
