@@ -27,9 +27,9 @@ std::string text_of(const Value& object, std::string_view key) {
 }
 
 const std::pmr::vector<Value>& items_of(const Value& object, std::string_view key) {
-  static const std::pmr::vector<Value> kNone;
+  static const std::pmr::vector<Value> none;
   const auto* list = member(object, key, Kind::array);
-  return list == nullptr ? kNone : list->items();
+  return list == nullptr ? none : list->items();
 }
 
 void set_variables(const Value& endpoint, const RunPlace& place, Variables& variables) {

@@ -97,6 +97,7 @@ int read_environment_of_parent(const Stage& stage) {
 
 int listen_elsewhere(const Stage&) {
   const platform::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return errno;
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -111,6 +112,7 @@ int dump_core(const Stage&) {
 
 int connect_to_parent(const Stage& stage) {
   const platform::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return errno;
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -311,7 +313,7 @@ platform::Descriptor listen_on_loopback(in_port_t& port) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   auto* raw = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(socket.get(), raw, size) != 0 || ::listen(socket.get(), 1) != 0 ||
+  if (!socket || ::bind(socket.get(), raw, size) != 0 || ::listen(socket.get(), 1) != 0 ||
       ::getsockname(socket.get(), raw, &size) != 0) {
     return {};
   }
@@ -336,7 +338,7 @@ int test_sandbox() {
   std::filesystem::remove_all(directory, ignored);
   const auto report = json::Value::object({{"ok", !failed}, {"tests", std::move(tests)}});
   const auto text = json::pretty(report, json::Order::alphabetical);
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  (void)std::fwrite(text.data(), 1, text.size(), stdout);
   return failed ? 1 : 0;
 }
 
