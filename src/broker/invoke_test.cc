@@ -99,7 +99,7 @@ TEST(Invoke, NeverShowsTheSecretHoweverItIsSentBack) {
     for (std::size_t at = 0; at < whole.size(); at += piece) {
       const auto part = whole.substr(at, piece);
       std::array<char, 16> size{};
-      std::snprintf(size.data(), size.size(), "%zx\r\n", part.size());
+      (void)std::snprintf(size.data(), size.size(), "%zx\r\n", part.size());
       chunks += size.data() + part + "\r\n";
     }
     Stage stage(

@@ -22,7 +22,7 @@ Value path_of(const std::string& path) { return path.empty() ? Value() : Value(p
 
 std::string octal(mode_t mode) {
   std::array<char, 8> text{};
-  std::snprintf(text.data(), text.size(), "%04o", mode);
+  (void)std::snprintf(text.data(), text.size(), "%04o", mode);
   return text.data();
 }
 

@@ -22,10 +22,10 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 Result<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t port = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, problem] = std::from_chars(text.data(), end, port);
+  const auto [stop, problem] = std::from_chars(text.data(), text.data() + text.size(), port);
   const bool canonical = !text.empty() && text.front() != '0';
-  if (problem != std::errc() || stop != end || !canonical) return invalid("the port");
+  if (problem != std::errc() || stop != text.data() + text.size() || !canonical)
+    return invalid("the port");
   return port;
 }
 

@@ -62,9 +62,9 @@ std::optional<std::int64_t> Value::integer() const {
   constexpr std::int64_t kLimit = std::int64_t{1} << 53;
   if (kind_ != Kind::number) return std::nullopt;
   std::int64_t number = 0;
-  const auto* end = text_.data() + text_.size();
-  const auto [stop, error] = std::from_chars(text_.data(), end, number);
-  if (error != std::errc{} || stop != end || number > kLimit || number < -kLimit) {
+  const auto [stop, error] = std::from_chars(text_.data(), text_.data() + text_.size(), number);
+  if (error != std::errc{} || stop != text_.data() + text_.size() || number > kLimit ||
+      number < -kLimit) {
     return std::nullopt;
   }
   return number;

@@ -87,8 +87,8 @@ void prepare_or_give_up(const Foreground::Prepare& prepare, int report) {
                          char* const* environment,
                          pid_t parent,
                          int report) {
-  for (const int signal : kForwarded) ::signal(signal, SIG_DFL);
-  ::signal(SIGPIPE, SIG_DFL);
+  for (const int signal : kForwarded) (void)::signal(signal, SIG_DFL);
+  (void)::signal(SIGPIPE, SIG_DFL);
   if (prepare) prepare_or_give_up(prepare, report);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(1);

@@ -26,7 +26,7 @@ bool is_address(std::string_view shown, std::string_view wanted) {
 
 std::string in_hex(std::uint32_t word) {
   std::array<char, 9> text{};
-  std::snprintf(text.data(), text.size(), "%08X", word);
+  (void)std::snprintf(text.data(), text.size(), "%08X", word);
   return text.data();
 }
 
@@ -58,7 +58,7 @@ std::optional<std::string> end_of(int socket, bool peer) {
 
 std::string table_address(std::uint32_t address_as_sent, std::uint16_t port) {
   std::array<char, 16> text{};
-  std::snprintf(text.data(), text.size(), "%08X:%04X", address_as_sent, unsigned{port});
+  (void)std::snprintf(text.data(), text.size(), "%08X:%04X", address_as_sent, unsigned{port});
   return text.data();
 }
 

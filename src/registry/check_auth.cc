@@ -110,7 +110,7 @@ class AuthChecks {
       if (!member.value.is(json::Kind::string)) continue;
       const std::string_view text = member.value.text();
       const Position at = position_of(member.value);
-      if (text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos ||
+      if (text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos ||
           !placeholders_of(text)) {
         add(at, "AUTH-5", "a template holds no CR, LF or NUL and no unclosed or empty braces");
         good = false;

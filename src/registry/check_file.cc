@@ -27,7 +27,8 @@ bool is_provider_id(std::string_view id) {
 bool is_https_url(std::string_view url) {
   constexpr std::string_view kScheme = "https://";
   return url.starts_with(kScheme) && url.size() > kScheme.size() &&
-         is_alphanumeric(url[kScheme.size()]) && url.find_first_of(" \"<>\\") == url.npos;
+         is_alphanumeric(url[kScheme.size()]) &&
+         url.find_first_of(" \"<>\\") == std::string_view::npos;
 }
 
 bool is_date(std::string_view text) {
@@ -69,7 +70,7 @@ bool begins_key(std::string_view text) {
     const auto rest = text.substr(beginning.size());
     const auto size = std::ranges::find_if_not(rest, is_key_character) - rest.begin();
     const auto key = rest.substr(0, static_cast<std::size_t>(size));
-    return size >= 12 && key.find_first_of("0123456789") != key.npos;
+    return size >= 12 && key.find_first_of("0123456789") != std::string_view::npos;
   }
   return false;
 }
@@ -196,7 +197,8 @@ class TextChecks {
 }  // namespace
 
 std::string_view stem_of(std::string_view file) {
-  if (const auto slash = file.rfind('/'); slash != file.npos) file.remove_prefix(slash + 1);
+  if (const auto slash = file.rfind('/'); slash != std::string_view::npos)
+    file.remove_prefix(slash + 1);
   if (file.ends_with(".json")) file.remove_suffix(5);
   return file;
 }

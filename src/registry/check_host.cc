@@ -96,7 +96,7 @@ std::string_view fixed_suffix(std::string_view pattern) {
 // Without the {{fields}} that are no params.
 std::string without_fields(std::string_view text) {
   std::string rest;
-  for (auto open = text.find("{{"); open != text.npos; open = text.find("{{")) {
+  for (auto open = text.find("{{"); open != std::string_view::npos; open = text.find("{{")) {
     rest += text.substr(0, open);
     text.remove_prefix(std::min(text.find("}}", open), text.size() - 2) + 2);
   }

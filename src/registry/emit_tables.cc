@@ -221,7 +221,7 @@ class TableWriter {
       }
       for (const auto& slot : definition.slots) {
         for (const auto host : slot.hosts) {
-          if (host.find_first_of("{*") != host.npos) continue;
+          if (host.find_first_of("{*") != std::string_view::npos) continue;
           hosts.emplace(host, "&kProviders[" + std::to_string(i) + "]");
         }
       }

@@ -248,7 +248,7 @@ TEST(Registry, FindsWhoListsAHost) {
   for (const auto& provider : providers()) {
     for (const auto& slot : provider.slots) {
       for (const auto host : slot.hosts) {
-        if (host.find_first_of("{*") != host.npos) continue;
+        if (host.find_first_of("{*") != std::string_view::npos) continue;
         ASSERT_NE(provider_of_host(host), nullptr) << host;
       }
     }

@@ -128,8 +128,8 @@ std::string_view bare_part(std::string_view segment) {
 }
 
 bool is_plain(std::string_view path) {
-  return path.find_first_of(";?# \t") == path.npos && path.find("./") == path.npos &&
-         !path.ends_with('.');
+  return path.find_first_of(";?# \t") == std::string_view::npos &&
+         path.find("./") == std::string_view::npos && !path.ends_with('.');
 }
 
 // What to do with segments that are nothing but a parameter or dots.

@@ -24,9 +24,8 @@ constexpr std::int64_t kMaxTimeoutMs = std::int64_t{366} * 24 * 3600 * 1000;
 // At least 1; what is beyond the maximum is the maximum.
 Result<std::chrono::milliseconds> parse_timeout(std::string_view text) {
   std::int64_t value = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, problem] = std::from_chars(text.data(), end, value);
-  if (stop != end || problem == std::errc::invalid_argument) {
+  const auto [stop, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (stop != text.data() + text.size() || problem == std::errc::invalid_argument) {
     return invalid_request("header_syntax",
                            std::string(protocol::kTimeoutMs) + " must be a whole number");
   }
