@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import resource
+import signal
 import socket
 import subprocess
 import threading
@@ -263,6 +264,68 @@ class Denial(Attack):
         self.assertLessEqual(self.log.read_bytes().count(b"\n") - lines, 101 * seconds)
         self.assertLess(self.log.stat().st_size - before, 512 * 101 * seconds)
         self.assertNotIn(b"\x1b", self.log.read_bytes())
+
+    def test_DS15_a_fork_bomb_of_one_user_stops_nobody_else(self):
+        most = 150  # The machine that runs the tests is to survive it.
+
+        def bomb():
+            os.setsid()
+            os.nice(19)
+            resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+            begin = time.monotonic()
+            while time.monotonic() < begin + 20:
+                try:
+                    os.fork()
+                except OSError:
+                    with socket.socket(socket.AF_UNIX) as door:  # As many as there can be, and each of them calls.
+                        try:
+                            door.connect(str(SOCKET))
+                            door.sendall(REQUEST)
+                            door.recv(100)
+                        except OSError:
+                            pass
+            os._exit(0)
+        child = os.fork()
+        if child == 0:
+            try:
+                as_user("agent1", bomb)
+            finally:
+                os._exit(0)
+
+        def processes():
+            """Of the bomb, by their session."""
+            found = set()
+            for entry in pathlib.Path("/proc").iterdir():
+                try:
+                    words = (entry / "stat").read_text().rsplit(")", 1)[1].split() if entry.name.isdigit() else []
+                    if words and int(words[3]) in sessions:
+                        found.add(int(entry.name))
+                except OSError:
+                    continue
+            return found
+        sessions = set()
+
+        def session_of_bomb():
+            for entry in pathlib.Path(f"/proc/{child}/task/{child}/children").read_text().split():
+                if os.getsid(int(entry)) == int(entry):
+                    sessions.add(int(entry))
+            return sessions
+        try:
+            wait_until(session_of_bomb, 20, "the bomb")
+            wait_until(lambda: len(processes()) > 20, 20, "its processes")
+            for _ in range(5):
+                self.assertServes("agent2")
+            self.operator("secrets", "list")
+        finally:
+            for session in sessions:
+                while processes():
+                    try:
+                        os.killpg(session, signal.SIGKILL)
+                    except ProcessLookupError:
+                        break
+                    time.sleep(0.05)
+            os.waitpid(child, 0)
+        self.assertServes("agent2")
 
 
 if __name__ == "__main__":
