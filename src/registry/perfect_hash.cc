@@ -43,6 +43,7 @@ bool place(const Bucket& bucket, std::span<const std::uint64_t> hashes, PerfectH
 
 std::vector<Bucket> buckets_of(std::span<const std::uint64_t> hashes, std::size_t count) {
   std::vector<Bucket> buckets(count);
+  if (buckets.empty()) return buckets;
   for (std::size_t i = 0; i < count; ++i) buckets[i].number = i;
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     buckets[hashes[i] % count].texts.push_back(static_cast<std::uint16_t>(i));

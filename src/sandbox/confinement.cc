@@ -19,13 +19,14 @@
 #include <climits>
 #include <cstring>
 
+#include "platform/os_error.h"
 #include "sandbox/system_calls.h"
 
 namespace aivault::sandbox {
 namespace {
 
 tl::unexpected<Error> cannot(std::string_view what) {
-  return vault_unavailable("sandbox", std::string(what) + ": " + std::strerror(errno));
+  return vault_unavailable("sandbox", std::string(what) + ": " + platform::os_text(errno));
 }
 
 Result<void> write_file(const char* path, const std::string& text) {

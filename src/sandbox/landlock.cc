@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "platform/descriptor.h"
+#include "platform/os_error.h"
 
 namespace aivault::sandbox {
 namespace {
@@ -45,7 +46,7 @@ constexpr std::uint64_t kOfFiles = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCES
                                    LANDLOCK_ACCESS_FS_EXECUTE | kTruncate;
 
 tl::unexpected<Error> os_error(std::string_view what) {
-  return vault_unavailable("internal", std::string(what) + ": " + std::strerror(errno));
+  return vault_unavailable("internal", std::string(what) + ": " + platform::os_text(errno));
 }
 
 Ruleset ruleset_for(int abi, const Paths& paths) {

@@ -18,6 +18,8 @@
 #include <span>
 #include <string>
 
+#include "platform/os_error.h"
+
 namespace aivault::sandbox {
 namespace {
 
@@ -126,7 +128,7 @@ class Filter {
     const int failed = failed_ != 0 ? failed_ : ::seccomp_load(context_);
     if (failed == 0) return {};
     return vault_unavailable(
-        "internal", std::string("cannot restrict system calls: ") + std::strerror(-failed));
+        "internal", std::string("cannot restrict system calls: ") + platform::os_text(-failed));
   }
 
  private:
