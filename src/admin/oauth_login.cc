@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "admin/body.h"
+#include "admin/login_places.h"
 #include "admin/shapes.h"
 #include "base/text.h"
 #include "catalog/derived.h"
@@ -35,25 +36,21 @@ const registry::AuthKind* login_kind(const registry::Provider& provider,
   return nullptr;
 }
 
-// Where the login of a token endpoint begins; what has a part that only an operator knows is left
-// to the flags.
-void take_places(const registry::Provider& provider, LoginPlan& plan) {
-  const auto found = std::ranges::find(
-      provider.token_endpoints, plan.token_endpoint, &registry::TokenEndpoint::token);
-  if (found == provider.token_endpoints.end()) return;
-  const auto whole = [](std::string_view url) { return url.find('{') == std::string_view::npos; };
-  if (whole(found->authorize)) plan.auth_url = found->authorize;
-  if (whole(found->device)) plan.device_url = found->device;
-}
-
 void take_from_registry(const registry::Provider& provider,
                         const registry::AuthKind& kind,
+                        const LoginTenant& tenant,
                         LoginPlan& plan) {
   const auto spec = catalog::spec_of(kind);
   const auto* oauth = std::get_if<registry::OAuth2Auth>(&spec);
   if (oauth == nullptr) return;
-  plan.token_endpoint = oauth->token_endpoint;
-  take_places(provider, plan);
+  plan.token_endpoint = login_place(oauth->token_endpoint, tenant);
+  const auto found =
+      std::ranges::find(provider.token_endpoints, kind.endpoint, &registry::TokenEndpoint::name);
+  if (found != provider.token_endpoints.end()) {
+    plan.auth_url = login_place(found->authorize, tenant);
+    plan.device_url = login_place(found->device, tenant);
+  }
+  plan.default_ttl_s = oauth->default_ttl_s;
   plan.scopes = oauth->scopes;
   plan.client.auth = oauth->client_auth;
   plan.client.format = oauth->request_format;
@@ -91,11 +88,13 @@ Result<void> take_flow(const Body& body, LoginPlan& plan) {
   TRY(take_text(body, "deviceUrl", plan.device_url));
   TRY(take_text(body, "tokenEndpoint", plan.token_endpoint));
   if (plan.token_endpoint.empty()) return bad("--token-endpoint is required");
+  TRY(check_place(plan.token_endpoint));
   if (plan.flow == LoginPlan::Flow::device) {
     if (plan.device_url.empty()) return bad("--device-url is required");
-    return {};
+    return check_place(plan.device_url);
   }
   if (plan.auth_url.empty()) return bad("--auth-url is required");
+  TRY(check_place(plan.auth_url));
   return check_redirect(plan.redirect_uri);
 }
 
@@ -142,11 +141,24 @@ Result<tokens::KnownClient> known_client(vault::Vault& vault, const LoginPlan& p
              "' is no OAuth2 secret; use another --name");
 }
 
-Result<void> take_client(Desk& desk, const Body& body, LoginPlan& plan) {
+// Microsoft's directory, for example: a part of the address that the secret keeps.
+Result<void> take_tenant_id(const Body& body, const tokens::KnownClient& known, LoginPlan& plan) {
+  constexpr std::size_t kLongest = 128;
+  TRY_ASSIGN(const auto given, body.text_or_empty("tenantId"));
+  const auto is_fit = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-';
+  };
+  if (given.size() > kLongest || !std::ranges::all_of(given, is_fit)) {
+    return bad("--tenant-id holds letters, digits, '.' and '-' only");
+  }
+  plan.tenant_id = given.empty() ? known.tenant_id : given;
+  return {};
+}
+
+Result<void> take_client(const Body& body, tokens::KnownClient known, LoginPlan& plan) {
   TRY(take_text(body, "clientId", plan.client.id));
   TRY_ASSIGN(auto given, body.secret("clientSecret"));
-  TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
-  TRY_ASSIGN(auto known, known_client(*vault, plan));
   if (plan.client.id.empty()) plan.client.id = known.id;
   if (plan.client.id.empty()) return bad("--client-id is required");
   if (given) {
@@ -190,6 +202,7 @@ Result<Stored> store(vault::Change& change, const Request& request, const tokens
              tokens::login_document(old,
                                     plan.client,
                                     plan.keep_endpoint ? plan.token_endpoint : std::string(),
+                                    plan.tenant_id,
                                     got.answer,
                                     change.now()));
   Stored stored;
@@ -230,6 +243,8 @@ Result<LoginPlan> plan_login(Desk& desk, const Request& request) {
                          "authUrl",
                          "tokenEndpoint",
                          "deviceUrl",
+                         "host",
+                         "tenantId",
                          "scopes",
                          "name",
                          "workspaceId",
@@ -243,16 +258,25 @@ Result<LoginPlan> plan_login(Desk& desk, const Request& request) {
   TRY_ASSIGN(const auto open, open_vault(desk));
   const auto* provider = open.snapshot->registry().find_provider(plan.provider);
   const auto* kind = provider != nullptr ? login_kind(*provider, plan.secret_name) : nullptr;
-  if (kind != nullptr) {
-    take_from_registry(*provider, *kind, plan);
-    if (plan.secret_name.empty()) plan.secret_name = kind->secrets.front().name;
+  TRY_ASSIGN(const auto host, body.text_or_empty("host"));
+  if (kind == nullptr && !host.empty()) {
+    return bad("--host is for known providers; name the addresses of others");
   }
+  if (kind != nullptr && plan.secret_name.empty()) plan.secret_name = kind->secrets.front().name;
   if (plan.secret_name.empty()) return bad("--name is required");
+  TRY_ASSIGN(const auto vault, desk.slot.get_or_create());
+  TRY_ASSIGN(auto known, known_client(*vault, plan));
+  TRY(take_tenant_id(body, known, plan));
+  if (kind != nullptr) {
+    TRY_ASSIGN(auto tenant, login_tenant(*open.snapshot, *provider, plan.scope, host));
+    tenant.id = plan.tenant_id;
+    take_from_registry(*provider, *kind, tenant, plan);
+  }
   plan.keep_endpoint = kind == nullptr;
   TRY(take_flow(body, plan));
   TRY(take_scopes(body, plan));
   TRY(take_window(body, plan));
-  TRY(take_client(desk, body, plan));
+  TRY(take_client(body, std::move(known), plan));
   return plan;
 }
 

@@ -33,6 +33,8 @@ bool matches(const Scope& scope, const vault::Context& context) {
 // Does the auth kind of a registry credential serve this capability?
 bool kind_serves(const Credential& credential, const CredentialWish& wish) {
   if (!credential.from_registry || credential.kind.empty()) return true;
+  const auto& methods = credential.methods;
+  if (!methods.empty() && std::ranges::find(methods, wish.method) == methods.end()) return false;
   const auto& allowed = wish.capability.kinds;
   if (!allowed.empty()) {
     return std::ranges::find(allowed, std::string_view(credential.kind)) != allowed.end();

@@ -25,6 +25,7 @@ using KnownSecrets = std::map<SecretId, std::optional<vault::SecretRecord>>;
 
 struct CredentialWish {
   const registry::Capability& capability;
+  const std::string& method;                // In upper case.
   const std::optional<std::string>& named;  // By the caller.
   const vault::Context& context;
   const std::string& consumer;  // The OS user who calls.

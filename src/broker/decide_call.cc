@@ -103,7 +103,8 @@ Result<Broker::Impl::Decision> Broker::Impl::decide(vault::Vault& vault,
   const auto consumer = consumer_of(*authority, call.caller);
   auto named = envelope.credential;
   if (!named) named = authority->pinned(capability->provider);
-  const CredentialWish wish{*capability, named, context, consumer, now()};
+  const auto method = to_upper(trim(envelope.method.value_or("")));
+  const CredentialWish wish{*capability, method, named, context, consumer, now()};
   TRY_ASSIGN(const auto* credential, choose_credential(vault, *authority, wish, event));
   TRY_ASSIGN(auto source, find_source(vault, *snapshot, *credential, wish, event));
   if (call.account) TRY(make_native(envelope, credential->policy));
@@ -208,7 +209,8 @@ Result<void> Broker::Impl::check_unchanged(vault::Vault& vault,
   const auto& capability = *decision.capability;
   const std::optional<std::string> same(decision.credential->id);
   const auto consumer = consumer_of(*authority, call.caller);
-  const CredentialWish wish{capability, same, decision.context, consumer, now()};
+  const auto& method = decision.reach.method;
+  const CredentialWish wish{capability, method, same, decision.context, consumer, now()};
   const auto offered = candidates(*snapshot, capability.provider, same);
   TRY_ASSIGN(const auto* credential, find_credential(vault, derived_.secrets, offered, wish));
   TRY_ASSIGN(const auto source, find_source(vault, *snapshot, *credential, wish, unused));

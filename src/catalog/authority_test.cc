@@ -195,7 +195,7 @@ TEST(Authority, GivesATokenNoMoreThanItsHolderHasAtTheMoment) {
             "agent_not_registered");
 }
 
-// Case 20. Case 21. Case 35.
+// Cases 20, 21 and 35.
 TEST(Authority, RefusesTokensThatAreExpiredRevokedOrOfSomebodyElse) {
   World world({agent("ci", kAgentUid, {"*"})});
   auto expired = token({"*"});
@@ -394,7 +394,7 @@ TEST(Authority, IsClosedAndDeniesWhereARecordSaysSomethingUnknown) {
   EXPECT_EQ(world.judge({}, "openai/models"), "granted");
 }
 
-// Case 19. Case 34.
+// Cases 19 and 34.
 TEST(Authority, FindsATokenByItsHashAlsoAfterTheVaultWasOpenedAgain) {
   World world({});
   const auto value = crypto::make_token();

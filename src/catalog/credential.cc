@@ -48,6 +48,32 @@ bool waits_for_its_file(const vault::CredentialRow& row) {
   return registry::is_operator_id(row.provider) && !row.enabled;
 }
 
+// {name}, but not as a part of {{name}}.
+bool holds_param(std::string_view text, std::string_view name) {
+  const std::string param = "{" + std::string(name) + "}";
+  for (auto at = text.find(param); at != std::string_view::npos; at = text.find(param, at + 1)) {
+    if (at == 0 || text[at - 1] != '{') return true;
+  }
+  return false;
+}
+
+// Where tokens of this tenant come from, and what its requests for them say. What only this kind
+// needs is missed by no other.
+void bind_endpoint(const registry::Provider& provider, Tenant& tenant, registry::AuthSpec& spec) {
+  auto* oauth = std::get_if<registry::OAuth2Auth>(&spec);
+  if (oauth == nullptr) return;
+  const auto bind = [&](std::string& text) {
+    text = with_known_params(text, tenant.params);
+    for (const auto& param : provider.params) {
+      const bool known =
+          std::ranges::find(tenant.missing_params, param.name) != tenant.missing_params.end();
+      if (!known && holds_param(text, param.name)) tenant.missing_params.emplace_back(param.name);
+    }
+  };
+  bind(oauth->token_endpoint);
+  for (auto& [name, value] : oauth->extra_params) bind(value);
+}
+
 void apply_registry(const registry::Provider& provider,
                     const vault::CredentialRow& row,
                     const Facts& facts,
@@ -58,6 +84,7 @@ void apply_registry(const registry::Provider& provider,
   credential.from_registry = true;
   credential.kind = kind.name;
   credential.named_only = kind.named_only;
+  credential.methods.assign(kind.methods.begin(), kind.methods.end());
   credential.priority = kind.priority;
   for (const auto& claim : kind.secrets) {
     if (claim.is_public) credential.public_fields.emplace_back(claim.placeholder);
@@ -65,6 +92,7 @@ void apply_registry(const registry::Provider& provider,
   auto tenant = find_tenant(provider, facts.hosts, params);
   auto& policy = credential.policy;
   policy.auth = spec_of(kind);
+  bind_endpoint(provider, tenant, policy.auth);
   policy.path_prefix = kind.path_prefix;
   policy.hosts = std::move(tenant.hosts);
   for (const auto& header : provider.headers) {

@@ -32,10 +32,11 @@ std::string_view to_string(CredentialState state);  // "needs host"
 
 struct Credential {
   std::string id, provider;
-  bool derived = false;        // origin 1.
-  bool from_registry = false;  // The provider is in the registry.
-  std::string kind;            // Registry: the auth kind; custom: empty.
-  bool named_only = false;     // The kind serves only capabilities that name it.
+  bool derived = false;              // origin 1.
+  bool from_registry = false;        // The provider is in the registry.
+  std::string kind;                  // Registry: the auth kind; custom: empty.
+  bool named_only = false;           // The kind serves only capabilities that name it.
+  std::vector<std::string> methods;  // Those that the kind serves; empty: all.
   bool enabled = true;
   vault::Scope scope;  // Its own.
   std::optional<SecretId> secret_id;

@@ -80,6 +80,45 @@ TEST(Credential, TakesFactsOfRegistryProvidersFromTheRegistry) {
   EXPECT_EQ(credential->policy.default_headers.front().name, "anthropic-version");
 }
 
+vault::CredentialRow row_of(std::string provider, std::string kind, const Params& params) {
+  auto row = custom_row();
+  row.id = "mine";
+  row.provider = std::move(provider);
+  Facts facts;
+  facts.kind = std::move(kind);
+  row.body = to_body(facts);
+  row.params = to_params_text(params);
+  return row;
+}
+
+TEST(Credential, FillsInTheAddressesOfATenant) {
+  const auto* auth0 = registry::find_provider("auth0");
+  ASSERT_NE(auth0, nullptr);
+  const auto credential = parse_credential(row_of("auth0", "app", {{"tenant", "acme.eu"}}), auth0);
+  ASSERT_TRUE(credential) << credential.error().message;
+  const auto& oauth = std::get<registry::OAuth2Auth>(credential->policy.auth);
+  EXPECT_EQ(oauth.token_endpoint, "https://acme.eu.auth0.com/oauth/token");
+  EXPECT_EQ(oauth.extra_params.front().second, "https://acme.eu.auth0.com/api/v2/");
+  EXPECT_EQ(oauth.default_ttl_s, 86'400);
+  EXPECT_EQ(credential->state, CredentialState::ready);
+}
+
+// What only one kind asks for, the others do not miss.
+TEST(Credential, NeedsTheParamsOfItsOwnTokenRequests) {
+  const auto* box = registry::find_provider("box");
+  ASSERT_NE(box, nullptr);
+  const auto app = parse_credential(row_of("box", "app", {}), box);
+  ASSERT_TRUE(app) << app.error().message;
+  EXPECT_EQ(app->state, CredentialState::needs_param);
+  EXPECT_TRUE(app->state_detail.starts_with("needs param enterprise: ")) << app->state_detail;
+  EXPECT_EQ(parse_credential(row_of("box", "oauth", {}), box)->state, CredentialState::ready);
+  const auto bound = parse_credential(row_of("box", "app", {{"enterprise", "77"}}), box);
+  EXPECT_EQ(bound->state, CredentialState::ready);
+  const auto& oauth = std::get<registry::OAuth2Auth>(bound->policy.auth);
+  EXPECT_EQ(oauth.extra_params.front(),
+            (std::pair<std::string, std::string>("box_subject_id", "77")));
+}
+
 TEST(Credential, KnowsThePublicFieldsOfAComposite) {
   vault::CredentialRow row;
   row.id = row.provider = "twilio";

@@ -177,16 +177,19 @@ Result<SecretOutcome> update_secret(vault::Change& change,
   return done;
 }
 
-Result<SecretOutcome> rotate_secret(vault::Change& change,
+namespace {
+
+Result<SecretOutcome> replace_value(vault::Change& change,
                                     const SecretId& id,
                                     const Secret& value,
                                     std::optional<std::int64_t> expected_version,
-                                    const audit::Event& who) {
+                                    const audit::Event& who,
+                                    std::string kind) {
   TRY(changeable_secret(change, id));
   TRY_ASSIGN(const auto known, known_providers(change));
   SecretOutcome done;
   TRY_ASSIGN(done.secret, change.rotate_secret(id, value, expected_version));
-  change.record(event_of(who, "secret.rotate", done.secret));
+  change.record(event_of(who, std::move(kind), done.secret));
   TRY(keep_in_step_of_names(change,
                             done.secret,
                             nullptr,
@@ -197,6 +200,24 @@ Result<SecretOutcome> rotate_secret(vault::Change& change,
   drop_waiting(done.steps);
   TRY(judge_users_again(change, done.secret, value));
   return done;
+}
+
+}  // namespace
+
+Result<SecretOutcome> rotate_secret(vault::Change& change,
+                                    const SecretId& id,
+                                    const Secret& value,
+                                    std::optional<std::int64_t> expected_version,
+                                    const audit::Event& who) {
+  return replace_value(change, id, value, expected_version, who, "secret.rotate");
+}
+
+Result<SecretOutcome> write_back_secret(vault::Change& change,
+                                        const SecretId& id,
+                                        const Secret& value,
+                                        std::int64_t expected_version,
+                                        const audit::Event& who) {
+  return replace_value(change, id, value, expected_version, who, "oauth.refresh");
 }
 
 Result<SecretOutcome> delete_secret(vault::Change& change,

@@ -40,6 +40,12 @@ Result<SecretOutcome> rotate_secret(vault::Change& change,
                                     const Secret& value,
                                     std::optional<std::int64_t> expected_version,
                                     const audit::Event& who);
+// The same by the daemon, of tokens that `who.host` gave: audited as oauth.refresh.
+Result<SecretOutcome> write_back_secret(vault::Change& change,
+                                        const SecretId& id,
+                                        const Secret& value,
+                                        std::int64_t expected_version,
+                                        const audit::Event& who);
 // A row that is refused goes without its content being trusted. One that was revoked before stays
 // as it is and nothing is recorded.
 Result<SecretOutcome> delete_secret(vault::Change& change,

@@ -213,4 +213,24 @@ std::optional<std::string> with_params(std::string_view text, const Params& para
   return result;
 }
 
+std::string with_known_params(std::string_view text, const Params& params) {
+  std::string result;
+  while (!text.empty()) {
+    const bool is_field = text.starts_with("{{");
+    const auto end = is_field ? text.find("}}") : text.find('}');
+    if (text.front() != '{' || end == std::string_view::npos) {
+      const std::size_t least = is_field ? 2 : 1;
+      const auto plain = text.substr(0, std::max(text.find('{'), least));
+      result += plain;
+      text.remove_prefix(plain.size());
+      continue;
+    }
+    const auto piece = text.substr(0, end + (is_field ? 2 : 1));
+    const auto* value = is_field ? nullptr : find(params, piece.substr(1, piece.size() - 2));
+    result += value != nullptr ? std::string_view(*value) : piece;
+    text.remove_prefix(piece.size());
+  }
+  return result;
+}
+
 }  // namespace aivault::catalog

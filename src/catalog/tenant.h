@@ -35,4 +35,7 @@ bool is_param_value(const registry::Param& param, std::string_view value);
 // `text` with {name} replaced, {version} by ours; nullopt when a param is unbound.
 std::optional<std::string> with_params(std::string_view text, const Params& params);
 
+// The same for what holds {{fields}} too: those stay, and so does {name} of an unbound param.
+std::string with_known_params(std::string_view text, const Params& params);
+
 }  // namespace aivault::catalog

@@ -112,5 +112,14 @@ TEST(Tenant, LeavesTextWithAnUnboundParamOut) {
   EXPECT_EQ(with_params("a-{sub}-b", {{"sub", "x"}}), "a-x-b");
 }
 
+TEST(Tenant, FillsInParamsBesideFields) {
+  const Params params = {{"sub", "x"}};
+  EXPECT_EQ(with_known_params("https://{{host}}/{sub}/{{sub}}/{other}", params),
+            "https://{{host}}/x/{{sub}}/{other}");
+  EXPECT_EQ(with_known_params("{sub}{sub}{", params), "xx{");
+  EXPECT_EQ(with_known_params("}{{sub}", params), "}{{sub}");
+  EXPECT_EQ(with_known_params("", params), "");
+}
+
 }  // namespace
 }  // namespace aivault::catalog

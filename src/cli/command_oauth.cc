@@ -48,6 +48,8 @@ Result<Value> login_body(const Arguments& arguments) {
   set_text(arguments, "auth-url", "authUrl", body);
   set_text(arguments, "token-endpoint", "tokenEndpoint", body);
   set_text(arguments, "device-url", "deviceUrl", body);
+  set_text(arguments, "host", "host", body);
+  set_text(arguments, "tenant-id", "tenantId", body);
   set_text(arguments, "name", "name", body);
   if (arguments.has("scope")) body.set("scopes", texts(arguments.list("scope")));
   TRY_ASSIGN(const auto context, parse_context(arguments));

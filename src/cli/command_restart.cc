@@ -9,7 +9,9 @@
 #include "cli/exit_status.h"
 #include "cli/launch.h"
 #include "cli/render_parts.h"
+#include "cli/vault_header.h"
 #include "platform/peer.h"
+#include "platform/places.h"
 
 namespace aivault::cli {
 namespace {
@@ -35,6 +37,27 @@ Result<void> check_ours(const Reached& daemon) {
 
 enum class Next : std::uint8_t { start, supervisor };
 
+// The daemon that is started from here gets the vault's key from here. Without it none could serve.
+Result<void> check_key(const platform::Environment& environment) {
+  const auto places = platform::find_places(environment);
+  const auto header = places ? read_vault_header(places->vault_root) : std::nullopt;
+  if (!header || header->key_variable.empty()) return {};
+  if (environment.text(header->key_variable)) return {};
+  return vault_unavailable("key_unavailable",
+                           "vault provider misconfigured: environment variable '" +
+                               header->key_variable +
+                               "': it is not set here, and the new daemon would not have it; the "
+                               "running one was left alone");
+}
+
+// A service manager starts the next one with an environment of its own.
+bool has_manager(Client& client) {
+  const auto status = client.get("/aivault/status");
+  const auto* daemon = status ? status->find("daemon") : nullptr;
+  const auto* hardening = daemon != nullptr ? daemon->find("hardening") : nullptr;
+  return hardening != nullptr && text_in(*hardening, "supervisor") == "systemd";
+}
+
 struct Leaving {
   Next next = Next::start;
   std::vector<std::string> arguments;  // Of the old daemon, as far as the new one keeps them.
@@ -50,6 +73,7 @@ Result<Leaving> ask_to_leave(Session& session, const Routes& routes) {
   auto client = Client::at(session, *std::move(attempt.reached));
   if (!client && is_going_away(client.error())) return leaving;
   if (!client) return fail(client.error());
+  if (!has_manager(*client)) TRY(check_key(session.environment()));
   TRY_ASSIGN(const auto answer,
              client->change(
                  session, "POST", "/aivault/shutdown", json::Value::object({{"mode", "restart"}})));

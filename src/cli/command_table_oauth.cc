@@ -19,6 +19,8 @@ constexpr auto kLogin = std::to_array<Flag>({
     {"auth-url", ValueKind::text, "URL", "The authorization endpoint (default: the known one)"},
     {"token-endpoint", ValueKind::text, "URL", "Where tokens come from"},
     {"device-url", ValueKind::text, "URL", "The device authorization endpoint"},
+    {"host", ValueKind::text, "HOST", "Your host at a provider that has one for each customer"},
+    {"tenant-id", ValueKind::text, "ID", "Your directory, where the addresses hold one"},
     {"scope", ValueKind::text, "SCOPE", "What is asked for", Need::repeatable},
     {"device", ValueKind::boolean, "", "Log in on another device, with a code"},
     {"redirect-port", ValueKind::number, "PORT", "Where the browser comes back (default any)"},

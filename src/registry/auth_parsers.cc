@@ -131,6 +131,8 @@ Result<void> parse_file_fields(AuthFields& fields, OAuth2Auth& auth) {
   auth.client_auth = *known_client;
   auth.request_format = *known_format;
   TRY_ASSIGN(auth.extra_params, fields.pairs("extraParams"));
+  TRY_ASSIGN(const auto life, fields.integer("defaultTtlS"));
+  if (life) auth.default_ttl_s = static_cast<int>(std::clamp<std::int64_t>(*life, 0, 31'536'000));
   TRY_ASSIGN(const auto* inject, fields.value("inject"));
   if (inject != nullptr) {
     TRY_ASSIGN(auth.inject, parse_templates("oauth2", "headerName", *inject));

@@ -91,6 +91,9 @@ Value fields_of(const OAuth2Auth& auth) {
     for (const auto& [name, value] : auth.extra_params) params.set(name, value);
     object.set("extra_params", std::move(params));
   }
+  if (auth.default_ttl_s != OAuth2Auth().default_ttl_s) {
+    object.set("default_ttl_s", auth.default_ttl_s);
+  }
   if (auth.assertion) object.set("assertion", fields_of(*auth.assertion));
   if (!auth.inject.empty()) object.set("inject", list_of(auth.inject, "header_name"));
   return object;

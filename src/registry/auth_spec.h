@@ -105,7 +105,8 @@ struct OAuth2Auth {
   ClientAuth client_auth = ClientAuth::automatic;
   RequestFormat request_format = RequestFormat::form;
   std::vector<std::pair<std::string, std::string>> extra_params;  // Sorted by name.
-  std::optional<JwtAuth> assertion;                               // Of the jwt_bearer grant.
+  int default_ttl_s = 3600;           // The life of a token whose answer names none.
+  std::optional<JwtAuth> assertion;   // Of the jwt_bearer grant.
   std::vector<FieldTemplate> inject;  // Empty: authorization: Bearer <access token>.
   bool operator==(const OAuth2Auth&) const = default;
 };

@@ -164,6 +164,9 @@ class AuthChecks {
     if (text_of("endpoint").empty() || fields.find("token_endpoint") != nullptr) {
       return refuse("token_endpoint", "oauth2 names one of the token endpoints as 'endpoint'");
     }
+    if (fields.find("default_ttl_s") != nullptr) {
+      return refuse("default_ttl_s", "'default_ttl_s' is a field of the token endpoint");
+    }
     const auto* scopes = fields.find("scopes");
     if (scopes == nullptr) return true;
     for (const auto& scope : scopes->items()) {
@@ -191,6 +194,7 @@ class AuthChecks {
       return;
     }
     oauth->token_endpoint = found->token.text;
+    oauth->default_ttl_s = found->default_ttl_s;
     for (const auto& [name, value] : found->extra) {
       oauth->extra_params.emplace_back(name.text, value.text);
     }
@@ -216,6 +220,9 @@ class AuthChecks {
   void check_placeholders(const KindEntry& kind) {
     const auto use = secret_use(*kind.spec);
     if (kind.secrets.size() == 1 && use.whole) return;  // A key, or JSON that has all fields.
+    // Every secret is a field of the request, under the name that its placeholder is.
+    const auto* oauth = std::get_if<OAuth2Auth>(&*kind.spec);
+    if (oauth != nullptr && oauth->grant_type == GrantType::json_exchange) return;
     std::set<std::string> filled;
     for (const auto& secret : kind.secrets) {
       filled.insert(secret.placeholder.text);
@@ -249,7 +256,47 @@ const KindEntry* find_kind(const ProviderFile& file, std::string_view name) {
 
 void check_auth(ProviderFile& file, Problems& problems) { AuthChecks(file, problems).run(); }
 
+namespace {
+
+// Of the capability's methods, those that the kind serves.
+std::vector<std::string_view> served_methods(const KindEntry& kind,
+                                             const CapabilityEntry& capability) {
+  std::vector<std::string_view> served;
+  for (const auto& rule : capability.allow) {
+    for (const auto method : methods_of_rule(capability, rule)) {
+      const bool fits = kind.methods.empty() || std::ranges::any_of(kind.methods, [&](auto& text) {
+                          return text.text == method;
+                        });
+      if (fits) served.push_back(method);
+    }
+  }
+  return served;
+}
+
+bool serve_one_call(const KindEntry& a, const KindEntry& b, const CapabilityEntry& capability) {
+  if (a.methods.empty() && b.methods.empty()) return true;
+  const auto theirs = served_methods(b, capability);
+  return std::ranges::any_of(served_methods(a, capability), [&](std::string_view method) {
+    return std::ranges::find(theirs, method) != theirs.end();
+  });
+}
+
+void check_slots(const ProviderFile& file, Problems& problems) {
+  for (const auto& kind : file.kinds) {
+    for (const auto& slot : kind.slots) {
+      if (file.find_slot(slot.text) != nullptr) continue;
+      problems.error(file.file,
+                     slot.at,
+                     "AUTH-10",
+                     "unknown slot '" + quote_for_message(slot.text) + "' of an auth kind");
+    }
+  }
+}
+
+}  // namespace
+
 void check_serving(const ProviderFile& file, Problems& problems) {
+  check_slots(file, problems);
   std::set<std::string_view> named;
   std::set<std::pair<const KindEntry*, const KindEntry*>> reported;
   for (const auto& capability : file.capabilities) {
@@ -268,7 +315,9 @@ void check_serving(const ProviderFile& file, Problems& problems) {
     }
     if (capability.kinds.empty()) {
       for (const auto& kind : file.kinds) {
-        if (!kind.named_only) serving.push_back(&kind);
+        const bool serves = !kind.named_only && kind.serves_slot(capability.slot.text) &&
+                            (kind.methods.empty() || !served_methods(kind, capability).empty());
+        if (serves) serving.push_back(&kind);
       }
       if (serving.empty()) {
         problems.error(file.file,
@@ -280,6 +329,7 @@ void check_serving(const ProviderFile& file, Problems& problems) {
     for (std::size_t a = 0; a < serving.size(); ++a) {
       for (std::size_t b = a + 1; b < serving.size(); ++b) {
         if (serving[a]->priority != serving[b]->priority) continue;
+        if (!serve_one_call(*serving[a], *serving[b], capability)) continue;
         if (!reported.emplace(serving[a], serving[b]).second) continue;
         problems.error(file.file,
                        serving[b]->at,

@@ -158,6 +158,10 @@ class TextChecks {
       for (const auto& rule : capability.classes) check_methods(rule.methods);
       check_sorted("overlaps", capability.overlaps);
     }
+    for (const auto& kind : file_.kinds) {
+      check_methods(kind.methods);
+      check_sorted("hosts", kind.slots);
+    }
     check_sorted("request_headers", file_.request_headers);
     check_sorted("managed_parameters", file_.managed_parameters);
   }

@@ -179,6 +179,7 @@ class HostChecks {
       for (const auto* url : {&endpoint.token, &endpoint.authorize, &endpoint.device}) {
         use({without_fields(url->text), url->at});
       }
+      for (const auto& [name, value] : endpoint.extra) use({without_fields(value.text), value.at});
     }
     constexpr std::array<std::string_view, 6> kChars = {
         "host-label", "host-labels", "id", "email", "uuid", "region"};

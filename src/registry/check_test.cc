@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "registry/good_file_fixture.h"
+#include "registry/own_provider.h"
 
 namespace aivault::registry {
 namespace {
@@ -215,6 +217,9 @@ const std::vector<Fault>& faults() {
       {R"json({ "header": { "header_name": "x-acme-key", "value_template": "{{secret}}" } })json",
        R"json({ "o_auth2": { "grant_type": "refresh_token" } })json",
        {"acme.json:13:30: error AUTH-8: oauth2 names one of the token endpoints as 'endpoint'"}},
+      {R"json({ "header": { "header_name": "x-acme-key", "value_template": "{{secret}}" } })json",
+       R"json({ "o_auth2": { "endpoint": "main", "default_ttl_s": 60 } })json",
+       {"acme.json:13:69: error AUTH-8: 'default_ttl_s' is a field of the token endpoint"}},
       {R"json({ "header": { "header_name": "x-acme-key", "value_template": "{{secret}}" } })json",
        R"json({ "o_auth2": { "endpoint": "main" } })json",
        {"acme.json:13:17: error TOKEN-2: unknown token endpoint 'main'"}},
@@ -455,6 +460,87 @@ TEST(Check, TakesKindsWithTokensAndSeveralSecrets) {
       problems_of(open),
       (std::vector<std::string>{"acme.json:10:43: error TOKEN-3: the path of a token endpoint "
                                 "on an API host must be under 'never': '/v1/login'"}));
+}
+
+TEST(Check, KindsMayServeSomeMethodsOrSlotsOnly) {
+  const auto with = [](std::string_view key, std::string_view login) {
+    auto text =
+        replaced(R"json("priority": 60, )json", R"json("priority": 60, )json" + std::string(key));
+    const std::string_view mark = R"json("priority": 50, )json";
+    return text.replace(
+        text.find(mark), mark.size(), R"json("priority": 60, )json" + std::string(login));
+  };
+  const std::string both =
+      "acme.json:14:5: error AUTH-9: auth kinds 'key' and 'login' serve the same call with the "
+      "same priority";
+  const struct {
+    std::string key, login;
+    std::vector<std::string> lines;
+  } rows[] = {
+      {R"("methods": ["GET"], )", R"("methods": ["POST", "DELETE"], )", {}},
+      {R"("methods": ["GET", "POST"], )", R"("methods": ["POST", "DELETE"], )", {both}},
+      {R"("hosts": ["api"], )", R"("hosts": ["files"], )", {}},
+      {R"("hosts": ["api"], )", R"("hosts": ["api", "files"], )", {both}},
+      {"", R"("methods": ["get"], )", {"acme.json:14:52: error FILE-3: unknown method 'get'"}},
+      {"",
+       R"("methods": ["POST", "GET"], "hosts": ["files"], )",
+       {"acme.json:14:60: error FILE-7: methods must be in the order GET HEAD QUERY POST PUT PATCH "
+        "DELETE WS"}},
+      {"",
+       R"("hosts": ["nowhere"], )",
+       {"acme.json:14:50: error AUTH-10: unknown slot 'nowhere' of an auth kind"}},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(problems_of(with(row.key, row.login)), row.lines) << row.key << row.login;
+  }
+  const auto nobody = problems_of(with(R"("hosts": ["files"], )", R"("methods": ["POST"], )"));
+  EXPECT_NE(std::ranges::find(nobody,
+                              "acme.json:31:5: error AUTH-10: capability 'acme/live' is served by "
+                              "no auth kind"),
+            nobody.end())
+      << ::testing::PrintToString(nobody);
+}
+
+// What only some slots take, the capabilities of the others do not have.
+TEST(Check, AKindOfOneSlotServesItsCapabilitiesAlone) {
+  Problems problems;
+  auto file = parse_file(
+      "acme.json",
+      replaced(R"json("priority": 50, )json", R"json("priority": 50, "hosts": ["files"], )json"),
+      problems);
+  ASSERT_TRUE(file.has_value());
+  check_file(*file, problems);
+  EXPECT_EQ(problems.lines(), std::vector<std::string>());
+  const OwnProvider own(*std::move(file));
+  for (const auto& capability : own.definition().capabilities) {
+    const bool has_login = std::ranges::find(capability.kinds, "login") != capability.kinds.end();
+    EXPECT_FALSE(has_login) << capability.id;
+    EXPECT_FALSE(capability.kinds.empty()) << capability.id;
+  }
+}
+
+// Fields of a request that several secrets fill, each under its placeholder.
+TEST(Check, TakesSeveralSecretsForAnExchangeOfJson) {
+  auto text = replaced(
+      R"json("config": { "basic": { "username_template": "{{user}}", "password_template": "{{password}}" } })json",
+      R"json("config": { "o_auth2": { "grant_type": "json_exchange", "endpoint": "main" } })json");
+  const std::string_view together = R"json("together": ["api", "files"],)json";
+  text.replace(text.find(together),
+               together.size(),
+               R"json("token_endpoints": { "main": { "token": "https://login.acme.example/token",
+    "extra": { "site": "{sub}", "other": "{nobody}" }, "default_ttl_s": 600 } },)json");
+  EXPECT_EQ(
+      problems_of(text),
+      (std::vector<std::string>{"acme.json:11:42: error HOST-3: param 'nobody' is not declared"}));
+  Problems problems;
+  auto file = parse_file("acme.json", text, problems);
+  ASSERT_TRUE(file.has_value());
+  check_file(*file, problems);
+  const auto& oauth = std::get<OAuth2Auth>(file->kinds[1].spec.value());
+  EXPECT_EQ(oauth.default_ttl_s, 600);
+  const OwnProvider own(*std::move(file));
+  EXPECT_NE(own.definition().kinds[1].config.find(R"("default_ttl_s":600)"),
+            std::string_view::npos);
 }
 
 }  // namespace

@@ -79,10 +79,11 @@ struct AuthKind {
   bool base = false, named_only = false;
   int priority = 0;
   std::span<const SecretClaim> secrets;
-  std::string_view word;         // "header", "oauth2", ...
-  std::string_view config;       // The auth config as JSON, in its stored form.
-  std::string_view endpoint;     // oauth2: the name of its token endpoint.
-  std::string_view path_prefix;  // Applied upstream, after the decision.
+  std::string_view word;                      // "header", "oauth2", ...
+  std::string_view config;                    // The auth config as JSON, in its stored form.
+  std::string_view endpoint;                  // oauth2: the name of its token endpoint.
+  std::string_view path_prefix;               // Applied upstream, after the decision.
+  std::span<const std::string_view> methods;  // Serves only these; empty: all.
 };
 
 // A value that is not secret and that the operator binds: "{sub}" in hosts and headers.

@@ -83,7 +83,7 @@ class TableWriter {
              ", .priority = " + std::to_string(kind.priority) + ", .secrets = " + secrets(kind) +
              ", .word = " + quoted(kind.word) + ", .config = " + quoted(kind.config) +
              ", .endpoint = " + quoted(kind.endpoint) +
-             ", .path_prefix = " + quoted(kind.path_prefix);
+             ", .path_prefix = " + quoted(kind.path_prefix) + ", .methods = " + list(kind.methods);
     });
   }
 

@@ -133,7 +133,13 @@ class ProviderParser {
     if (!read_.open(item,
                     "an auth kind",
                     {"name", "priority", "secrets", "config"},
-                    {"base", "public", "named_only", "path_prefix", "optional_secrets"})) {
+                    {"base",
+                     "public",
+                     "named_only",
+                     "methods",
+                     "hosts",
+                     "path_prefix",
+                     "optional_secrets"})) {
       return;
     }
     KindEntry kind;
@@ -142,6 +148,8 @@ class ProviderParser {
     kind.base = read_.flag(item, "base");
     kind.named_only = read_.flag(item, "named_only");
     kind.priority = read_.integer(item, "priority", 1000, 0);
+    kind.methods = read_.texts(item, "methods");
+    kind.slots = read_.texts(item, "hosts");
     kind.path_prefix = read_.text(item, "path_prefix");
     const auto open_fields = read_.texts(item, "public");
     for (const std::string_view key : {"secrets", "optional_secrets"}) {
@@ -281,6 +289,10 @@ class ProviderParser {
 };
 
 }  // namespace
+
+bool KindEntry::serves_slot(std::string_view slot) const {
+  return slots.empty() || std::ranges::find(slots, slot, &Text::text) != slots.end();
+}
 
 const SlotEntry* ProviderFile::find_slot(std::string_view slot_name) const {
   const auto found = std::ranges::find_if(

@@ -51,11 +51,14 @@ struct KindEntry {
   Text name;
   bool base = false, named_only = false;
   int priority = 0;
+  Texts methods, slots;  // Serves only these; empty: all.
   std::vector<SecretEntry> secrets;
   json::Value config;
   std::optional<AuthSpec> spec;  // Absent if the config is faulty; check_auth says why.
   Text path_prefix;
   Text endpoint;  // The token endpoint that the config names.
+
+  bool serves_slot(std::string_view slot) const;
 };
 
 struct HeaderEntry {

@@ -81,6 +81,7 @@ void OwnProvider::make_kinds() {
     kind.config = keep(json::compact(to_json(spec)));
     kind.endpoint = entry.endpoint.text;
     kind.path_prefix = entry.path_prefix.text;
+    kind.methods = keep(entry.methods);
     kinds_.push_back(kind);
     for (auto& name : injected_by(entry)) injected.insert(std::move(name));
     if (!entry.spec) continue;
@@ -89,6 +90,18 @@ void OwnProvider::make_kinds() {
   definition_.kinds = kinds_;
   definition_.managed_parameters = keep(std::vector<std::string>(managed.begin(), managed.end()));
   injected_ = keep(std::vector<std::string>(injected.begin(), injected.end()));
+}
+
+// A kind that serves some slots only is one that the capabilities of the others do not have.
+std::span<const std::string_view> OwnProvider::keep_kinds(const CapabilityEntry& entry) {
+  const bool any_limited =
+      std::ranges::any_of(file_.kinds, [](const KindEntry& kind) { return !kind.slots.empty(); });
+  if (!entry.kinds.empty() || !any_limited) return keep(entry.kinds);
+  std::vector<std::string> serving;
+  for (const auto& kind : file_.kinds) {
+    if (!kind.named_only && kind.serves_slot(entry.slot.text)) serving.push_back(kind.name.text);
+  }
+  return keep(serving);
 }
 
 Capability OwnProvider::make(const CapabilityEntry& entry) {
@@ -110,7 +123,7 @@ Capability OwnProvider::make(const CapabilityEntry& entry) {
   }
   capability.classes = class_rules;
   capability.never = definition_.never;
-  capability.kinds = keep(entry.kinds);
+  capability.kinds = keep_kinds(entry);
   capability.emits = entry.emits;
   capability.is_explicit = entry.is_explicit;
   capability.nested = entry.nested;

@@ -34,6 +34,7 @@ class OwnProvider {
   std::string_view keep(std::string text);
   std::span<const std::string_view> keep(const Texts& texts);
   std::span<const std::string_view> keep(std::vector<std::string> texts);
+  std::span<const std::string_view> keep_kinds(const CapabilityEntry& entry);
   void make_slots();
   void make_token_endpoints();
   void make_kinds();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "base/error.h"
 #include "policy/scrub.h"
@@ -21,6 +22,7 @@ enum class Cause : std::uint8_t {
 struct Failure {
   Cause cause = Cause::refused;
   Error error;
+  std::string host = {};  // That was asked; empty: none was.
 };
 
 // Of an answer that is not 2xx. `forms`: every string that must not be shown.

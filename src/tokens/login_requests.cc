@@ -35,6 +35,7 @@ Result<KnownClient> client_in(const Secret& document) {
   TRY_ASSIGN(const auto parsed, OAuthSecret::parse(document));
   KnownClient known;
   known.id = parsed.client_id().value_or("");
+  known.tenant_id = parsed.tenant_id().value_or("");
   if (const auto secret = parsed.client_secret()) known.secret = Secret::copy_of(*secret);
   return known;
 }
@@ -101,11 +102,12 @@ Result<DeviceAnswer> read_device_answer(const Reply& reply) {
 Result<Secret> login_document(const std::optional<Secret>& old,
                               const LoginClient& client,
                               const std::string& token_endpoint,
+                              const std::string& tenant_id,
                               const TokenAnswer& answer,
                               UnixMs now) {
   const auto empty = Secret::copy_of("{}");
   TRY_ASSIGN(const auto before, OAuthSecret::parse(old ? *old : empty));
-  const auto with_client = before.with_client(client.id, client.secret, token_endpoint);
+  const auto with_client = before.with_client(client.id, client.secret, token_endpoint, tenant_id);
   TRY_ASSIGN(const auto parsed, OAuthSecret::parse(with_client));
   NewTokens tokens;
   tokens.access = answer.access.clone();

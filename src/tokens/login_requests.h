@@ -30,6 +30,7 @@ struct LoginClient {
 struct KnownClient {
   std::string id;
   Secret secret;
+  std::string tenant_id;
 };
 Result<KnownClient> client_in(const Secret& document);
 
@@ -49,10 +50,11 @@ struct DeviceAnswer {
 Result<DeviceAnswer> read_device_answer(const Reply& reply);
 
 // The JSON object to keep: `old` (or an empty one) with this client and these tokens; every other
-// key of it stays. `token_endpoint`: kept too, unless empty.
+// key of it stays. `token_endpoint`, `tenant_id`: kept too, unless empty.
 Result<Secret> login_document(const std::optional<Secret>& old,
                               const LoginClient& client,
                               const std::string& token_endpoint,
+                              const std::string& tenant_id,
                               const TokenAnswer& answer,
                               UnixMs now);
 

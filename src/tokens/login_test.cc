@@ -113,7 +113,7 @@ TEST(LoginDocument, KeepsOtherKeysTheirOrderAndSpelling) {
   const std::optional<Secret> old = Secret::copy_of(
       R"({"note":"mine","client_id":"c1","client_secret":"s1","refresh_token":"r0","n":1.50})");
   const auto stored =
-      login_document(old, client_of("c1", "s1"), "", tokens_of("a1", "r1"), UnixMs{});
+      login_document(old, client_of("c1", "s1"), "", "", tokens_of("a1", "r1"), UnixMs{});
   ASSERT_TRUE(stored);
   EXPECT_TRUE(*stored == Secret::copy_of(R"({"note":"mine","client_id":"c1","client_secret":"s1",)"
                                          R"("refresh_token":"r1","n":1.50,"accessToken":"a1",)"
@@ -122,17 +122,23 @@ TEST(LoginDocument, KeepsOtherKeysTheirOrderAndSpelling) {
 }
 
 TEST(LoginDocument, IsMadeOfNothingToo) {
-  const auto stored = login_document(
-      std::nullopt, client_of("c", ""), "https://id.test/t", tokens_of("a", "r"), UnixMs{});
+  const auto stored = login_document(std::nullopt,
+                                     client_of("c", ""),
+                                     "https://id.test/t",
+                                     "dir-1",
+                                     tokens_of("a", "r"),
+                                     UnixMs{});
   ASSERT_TRUE(stored);
   EXPECT_TRUE(*stored == Secret::copy_of(R"({"clientId":"c","tokenEndpoint":"https://id.test/t",)"
+                                         R"("tenantId":"dir-1",)"
                                          R"("accessToken":"a","accessTokenExpiresAtMs":3600000,)"
                                          R"("accessTokenObtainedAtMs":0,"refreshToken":"r"})"));
 }
 
 TEST(LoginDocument, GivesNoClientTheSecretOfAnother) {
   const std::optional<Secret> old = Secret::copy_of(R"({"clientId":"c1","clientSecret":"s1"})");
-  const auto stored = login_document(old, client_of("c2", ""), "", tokens_of("a", "r"), UnixMs{});
+  const auto stored =
+      login_document(old, client_of("c2", ""), "", "", tokens_of("a", "r"), UnixMs{});
   ASSERT_TRUE(stored);
   const auto client = client_in(*stored);
   ASSERT_TRUE(client);
@@ -142,7 +148,7 @@ TEST(LoginDocument, GivesNoClientTheSecretOfAnother) {
 
 TEST(LoginDocument, RefusesASecretThatIsNoObject) {
   EXPECT_FALSE(login_document(
-      Secret::copy_of("plain"), client_of("c", ""), "", tokens_of("a", "r"), UnixMs{}));
+      Secret::copy_of("plain"), client_of("c", ""), "", "", tokens_of("a", "r"), UnixMs{}));
 }
 
 TEST(DeviceAnswer, NeedsACodeAndAnAddressThatCanBeShown) {

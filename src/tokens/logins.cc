@@ -218,7 +218,7 @@ asio::awaitable<Result<Obtained>> Logins::finish(std::string id, Redirect redire
   auto reply = co_await exchange(client_, login->tokens, *request, requester);
   if (!reply) co_return fail(failure_of(std::move(reply).error()).error);
   if (!reply->ok()) co_return fail(failure_of(*reply, login->forms(redirect.code)).error);
-  auto answer = read_token_answer(*reply);
+  auto answer = read_token_answer(*reply, plan.default_ttl_s);
   if (!answer) co_return fail(std::move(answer).error());
   co_return Obtained{login->plan, *std::move(answer)};
 }
@@ -239,7 +239,7 @@ asio::awaitable<Result<std::optional<Obtained>>> Logins::ask_device(LoginPtr log
   }
   if (!reply) co_return fail(std::move(reply).error());
   if (reply->ok()) {
-    auto answer = read_token_answer(*reply);
+    auto answer = read_token_answer(*reply, login->plan->default_ttl_s);
     if (!answer) co_return fail(std::move(answer).error());
     co_return std::optional(Obtained{login->plan, *std::move(answer)});
   }

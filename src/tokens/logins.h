@@ -37,7 +37,9 @@ struct LoginPlan {
   LoginClient client;
   std::vector<std::string> scopes;
   std::string auth_url, device_url, token_endpoint, redirect_uri;
+  std::string tenant_id;       // To be kept in the secret; empty: none.
   bool keep_endpoint = false;  // In the secret: no registry names it.
+  std::int64_t default_ttl_s = kUsualLifetime;
   std::chrono::milliseconds window = std::chrono::minutes(5);
 };
 

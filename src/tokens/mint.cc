@@ -94,8 +94,13 @@ Failure explained(const Job& job, Failure failure) {
   return failure;
 }
 
-Result<NewTokens> tokens_of(const Reply& reply, UnixMs at) {
-  TRY_ASSIGN(auto answer, read_token_answer(reply));
+std::int64_t usual_lifetime(const registry::AuthSpec& auth) {
+  const auto* oauth = std::get_if<registry::OAuth2Auth>(&auth);
+  return oauth == nullptr ? kUsualLifetime : oauth->default_ttl_s;
+}
+
+Result<NewTokens> tokens_of(const Reply& reply, const registry::AuthSpec& auth, UnixMs at) {
+  TRY_ASSIGN(auto answer, read_token_answer(reply, usual_lifetime(auth)));
   NewTokens tokens;
   tokens.access = std::move(answer.access);
   tokens.refresh = std::move(answer.refresh);
@@ -128,19 +133,22 @@ asio::awaitable<tl::expected<Minted, Failure>> mint(upstream::Client& client,
   if (!values) {
     co_return tl::unexpected<Failure>(Failure{Cause::refused, std::move(values).error()});
   }
+  const std::string host = prepared->endpoint.authority().host();
+  const auto failed = [&host](Failure failure) {
+    failure.host = host;
+    return tl::unexpected<Failure>(std::move(failure));
+  };
   const Requester requester{job.credential, job.extra_ca_pem, std::move(version)};
   auto reply = co_await exchange(client, prepared->endpoint, prepared->request, requester);
-  if (!reply) co_return tl::unexpected<Failure>(failure_of(std::move(reply).error()));
+  if (!reply) co_return failed(failure_of(std::move(reply).error()));
   if (!reply->ok()) {
     const auto forms = policy::ScrubForms::of(*values);
-    co_return tl::unexpected<Failure>(explained(job, failure_of(*reply, forms)));
+    co_return failed(explained(job, failure_of(*reply, forms)));
   }
   const bool is_github = std::holds_alternative<registry::GithubAppAuth>(job.auth);
-  auto tokens = is_github ? installation_token_of(*reply, at) : tokens_of(*reply, at);
-  if (!tokens) {
-    co_return tl::unexpected<Failure>(Failure{Cause::refused, std::move(tokens).error()});
-  }
-  co_return Minted{*std::move(tokens)};
+  auto tokens = is_github ? installation_token_of(*reply, at) : tokens_of(*reply, job.auth, at);
+  if (!tokens) co_return failed({Cause::refused, std::move(tokens).error()});
+  co_return Minted{*std::move(tokens), host};
 }
 
 }  // namespace aivault::tokens

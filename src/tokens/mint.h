@@ -17,6 +17,7 @@ namespace aivault::tokens {
 
 struct Minted {
   NewTokens tokens;
+  std::string host;  // That gave them.
 };
 
 // Does a call with this secret need a token from the network?

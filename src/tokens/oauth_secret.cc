@@ -17,6 +17,7 @@ constexpr std::array<std::string_view, 2> kAccess = {"accessToken", "access_toke
 constexpr std::array<std::string_view, 2> kRefresh = {"refreshToken", "refresh_token"};
 constexpr std::array<std::string_view, 2> kClientId = {"clientId", "client_id"};
 constexpr std::array<std::string_view, 2> kClientSecret = {"clientSecret", "client_secret"};
+constexpr std::array<std::string_view, 2> kTenant = {"tenantId", "tenant_id"};
 constexpr std::array<std::string_view, 2> kEndpoint = {"tokenEndpoint", "token_endpoint"};
 constexpr std::array<std::string_view, 2> kObtained = {"accessTokenObtainedAtMs",
                                                        "access_token_obtained_at_ms"};
@@ -162,7 +163,8 @@ Secret OAuthSecret::fields_with(const Secret& access) const {
 
 Secret OAuthSecret::with_client(std::string_view id,
                                 const Secret& client_secret,
-                                std::string_view token_endpoint) const {
+                                std::string_view token_endpoint,
+                                std::string_view tenant_id) const {
   Rewriting rewriting(*document_);
   rewriting.set(spelling_in(*document_, kClientId), quoted(id));
   const auto secret_name = spelling_in(*document_, kClientSecret);
@@ -174,6 +176,7 @@ Secret OAuthSecret::with_client(std::string_view id,
   if (!token_endpoint.empty()) {
     rewriting.set(spelling_in(*document_, kEndpoint), quoted(token_endpoint));
   }
+  if (!tenant_id.empty()) rewriting.set(spelling_in(*document_, kTenant), quoted(tenant_id));
   return rewriting.joined();
 }
 

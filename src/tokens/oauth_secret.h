@@ -52,11 +52,12 @@ class OAuthSecret {
   Secret with(const NewTokens& tokens) const;
   // For templates: the access token under both spellings.
   Secret fields_with(const Secret& access) const;
-  // The same for the client of a login; its endpoint, unless empty. A secret of another client
-  // goes when the new one has none.
+  // The same for the client of a login; its endpoint and tenant, unless empty. A secret of another
+  // client goes when the new one has none.
   Secret with_client(std::string_view id,
                      const Secret& client_secret,
-                     std::string_view token_endpoint) const;
+                     std::string_view token_endpoint,
+                     std::string_view tenant_id) const;
 
  private:
   OAuthSecret() = default;

@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "auth/material.h"
+#include "catalog/provision.h"
 #include "catalog/secret_changes.h"
 #include "tokens/mint.h"
 #include "tokens/refresh_lock.h"
@@ -80,11 +81,22 @@ Result<Fresh> fresh_of(const Job& job, const vault::OpenedSecret& opened, Minted
   return fresh;
 }
 
+// The secret with new tokens in it, and the host that gave them.
+struct Renewed {
+  Secret value;
+  std::string host;
+};
+
 // The new version, on the thread that may block.
-asio::awaitable<Result<std::int64_t>> write_back(JobPtr job, Secret value, std::int64_t expected) {
+asio::awaitable<Result<std::int64_t>> write_back(JobPtr job,
+                                                 Renewed renewed,
+                                                 std::int64_t expected) {
+  auto who = job->who;
+  who.host = std::move(renewed.host);
+  who.outcome = "ok";
   auto write = [&](vault::Change& change) -> Result<std::int64_t> {
     TRY_ASSIGN(const auto done,
-               catalog::rotate_secret(change, job->secret, value, expected, job->who));
+               catalog::write_back_secret(change, job->secret, renewed.value, expected, who));
     return done.secret.value_version;
   };
   co_return vault::change(*job->vault, write);
@@ -92,10 +104,32 @@ asio::awaitable<Result<std::int64_t>> write_back(JobPtr job, Secret value, std::
 
 asio::awaitable<Result<std::int64_t>> store(const RefreshTools& tools,
                                             JobPtr job,
-                                            Secret value,
+                                            Renewed renewed,
                                             std::int64_t expected) {
-  auto work = write_back(std::move(job), std::move(value), expected);
+  auto work = write_back(std::move(job), std::move(renewed), expected);
   co_return co_await asio::co_spawn(tools.blocking, std::move(work), asio::use_awaitable);
+}
+
+// A failure that its record cannot follow is told to the caller all the same.
+asio::awaitable<void> write_failure(JobPtr job, Failure failure) {
+  auto event = catalog::event_of(job->who, "oauth.refresh");
+  event.secret_id = job->secret.str();
+  event.host = std::move(failure.host);
+  event.outcome = "error";
+  event.code = to_string(failure.error.code);
+  event.reason = std::move(failure.error.reason);
+  static_cast<void>(job->vault->change([&](vault::Change& change) -> Result<void> {
+    change.record(std::move(event));
+    return {};
+  }));
+  co_return;
+}
+
+// What was asked of an endpoint and failed; what never left is told by the record of the call.
+asio::awaitable<void> record_failure(const RefreshTools& tools, JobPtr job, Failure failure) {
+  if (failure.host.empty()) co_return;
+  auto work = write_failure(std::move(job), std::move(failure));
+  co_await asio::co_spawn(tools.blocking, std::move(work), asio::use_awaitable);
 }
 
 void note_failure(State& state, Failure& failure, std::int64_t version) {
@@ -145,8 +179,10 @@ asio::awaitable<std::optional<Outcome>> obtain(const RefreshTools& tools,
   auto minted = co_await mint(tools.client, *job, look.opened.value, tools.version);
   if (!minted) {
     note_failure(state, minted.error(), version);
+    co_await record_failure(tools, job, minted.error());
     co_return give_up(minted.error().cause, minted.error().error);
   }
+  const auto host = minted->host;
   auto fresh = fresh_of(*job, look.opened, *std::move(minted));
   if (!fresh) co_return give_up(std::move(fresh).error());
   state.failures = 0;
@@ -157,7 +193,8 @@ asio::awaitable<std::optional<Outcome>> obtain(const RefreshTools& tools,
   state.unstored.reset();
   state.in_memory = fresh->value.empty();
   if (!state.in_memory) {
-    auto stored = co_await store(tools, job, std::move(fresh->value), version);
+    Renewed renewed{std::move(fresh->value), host};
+    auto stored = co_await store(tools, job, std::move(renewed), version);
     if (stored) {
       fresh->token->secret_version = *stored;
     } else if (stored.error().reason == "changed") {
@@ -165,6 +202,7 @@ asio::awaitable<std::optional<Outcome>> obtain(const RefreshTools& tools,
     } else {
       state.in_memory = true;
       state.unstored = std::move(fresh->tokens);
+      state.unstored_host = host;
     }
   }
   state.token = fresh->token;
@@ -228,7 +266,8 @@ asio::awaitable<bool> store_again(RefreshTools tools, JobPtr job, std::shared_pt
   const auto secret = OAuthSecret::parse(look->opened.value);
   if (!secret) co_return true;
   const auto version = look->opened.record.value_version;
-  auto stored = co_await store(tools, job, secret->with(*state->unstored), version);
+  Renewed renewed{secret->with(*state->unstored), state->unstored_host};
+  auto stored = co_await store(tools, job, std::move(renewed), version);
   if (!stored) co_return stored.error().reason == "changed";
   state->unstored.reset();
   state->in_memory = false;

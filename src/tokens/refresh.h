@@ -35,6 +35,7 @@ struct State {
   std::optional<Login> needs_login;
   // Tokens that could not be stored, for the version of the secret that they belong to.
   std::optional<NewTokens> unstored;
+  std::string unstored_host;  // That gave them.
 };
 
 // The secret as it is now, and what is to be done about its token.

@@ -59,13 +59,14 @@ std::string_view Reply::error() const {
   return fit ? error : std::string_view();
 }
 
-Result<TokenAnswer> read_token_answer(const Reply& reply) {
+Result<TokenAnswer> read_token_answer(const Reply& reply, std::int64_t default_lifetime_s) {
   if (reply.document() == nullptr) return unusable("oauth2 token response must be JSON");
   const auto access = reply.text("access_token");
   if (!access || trim(*access).empty()) {
     return unusable("oauth2 token response is missing access_token");
   }
   TokenAnswer answer;
+  answer.lifetime_s = default_lifetime_s;
   answer.access = Secret::copy_of(*access);
   if (const auto refresh = reply.text("refresh_token")) answer.refresh = Secret::copy_of(*refresh);
   const auto* lifetime = reply.document()->find("expires_in");

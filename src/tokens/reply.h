@@ -35,12 +35,14 @@ class Reply {
   std::unique_ptr<json::Value> document_;
 };
 
+constexpr std::int64_t kUsualLifetime = 3600;  // Seconds.
 // What comes of a successful one.
 struct TokenAnswer {
   Secret access;
-  Secret refresh;                  // Empty: none was given.
-  std::int64_t lifetime_s = 3600;  // 0 or less: for this call only.
+  Secret refresh;               // Empty: none was given.
+  std::int64_t lifetime_s = kUsualLifetime;  // 0 or less: for this call only.
 };
-Result<TokenAnswer> read_token_answer(const Reply& reply);
+// `default_lifetime_s`: where the answer names none.
+Result<TokenAnswer> read_token_answer(const Reply& reply, std::int64_t default_lifetime_s);
 
 }  // namespace aivault::tokens

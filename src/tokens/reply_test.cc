@@ -33,7 +33,7 @@ TEST(Reply, GivesTokensWithALifetime) {
       {R"({"access_token":"a","expires_in":"soon"})", 0},
   };
   for (const auto& row : table) {
-    const auto answer = read_token_answer(reply(row.body));
+    const auto answer = read_token_answer(reply(row.body), kUsualLifetime);
     ASSERT_TRUE(answer) << row.body;
     EXPECT_EQ(answer->lifetime_s, row.lifetime) << row.body;
     EXPECT_EQ(answer->access.text(Reveal()), "a");
@@ -41,8 +41,15 @@ TEST(Reply, GivesTokensWithALifetime) {
   }
 }
 
+TEST(Reply, TakesTheLifetimeOfTheEndpointWhereTheAnswerNamesNone) {
+  EXPECT_EQ(read_token_answer(reply(R"({"access_token":"a"})"), 600)->lifetime_s, 600);
+  EXPECT_EQ(read_token_answer(reply(R"({"access_token":"a","expires_in":60})"), 600)->lifetime_s,
+            60);
+}
+
 TEST(Reply, GivesTheNewRefreshToken) {
-  const auto answer = read_token_answer(reply(R"({"access_token":"a","refresh_token":"r2"})"));
+  const auto answer =
+      read_token_answer(reply(R"({"access_token":"a","refresh_token":"r2"})"), kUsualLifetime);
   EXPECT_EQ(answer->refresh.text(Reveal()), "r2");
 }
 
@@ -60,7 +67,7 @@ TEST(Reply, RefusesWhatHoldsNoToken) {
       {R"({"access_token":"a","access_token":"b"})", "must be JSON"},
   };
   for (const auto& row : table) {
-    const auto answer = read_token_answer(reply(row.body));
+    const auto answer = read_token_answer(reply(row.body), kUsualLifetime);
     ASSERT_FALSE(answer) << row.body;
     EXPECT_EQ(answer.error().reason, "oauth_response");
     EXPECT_NE(answer.error().message.find(row.marker), std::string::npos);

@@ -90,7 +90,7 @@ class Agents(Scenario):
         self.v.ok("agent", "default-access", "open")
         self.assertEqual("ok", self.reason(self.agent.call(envelope())))
 
-    # Case 36. Case 37. Case 38.
+    # Cases 36, 37 and 38.
     def test_an_agent_may_do_what_it_is_granted_and_learns_of_nothing_else(self):
         shape = self.create("--allow", "acme/call")
         self.assertEqual(["name", "user", "uid", "workspaceId", "groupId", "capabilities", "readOnly",
@@ -164,7 +164,7 @@ class Agents(Scenario):
                 ((("x-aivault-group", "H"),), "context_not_allowed"):
             self.assertEqual(expected, self.reason(self.agent.call(envelope(), headers)), headers)
 
-    # Case 19. Case 20. Case 21. Case 26. Case 33.
+    # Cases 19, 20, 21, 26 and 33.
     def test_tokens_are_shown_once_and_end(self):
         self.create("--allow", "acme/*")
         one, two = (self.v.ok("agent", "token", "ci").json() for _ in range(2))
@@ -211,7 +211,7 @@ class Agents(Scenario):
             self.assertEqual((403, "operator_auth_required", "operator token required"),
                              (answer.status, answer.json()["error"], answer.json()["message"]), target)
 
-    # Case 30. Case 35.
+    # Cases 30 and 35.
     def test_a_token_narrows_and_belongs_to_one_user(self):
         self.create("--allow", "acme/*")
         narrow = self.mint(capabilities=["acme/other"])
@@ -225,7 +225,7 @@ class Agents(Scenario):
         self.assertEqual("agent_not_granted", self.reason(self.agent.call(envelope(), [("x-aivault-token",
                                                                                        bound["token"])])))
 
-    # Case 27. Case 28. Case 29. Case 31.
+    # Cases 27, 28, 29 and 31.
     def test_a_mint_says_what_it_cannot_be(self):
         beta = self.v.add_secret("BETA_KEY", canary())
         self.v.add_credential("beta", beta, self.up, self.v.base / "ca.pem")
@@ -260,7 +260,7 @@ class Agents(Scenario):
         empty = self.mint(capabilities=[])
         self.assertEqual("token_scope", self.reason(self.door.call(envelope(), [("x-aivault-token", empty["token"])])))
 
-    # Case 25. Case 40. Case 43.
+    # Cases 25, 40 and 43.
     def test_a_token_goes_nowhere_else(self):
         token, other = self.mint()["token"], self.mint()["token"]
         shown = ("x-aivault-token", token)
@@ -281,7 +281,7 @@ class Agents(Scenario):
                                               ("x-aivault-client-ip", "8.8.8.8")])
         self.assertEqual("token_unknown", self.reason(unknown))
 
-    # Case 47. Case 48.
+    # Cases 47 and 48.
     def test_a_token_pins_a_credential(self):
         second = self.v.add_secret("SECOND_KEY", canary())
         self.v.ok("credential", "create", "second", "--provider", "acme", "--secret-ref",
@@ -304,7 +304,7 @@ class Agents(Scenario):
         with HttpSocket(self.v.socket) as door:
             self.assertEqual("ok", self.reason(door.call(envelope(), [("x-aivault-token", minted["token"])])))
 
-    # Case 41. Case 42.
+    # Cases 41 and 42.
     def test_a_caller_mints_for_itself_at_most_what_it_has(self):
         self.create("--allow", "acme/*")
         beyond = self.agent.request("POST", "/aivault/tokens/self", {"capabilities": ["openai/*"], "ttlMs": 1000})

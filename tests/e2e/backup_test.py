@@ -223,6 +223,42 @@ class Backup(unittest.TestCase):
         self.restore_fails("'filePath' needs 'provider'", data, filePath="/x")
         self.assertFalse((self.root / "vault.db").exists())
 
+    def test_a_vault_goes_on_with_the_provider_that_it_had(self):
+        first, second = (bytes(range(n, n + 32)).hex() for n in (1, 101))
+
+        def credentials(key):
+            place = self.base / f"credentials-{key[:2]}"
+            place.mkdir(exist_ok=True)
+            file = place / "aivault-kek"
+            if not file.exists():
+                file.write_text(key)
+                file.chmod(0o400)
+            return {"CREDENTIALS_DIRECTORY": str(place)}
+        rows = (("env", lambda key: {"AIVAULT_KEY": key}, "environment variable 'AIVAULT_KEY'"),
+                ("systemd_creds", credentials, "CREDENTIALS_DIRECTORY is not set"))
+        for number, (provider, surroundings, missing) in enumerate(rows):
+            with self.subTest(provider):
+                old, here, there = self.base / f"old-{number}", surroundings(first), surroundings(second)
+                with self.child(old, here) as child:
+                    self.ok(child, "POST", "/aivault/vault/init", {"provider": provider})
+                    self.ok(child, "POST", "/aivault/secrets", {"name": "ALPHA", "value": "v-ALPHA", "scope": "global"})
+                    answer = child.ask("POST", "/aivault/vault/backup", {"passphrase": PASSPHRASE})
+                    self.assertEqual(200, answer.status, answer.body)
+                data = archive.cheap(answer.body, PASSPHRASE.encode(), False)
+                new = self.base / f"new-{number}"
+                self.restore_fails(missing, data, root=new)
+                self.assertFalse((new / "vault.db").exists())
+                # With the same key, and with another one, to which the vault is then re-keyed.
+                for key, environment, other in ((first, here, there), (second, there, here)):
+                    with self.child(new, environment) as child:
+                        status = self.restore(child, data)["result"]
+                        self.assertEqual((provider, False), (status["providerType"], status["locked"]))
+                    self.assertEqual([], [path.name for path in new.iterdir() if path.name.startswith("kek")])
+                    self.assertEqual(["ALPHA"], self.names(new, environment))
+                    with self.child(new, other) as child:
+                        self.fails("wrong key", child, "GET", "/aivault/secrets")
+                    shutil.rmtree(new)
+
     def test_without_its_key_an_archive_needs_it_from_elsewhere(self):
         self.make_vault()
         data = self.cheap(without_key=True)

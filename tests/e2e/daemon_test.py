@@ -1,5 +1,6 @@
 """The life of the daemon: one per path, autostart and its rules, restart, ends."""
 
+import base64
 import os
 import pathlib
 import signal
@@ -148,6 +149,18 @@ class Daemon(Scenario):
         wait_until(lambda: vault.daemons() == after, 15, "only the new one")
         vault.ok(*self.CALL)
         self.assertEqual(after, vault.daemons())
+
+    def test_restart_without_the_key_leaves_the_daemon_alone(self):
+        vault, key = self.vault("home"), base64.b64encode(os.urandom(32)).decode()
+        vault.ok("init", "--provider", "env", "--env-var", "MY_VAULT_KEY", env={"MY_VAULT_KEY": key})
+        vault.start_daemon(env={"MY_VAULT_KEY": key})
+        pid = vault.daemon.pid
+        vault.fails("environment variable 'MY_VAULT_KEY': it is not set here", "restart")
+        self.assertEqual([pid], vault.daemons())
+        vault.ok("secrets", "list")
+        vault.ok("restart", env={"MY_VAULT_KEY": key})
+        wait_until(lambda: vault.daemons() and pid not in vault.daemons(), what="another process")
+        vault.ok("secrets", "list")
 
     def test_calls_during_restarts_do_not_fail(self):
         vault, upstream = self.api()

@@ -74,8 +74,11 @@ class OAuth(Scenario):
         vault.start_daemon(env=self.environment)
         self.works(vault, "access-token-0001")
         self.assertEqual(1, len(self.endpoint.asked))
-        rotations = [event for event in vault.audit() if event["kind"] == "secret.rotate"]
-        self.assertEqual("broker", rotations[0]["actor"])
+        (refresh,) = [event for event in vault.audit() if event["kind"] == "oauth.refresh"]
+        self.assertEqual(("broker", "acme", self.secret, "localhost", "ok"), tuple(
+            refresh[key] for key in ("actor", "credential", "secretId", "host", "outcome")))
+        self.assertIn("value version 2", refresh["note"])
+        self.assertNotIn("secret.rotate", [event["kind"] for event in vault.audit()])
         self.assertEqual([], vault.occurrences(b"access-token-0001"))
 
     # Case 162.
@@ -199,6 +202,26 @@ class OAuth(Scenario):
         self.assertEqual([], self.endpoint.asked)
         self.assertEqual(["Bearer access-token-0000", "Bearer access-token-theirs"], self.endpoint.bearers())
 
+    # Case 174.
+    def test_a_refresh_takes_no_unit_of_the_rate(self):
+        vault = self.make()
+        vault.ok("capability", "policy", "set", "--capability", "acme/call", "--rate-limit-per-minute", "2")
+        self.endpoint.refused = {"access-token-0001"}
+        self.works(vault, "access-token-0002")  # A token, a 401, another token and the call again: one unit.
+        self.assertEqual((2, 2), (len(self.endpoint.asked), len(self.endpoint.called)))
+        self.works(vault, "access-token-0002")
+        self.fails(vault, "capability rate limit exceeded")
+
+    # Case 78.
+    def test_a_grant_that_needs_a_person_is_none_for_a_broker(self):
+        vault = self.make()
+        with HttpSocket(vault.socket) as door:
+            answer = door.request("POST", "/aivault/credentials", {
+                "id": "other", "provider": "acme", "secretRef": f"vault:secret:{self.secret}",
+                "hosts": [self.server.authority], "auth": self.oauth2({"grant_type": "authorization_code"})})
+        self.assertEqual(("policy_violation", "oauth2 consent/setup flow must happen outside broker"),
+                         (answer.json()["error"], answer.json()["message"]))
+
     # Case 165.
     def test_a_streamed_body_is_sent_again_whole(self):
         vault = self.make()
@@ -257,6 +280,9 @@ class OAuth(Scenario):
         self.endpoint.answers = [(400, json.dumps(refusal))]
         outcome = self.fails(vault, "oauth2 token endpoint returned 400 (invalid_grant): unknown [REDACTED]")
         self.assertNotIn("refresh-token-0000", outcome.errors)
+        (failed,) = [event for event in vault.audit() if event["kind"] == "oauth.refresh"]
+        self.assertEqual(("error", "auth_failed", "oauth_invalid_grant", "localhost"), tuple(
+            failed[key] for key in ("outcome", "code", "reason", "host")))
         self.fails(vault, "log in again")
         self.assertIn("needs login", vault.ok("status", "-v").text)
         self.assertEqual(1, len(self.endpoint.asked))
@@ -316,7 +342,7 @@ class OAuth(Scenario):
         wait_until(lambda: self.endpoint.asked, what="the token request")
         process.kill()
         process.communicate()
-        wait_until(lambda: any(e["kind"] == "secret.rotate" for e in vault.audit()), what="the stored token")
+        wait_until(lambda: any(e["kind"] == "oauth.refresh" for e in vault.audit()), what="the stored token")
         self.works(vault, "access-token-0001")
 
     def test_the_command_line_describes_a_credential_with_tokens(self):

@@ -60,6 +60,14 @@ class Passthrough(Conformance):
         notes = [record.get("note") or "" for record in self.v.calls() if record["path"] == "/v1/things/1"]
         self.assertIn("matches acme/also, acme/call, acme/narrow", notes)
 
+    # Case 210.
+    def test_a_capability_outside_the_list_of_the_credential_is_no_candidate(self):
+        self.stage(secrets=())
+        self.add_own("acme", paths=("/v1/listed",), flags=("--capability", "acme/call"))
+        self.v.add_capability("acme/other", "acme", ("GET",), ("/v1/other",))
+        self.assertEqual(200, self.native("/v/acme/v1/listed", "GET").status)
+        self.check(210, "not listed", "CNF no passthrough capability matched", self.native("/v/acme/v1/other", "GET"))
+
     # Case 211.
     def test_names_of_accounts(self):
         self.stage(secrets=())

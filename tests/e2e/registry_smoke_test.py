@@ -152,6 +152,8 @@ class Smoke(Scenario):
             if all(hosts[0] == "{own}" for hosts in file["hosts"].values()):
                 flags += ["--host", next(iter(self.hosts[file["provider"]].values()))]
             has_own = any("{" in header["value"].replace("{version}", "") for header in file.get("headers", [])) or any(all("{" in host or "*" in host for host in hosts) for hosts in file["hosts"].values())
+            has_own = has_own or any("{" in value for endpoint in file.get("token_endpoints", {}).values()
+                                     for value in endpoint.get("extra", {}).values())
             for kind in self.kinds(file) if flags and has_own else ():
                 name = file["provider"] + ("" if kind.get("base") else f":{kind['name']}")
                 reference = listed[name]["secretRef"]
@@ -215,9 +217,7 @@ class Smoke(Scenario):
             for file in self.files:
                 for kind in self.kinds(file):
                     for capability in file["capabilities"]:
-                        named = capability.get("auth")
-                        serves = kind["name"] in named if named else not kind.get("named_only")
-                        if not serves:
+                        if not self.serves(kind, capability):
                             continue
                         if capability["example"]["method"] == "WS":
                             sockets += 1
@@ -230,12 +230,17 @@ class Smoke(Scenario):
         self.assertGreater(calls, 4 * len(self.files))
         self.assertGreater(refusals, calls * 9 // 10)
 
+    def serves(self, kind, capability):
+        named = capability.get("auth")
+        allowed = kind.get("methods") or [capability["example"]["method"]]
+        limited = named is None and capability["host"] not in kind.get("hosts", [capability["host"]])
+        return (kind["name"] in named if named else not kind.get("named_only")) and not limited and (
+            capability["example"]["method"] in allowed)
+
     def served(self, file, kind):
         for capability in file["capabilities"]:
-            named = capability.get("auth")
-            if kind["name"] in named if named else not kind.get("named_only"):
-                if capability["example"]["method"] != "WS":
-                    yield capability
+            if self.serves(kind, capability) and capability["example"]["method"] != "WS":
+                yield capability
 
     def endpoint_of(self, file, kind):
         """Host and path that the kind's tokens come from."""
@@ -245,8 +250,12 @@ class Smoke(Scenario):
         if tag == "github_app":
             return "api.github.com", "/app/installations/88776655/access_tokens"
         url = file["token_endpoints"][config["endpoint"]]["token"].replace("{{tenantId}}", "tenant-1")
-        url = urllib.parse.urlsplit(url.replace("{{host}}", next(iter(self.hosts[file["provider"]].values()))))
+        url = url.replace("{{host}}", next(iter(self.hosts[file["provider"]].values())))
+        url = urllib.parse.urlsplit(filled(url, self.params_of(file)))
         return url.hostname, url.path
+
+    def params_of(self, file):
+        return {name: param["example"] for name, param in file.get("params", {}).items()}
 
     # What each kind asks for a token, and what it does with it.
     def test_tokens_come_from_the_endpoint_and_go_to_the_api_alone(self):
@@ -292,9 +301,14 @@ class Smoke(Scenario):
         place = self.endpoint_of(file, kind)
         for request in asked:
             self.assertEqual(place, (request.one("host"), request.target))
-            form = (json.loads(request.body) if config.get("request_format") == "json"
-                    else dict(urllib.parse.parse_qsl(request.body.decode())))
-            if tag == "o_auth2":
+            is_json = "json" in (config.get("request_format"), config.get("grant_type", "").split("_")[0])
+            form = json.loads(request.body) if is_json else dict(urllib.parse.parse_qsl(request.body.decode()))
+            fixed = file["token_endpoints"][config["endpoint"]].get("extra", {}) if tag == "o_auth2" else {}
+            for name, value in fixed.items():
+                self.assertEqual(filled(value, self.params_of(file)), form[name])
+            if config.get("grant_type") == "json_exchange":
+                self.assertEqual({placeholder: self.values[name] for name, placeholder in kind["secrets"].items()}, form)
+            elif tag == "o_auth2":
                 self.assertEqual(GRANTS.get(config["grant_type"], config["grant_type"]), form["grant_type"])
                 self.assertEqual(" ".join(config.get("scopes", [])), form.get("scope", ""))
         self.assertEqual(self.hosts[file["provider"]][capability["host"]], seen.one("host"))

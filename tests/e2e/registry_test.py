@@ -1,12 +1,14 @@
 """Providers that aivault knows: one secret makes a whole API callable, rightly injected."""
 
+import json
 import sys
 
 from lib.scenario import Scenario, canary, main
 
 
 class Registry(Scenario):
-    HOSTS = ("api.openai.com", "api.anthropic.com", "api.telegram.org", "api.twilio.com", "api.github.com")
+    HOSTS = ("api.openai.com", "api.anthropic.com", "api.telegram.org", "api.twilio.com", "api.github.com",
+             "www.googleapis.com", "hub.docker.com")
 
     def ready(self, *secrets):
         certificate = self.authority.issue("vendors", tuple(f"DNS:{host}" for host in self.HOSTS))
@@ -29,6 +31,35 @@ class Registry(Scenario):
         seen = upstream.requests[-1]
         self.assertEqual(("POST", "/v1/chat/completions", f"Bearer {key}", "api.openai.com"),
                          (seen.method, seen.target, seen.one("authorization"), seen.one("host")))
+
+    def test_a_key_that_only_reads(self):
+        vault, upstream = self.ready(("YOUTUBE_API_KEY", canary("AIza")))
+        self.call(vault, "youtube/playlists")
+        self.assertTrue(upstream.requests[-1].one("x-goog-api-key"))
+        write = ("invoke", "youtube/playlists", "--method", "POST", "--path", "/youtube/v3/playlists")
+        vault.fails("CredentialNotFound: no credential for capability provider", *write, env=self.env)
+        vault.fails("PolicyViolation", *write, "--credential", "youtube", env=self.env)
+        self.assertEqual(1, len(upstream.requests))
+
+    def test_docker_hub_exchanges_two_secrets_for_a_token(self):
+        token = canary("")
+        vault, upstream = self.ready(("DOCKERHUB_USERNAME", "octo-cat"), ("DOCKERHUB_TOKEN", "dckr_pat_" + canary("")))
+        tokens = []
+
+        def answer(exchange):
+            body = exchange.read_body()
+            if exchange.request.target == "/v2/auth/token":
+                tokens.append(json.loads(body))
+                return exchange.reply(200, json.dumps({"access_token": token}))
+            return exchange.reply(200, exchange.request.one("authorization"))
+        upstream.answer = answer
+        vault.start_daemon(env=self.env)
+        for _ in range(2):
+            self.assertEqual("Bearer [REDACTED]", self.call(vault, "dockerhub/repositories").text)
+        self.assertEqual(f"Bearer {token}", upstream.requests[-1].one("authorization"))
+        (asked,) = tokens
+        self.assertEqual(["identifier", "secret"], sorted(asked))
+        self.assertEqual("octo-cat", asked["identifier"])
 
     # Case 140.
     def test_anthropic_with_default_headers(self):
