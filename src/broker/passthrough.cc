@@ -22,9 +22,13 @@ auto unknown_credential(std::string_view account) {
               "credential not found: '" + quote_for_message(account) + "'");
 }
 
+// What a credential is for: by its own list, and by the capabilities that name its auth kind.
 bool lists(const Credential& credential, const registry::Capability& capability) {
   const auto& list = credential.capability_list;
-  return list.empty() || std::ranges::find(list, capability.id) != list.end();
+  if (!list.empty() && std::ranges::find(list, capability.id) == list.end()) return false;
+  const auto& kinds = capability.kinds;
+  if (kinds.empty() || !credential.from_registry || credential.kind.empty()) return true;
+  return std::ranges::find(kinds, std::string_view(credential.kind)) != kinds.end();
 }
 
 // Those of the provider that one of the credentials lists.

@@ -39,7 +39,7 @@ constexpr std::int64_t kUsualLifetime = 3600;  // Seconds.
 // What comes of a successful one.
 struct TokenAnswer {
   Secret access;
-  Secret refresh;               // Empty: none was given.
+  Secret refresh;                            // Empty: none was given.
   std::int64_t lifetime_s = kUsualLifetime;  // 0 or less: for this call only.
 };
 // `default_lifetime_s`: where the answer names none.

@@ -240,7 +240,7 @@ class Backup(unittest.TestCase):
             with self.subTest(provider):
                 old, here, there = self.base / f"old-{number}", surroundings(first), surroundings(second)
                 with self.child(old, here) as child:
-                    self.ok(child, "POST", "/aivault/vault/init", {"provider": provider})
+                    self.ok(child, "POST", "/aivault/vault/init", {"provider": provider.replace("_", "-")})
                     self.ok(child, "POST", "/aivault/secrets", {"name": "ALPHA", "value": "v-ALPHA", "scope": "global"})
                     answer = child.ask("POST", "/aivault/vault/backup", {"passphrase": PASSPHRASE})
                     self.assertEqual(200, answer.status, answer.body)

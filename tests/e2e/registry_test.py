@@ -34,7 +34,7 @@ class Registry(Scenario):
 
     def test_a_key_that_only_reads(self):
         vault, upstream = self.ready(("YOUTUBE_API_KEY", canary("AIza")))
-        self.call(vault, "youtube/playlists")
+        self.call(vault, "youtube/playlists", "--method", "GET", "--path", "/youtube/v3/playlists")
         self.assertTrue(upstream.requests[-1].one("x-goog-api-key"))
         write = ("invoke", "youtube/playlists", "--method", "POST", "--path", "/youtube/v3/playlists")
         vault.fails("CredentialNotFound: no credential for capability provider", *write, env=self.env)
@@ -54,8 +54,9 @@ class Registry(Scenario):
             return exchange.reply(200, exchange.request.one("authorization"))
         upstream.answer = answer
         vault.start_daemon(env=self.env)
+        call = ("dockerhub/repositories", "--method", "GET", "--path", "/v2/namespaces/octo/repositories")
         for _ in range(2):
-            self.assertEqual("Bearer [REDACTED]", self.call(vault, "dockerhub/repositories").text)
+            self.assertEqual("Bearer [REDACTED]", self.call(vault, *call).text)
         self.assertEqual(f"Bearer {token}", upstream.requests[-1].one("authorization"))
         (asked,) = tokens
         self.assertEqual(["identifier", "secret"], sorted(asked))
