@@ -45,6 +45,11 @@ install(FILES ${debian}/copyright DESTINATION ${doc})
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/SECURITY.md DESTINATION ${doc})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/ DESTINATION ${doc}/docs FILES_MATCHING PATTERN "*.md"
         PATTERN "conformance.md" EXCLUDE)
+file(GLOB example_programs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/examples/*.sh)
+file(GLOB example_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/examples/*)
+list(REMOVE_ITEM example_files ${example_programs})
+install(PROGRAMS ${example_programs} DESTINATION ${doc}/examples)
+install(FILES ${example_files} DESTINATION ${doc}/examples)
 install(FILES ${debian}/lintian-overrides DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/lintian/overrides RENAME aivault)
 # Beside the prefix of the package, which is /usr.
 install(FILES ${debian}/aivaultd.toml DESTINATION ../etc/aivault)

@@ -16,7 +16,7 @@ import uuid
 LINKED_IN = ("libboost1.81-dev", "libboost-json1.81-dev", "libboost-container1.81-dev", "libcli11-dev",
              "libexpected-dev", "libtomlplusplus-dev")
 # A static command line also holds these.
-IN_STATIC_CLI = ("libc6-dev", "libstdc++-12-dev", "libsodium-dev")
+IN_STATIC_CLI = ("libc6-dev", "libstdc++-12-dev", "libsodium-dev", "libseccomp-dev")
 
 
 def run(*words):
