@@ -125,7 +125,9 @@ Result<platform::Descriptor> confine(const Confinement& confinement) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return cannot("cannot give up new privileges");
   TRY(restrict_program_paths(confinement.paths));
   TRY(drop_capabilities());
-  TRY(restrict_program_calls());
+  constexpr int kAbiOfTruncate = 3;
+  const bool is_governed = landlock_abi() >= kAbiOfTruncate;
+  TRY(restrict_program_calls(is_governed ? Emptying::governed : Emptying::forbidden));
   return listening;
 }
 

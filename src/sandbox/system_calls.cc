@@ -201,6 +201,15 @@ void allow_by_argument(Filter& filter) {
   }
 }
 
+void forbid_emptying(Filter& filter) {
+  filter.answer("truncate", EACCES);
+  const std::array flags_of_open{masked(1, O_ACCMODE | O_TRUNC, O_RDONLY | O_TRUNC)};
+  const std::array flags_of_openat{masked(2, O_ACCMODE | O_TRUNC, O_RDONLY | O_TRUNC)};
+  filter.answer("open", EACCES, flags_of_open);
+  filter.answer("openat", EACCES, flags_of_openat);
+  filter.answer("openat2", ENOSYS);  // Its flags are out of a filter's sight.
+}
+
 }  // namespace
 
 Result<void> restrict_system_calls() {
@@ -217,7 +226,7 @@ Result<void> restrict_system_calls() {
   return filter.load();
 }
 
-Result<void> restrict_program_calls() {
+Result<void> restrict_program_calls(Emptying emptying) {
   constexpr std::uint64_t kInt = 0xffffffff;  // The kernel looks at no more of these arguments.
   constexpr int kFamilies = 64;
   Filter filter(SCMP_ACT_ALLOW);
@@ -235,6 +244,7 @@ Result<void> restrict_program_calls() {
     const std::array only{masked(1, kInt, request)};
     filter.answer("ioctl", EPERM, only);
   }
+  if (emptying == Emptying::forbidden) forbid_emptying(filter);
   return filter.load();
 }
 
