@@ -149,6 +149,17 @@ class Tcp(Conformance):
         self.assertEqual(403, ask("/aivault/secrets").status)
         self.assertEqual(200, ask("/v/openai/v1/models", f"x-api-key: {token}").status)
 
+    def test_a_port_that_is_taken_is_shared_with_nobody(self):
+        with socket.socket() as first:
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            first.bind(("127.0.0.1", 0))
+            first.listen()
+            v = self.vault()
+            v.start_daemon("--listen", f"127.0.0.1:{first.getsockname()[1]}", expect="ERROR")
+            self.assertEqual(1, v.daemon.wait(20))
+            v.daemon = None
+
     def test_places_that_are_not_ours(self):
         v = self.vault()
         for place in ("0.0.0.0:8787", "192.168.1.1:8787", "8787", "127.0.0.1:65536", "127.0.0.1:x", "[::]:8787", "::1:8787"):
