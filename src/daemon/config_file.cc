@@ -210,6 +210,13 @@ constexpr auto kOwnRules = std::to_array<OwnRule>({
        const auto size = size_of(node);
        return size && *size >= 32 * kMib && keep(size, into.memory);
      }},
+    {"limits.websocket_message",
+     "a size from \"1KiB\" to \"1GiB\"",
+     [](const toml::node& node, Configuration& into) {
+       const auto size = size_of(node);
+       return size && *size >= kMib / 1024 && *size <= 1024 * kMib &&
+              keep(size, into.websocket_message);
+     }},
     {"sandbox.mode",
      R"("enforce" or "off")",
      [](const toml::node& node, Configuration& into) {

@@ -25,7 +25,7 @@ struct Configuration {
   std::optional<bool> shared{}, enforces_sandbox{}, requires_sandbox{};
   std::optional<std::chrono::milliseconds> drain_timeout{};
   std::optional<std::size_t> connections{}, connections_per_uid{}, calls{}, calls_per_identity{},
-      memory{};
+      memory{}, websocket_message{};
   std::optional<std::vector<std::string>> listen_origins{}, readable{}, writable{};
   std::vector<std::string> files{};  // That were read.
 

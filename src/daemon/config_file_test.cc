@@ -47,6 +47,7 @@ TEST(Configuration, SaysWhatEveryKeySays) {
     calls = 8
     calls_per_identity = 7
     memory = "64MiB"
+    websocket_message = "2MiB"
     [sandbox]
     mode = "off"
     require = false
@@ -74,6 +75,7 @@ TEST(Configuration, SaysWhatEveryKeySays) {
   EXPECT_EQ(all.calls, 8U);
   EXPECT_EQ(all.calls_per_identity, 7U);
   EXPECT_EQ(all.memory, std::size_t{64} << 20U);
+  EXPECT_EQ(all.websocket_message, std::size_t{2} << 20U);
   EXPECT_EQ(all.enforces_sandbox, false);
   EXPECT_EQ(all.requires_sandbox, false);
   EXPECT_EQ(all.readable, Texts{"/r"});
@@ -119,6 +121,8 @@ TEST(Configuration, RefusesWrongTypesAndValuesOutOfRange) {
       {"limits.calls = 65537", "'limits.calls' must be a number from 1 to 65536"},
       {"limits.calls = 1.5", "'limits.calls' must be a number from 1 to 65536"},
       {"limits.memory = '31MiB'", "'limits.memory' must be a size of at least \"32MiB\""},
+      {"limits.websocket_message = '2GiB'",
+       "'limits.websocket_message' must be a size from \"1KiB\" to \"1GiB\""},
       {"limits.memory = '99999999999GiB'", "'limits.memory' must be a size of at least \"32MiB\""},
       {"sandbox.mode = 'log'", "'sandbox.mode' must be \"enforce\" or \"off\""},
       {"sandbox.read = '/r'", "'sandbox.read' must be a list of absolute paths"},

@@ -50,6 +50,7 @@ broker::Broker::Options broker_options(const Settings& settings, std::size_t max
   options.version = AIVAULT_VERSION;
   options.max_calls = std::min(settings.limits.calls, (max_descriptors - kOwnDescriptors) / 4);
   options.max_calls_per_uid = settings.limits.calls_per_identity;
+  options.max_socket_message = settings.limits.websocket_message;
   options.secret_echo = development.secret_echo;
   options.allow_remote_clients = development.allow_remote_clients;
   options.allow_non_default_ports = development.allow_non_default_ports;

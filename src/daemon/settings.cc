@@ -125,6 +125,7 @@ void read_limits(Settings& settings, const Configuration& files) {
   limits.calls = files.calls.value_or(limits.calls);
   limits.calls_per_identity = files.calls_per_identity.value_or(limits.calls_per_identity);
   limits.memory = files.memory.value_or(limits.memory);
+  limits.websocket_message = files.websocket_message.value_or(limits.websocket_message);
   settings.drain_timeout = files.drain_timeout.value_or(settings.drain_timeout);
 }
 

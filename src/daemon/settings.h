@@ -36,6 +36,7 @@ struct ServiceLimits {
   std::size_t connections = 2048, connections_per_uid = 256;
   std::size_t calls = 2048, calls_per_identity = 256;
   std::size_t memory = std::size_t{128} << 20U;
+  std::size_t websocket_message = std::size_t{16} << 20U;
 };
 
 struct SandboxWishes {

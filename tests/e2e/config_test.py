@@ -52,7 +52,7 @@ class Config(Scenario):
         shown = self.effective()
         self.assertEqual([], shown["files"])
         self.assertEqual({"calls": 2048, "calls_per_identity": 256, "connections": 2048, "connections_per_uid": 256,
-                          "memory": 128 << 20}, shown["limits"])
+                          "memory": 128 << 20, "websocket_message": 16 << 20}, shown["limits"])
         self.assertEqual({"mode": "enforce", "read": [], "require": False, "write": []}, shown["sandbox"])
         self.assertEqual(("10s", "0s", "0600", "0700"), tuple(shown[key] for key in (
             "drain_timeout", "idle_exit", "socket_mode", "socket_dir_mode")))
