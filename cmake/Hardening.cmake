@@ -6,6 +6,8 @@ foreach(t aivault_flags aivault_flags_third_party)
   target_compile_options(${t} INTERFACE -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero)
   target_compile_definitions(${t} INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=3> _GLIBCXX_ASSERTIONS
     $<$<BOOL:${AIVAULT_DEV_OVERRIDES}>:AIVAULT_DEV_OVERRIDES=1> AIVAULT_VERSION="${PROJECT_VERSION}")
+  # Where the sources are is in no byte of what ships: also not in the debug information, of which the build id is made.
+  target_compile_options(${t} INTERFACE $<$<CONFIG:RelWithDebInfo>:-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.>)
   target_link_options(${t} INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
   if(AIVAULT_SANITIZE)
     target_compile_options(${t} INTERFACE -fsanitize=${AIVAULT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
