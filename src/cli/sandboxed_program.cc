@@ -168,13 +168,13 @@ Result<SandboxedProgram> start_sandboxed(const std::vector<std::string>& program
   }
   const platform::Descriptor ours(ends[0]);
   const platform::Descriptor theirs(ends[1]);
-  auto started = platform::Foreground::start(program, std::move(environment), [&] {
+  const auto started = platform::Foreground::start(program, std::move(environment), [&] {
     const auto listening = sandbox::confine(confinement);
     tell(theirs.get(), listening);
     return listening.has_value();
   });
   TRY_ASSIGN(auto listening, hear(ours.get()));
-  return SandboxedProgram{std::move(started), std::move(listening)};
+  return SandboxedProgram{started, std::move(listening)};
 }
 
 }  // namespace aivault::cli
