@@ -378,14 +378,11 @@ asio::awaitable<Result<void>> SocketRelay::run(CallerStream& caller) {
   if (up_.lost_target && !ended_by_) co_await wait_for_close(down_);
   Farewell farewell;
   const bool caller_is_gone = cancelled_ || up_.ended || down_.lost_target;
-  if (ended_by_ || up_.error || down_.error) {
-    farewell = farewell_to_all();
-    co_await say_farewell(farewell);
-  } else if (up_.close) {
-    farewell = co_await close_after(up_, down_);
-  } else if (down_.close) {
-    farewell = co_await close_after(down_, up_);
-  } else if (!caller_is_gone && !up_.thrown && !down_.thrown) {
+  const bool broken = ended_by_ || up_.error || down_.error;
+  if (!broken && (up_.close || down_.close)) {
+    auto& closed = up_.close ? up_ : down_;
+    farewell = co_await close_after(closed, other_than(closed));
+  } else if (broken || (!caller_is_gone && !up_.thrown && !down_.thrown)) {
     farewell = farewell_to_all();
     co_await say_farewell(farewell);
   }
