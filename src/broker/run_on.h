@@ -17,7 +17,7 @@ namespace aivault::broker {
 
 // An executor that keeps its loop running until the answer from another thread has come.
 inline boost::asio::any_io_executor kept_busy(const boost::asio::any_io_executor& executor) {
-  return boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked);
+  return boost::asio::prefer(executor, boost::asio::execution::outstanding_work_t::tracked);
 }
 
 template <typename Work>

@@ -138,8 +138,9 @@ asio::awaitable<bool> take_body(Turn& turn,
   const auto size = body->text().size();
   auto work = [body = std::move(body), limit] { return body->parse(limit); };
   auto parsed = co_await decode(turn.core.decoder, size, std::move(work));
-  if (!parsed) co_await turn.refuse(std::move(parsed).error());
-  co_return parsed.has_value();
+  if (parsed) co_return true;
+  co_await turn.refuse(std::move(parsed).error());
+  co_return false;
 }
 
 Result<Reply> reply_of(admin::Answer answer) {

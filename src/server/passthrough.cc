@@ -17,15 +17,14 @@ constexpr std::chrono::seconds kStreamPatience(300);
 
 // All that is said of a call before its body; errors are refusals of it.
 Result<broker::Call> call_of(Turn& turn) {
-  auto parsed = parse_passthrough(turn.head.target);
-  PassthroughTarget target;
-  if (parsed) target = *std::move(parsed);
+  const auto parsed = parse_passthrough(turn.head.target);
+  auto target = parsed.value_or(PassthroughTarget());
   TRY_ASSIGN(turn.token,
              turn.core.broker.take_native_token(target.account, turn.head.headers, target.rest));
   TRY(check_caller(turn));
   TRY_ASSIGN(auto control, parse_control(turn.head.headers));
   if (control.client_ip) TRY(turn.core.broker.check_client(*control.client_ip));
-  if (!parsed) return fail(std::move(parsed).error());
+  if (!parsed) return fail(parsed.error());
   broker::Call call;
   call.caller = turn.caller;
   call.token = turn.token;
