@@ -26,7 +26,7 @@ CHANGING = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<uuid>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hex64>"),
     (re.compile(r"\b1[6-9]\d{11}\b"), "<ms>"),
-    (re.compile(r'("(?:user|exe)": )"[^"]*"'), r'\1"<it>"'),
+    (re.compile(r'("(?:user|exe|daemonPath)": )"[^"]*"'), r'\1"<it>"'),
     (re.compile(r'("bytes": )\d+'), r"\1<bytes>"),
     (re.compile(r"localhost:\d+"), "localhost:<port>"),
     (re.compile(r"(\bpid\b\D{1,4})\d+"), r"\g<1><pid>"),
