@@ -301,7 +301,7 @@ asio::awaitable<void> SocketRelay::send_close(Flow& writer, const Close& close) 
 
 asio::awaitable<void> SocketRelay::wait_for_close(const Flow& flow) {
   const auto until = last_.expiry() - (kClosing - kReply);
-  while (flow.running && !flow.close && until > Clock::now() && !cancelled_) {
+  while (flow.running && !flow.close && until > Clock::now() && !cancelled_ && !ended_by_) {
     wake_.expires_at(until);
     co_await wake_.async_wait(kAsTuple);
     const auto state = co_await asio::this_coro::cancellation_state;
