@@ -118,10 +118,9 @@ std::function<void()> Session::canceller() {
 asio::awaitable<void> Session::run(std::shared_ptr<Session> self) {
   try {
     co_await self->serve();
-  } catch (const boost::system::system_error&) {
-    // Cancelled: the peer is gone, or the server stops.
-  } catch (const std::exception&) {
-    // What broke inside one request ends its connection and no other.
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+    // Cancelled: the peer is gone, or the server stops. Or something broke inside one request,
+    // which ends its connection and no other.
   }
   self->connection_.close();
   self->end_held_tokens();
@@ -271,8 +270,9 @@ asio::awaitable<bool> Session::is_refused_here(Turn& turn, const Route* route) {
   if (!error && core_->draining && !queued_ && !is_health) {
     error = Error{ErrorCode::vault_unavailable, "shutting_down", "the daemon is shutting down", 0};
   }
-  if (error) co_await turn.refuse(*std::move(error));
-  co_return error.has_value();
+  if (!error) co_return false;
+  co_await turn.refuse(*std::move(error));
+  co_return true;
 }
 
 asio::awaitable<void> Session::dispatch(Turn& turn) {
@@ -329,9 +329,9 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
     co_return;
   }
   // Clients of vendors have more places for it, which the passthrough knows.
-  auto token = route.own == Own::passthrough ? Result<std::shared_ptr<const Secret>>(nullptr)
-                                             : take_token(turn.head.headers, carriers);
-  if (token) turn.token = *std::move(token);
+  const auto token = route.own == Own::passthrough ? Result<std::shared_ptr<const Secret>>(nullptr)
+                                                   : take_token(turn.head.headers, carriers);
+  if (token) turn.token = *token;
   auto shown = token ? check_shown_token(turn, route) : Result<void>(fail(token.error()));
   if (!shown) {
     if (is_call(route)) core_->broker.record_refusal(caller_, turn.id, shown.error());
