@@ -201,7 +201,7 @@ Result<Value> log_in_on_device(Session& session,
   const auto target = login_target(std::string(text_in(started, "loginId"))) +
                       "?waitMs=" + std::to_string(kSignOfLife.count());
   while (true) {
-    TRY_ASSIGN(const auto result, client.change(session, "GET", target));
+    TRY_ASSIGN(auto result, client.change(session, "GET", target));
     if (text_in(result, "state") != "pending") return result;
   }
 }
