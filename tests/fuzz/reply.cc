@@ -13,7 +13,8 @@ using namespace aivault;  // NOLINT: a fuzzer is one function.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto body = fuzz::text_of(data, size);
   const tokens::Reply reply(200, 0, Secret::copy_of(body));
-  const auto answer = tokens::read_token_answer(reply);
+  constexpr std::int64_t kLifetime = 1234;
+  const auto answer = tokens::read_token_answer(reply, kLifetime);
   const auto word = reply.error();
   MUST(word.size() <= 64);
   MUST(std::ranges::all_of(word, [](char c) {
@@ -31,6 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MUST(access && !trim(*access).empty());
   MUST(answer->access == Secret::copy_of(*access));
   MUST(answer->refresh.size() <= size);
-  if (!reply.integer("expires_in")) MUST(answer->lifetime_s == 3600 || answer->lifetime_s <= 0);
+  if (!reply.integer("expires_in"))
+    MUST(answer->lifetime_s == kLifetime || answer->lifetime_s <= 0);
   return 0;
 }
