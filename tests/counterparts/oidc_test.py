@@ -138,7 +138,7 @@ class OpenIdProvider(Scenario):
             time.sleep(2.1)  # What passes here is the provider's clock, which nothing else shows.
         self.assertGreater(len(seen), 1)
         self.assertGreaterEqual(max(seen), expires + 2)
-        refreshed = [row for row in self.box.audit("--kind", "secret.rotate") if row["actor"] == "broker"]
+        refreshed = [row for row in self.box.audit("--kind", "oauth.refresh") if row["actor"] == "broker"]
         self.assertGreaterEqual(len(refreshed), 2, refreshed)
 
     def test_login_with_pkce_then_refresh(self):

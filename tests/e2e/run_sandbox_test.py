@@ -15,7 +15,8 @@ import unittest
 from lib.conformance import SECRET, Conformance
 from lib.scenario import main
 from lib.users import TemporaryUser, may_make_users
-from lib.vault import CLI, wait_until
+from lib import vault as programs
+from lib.vault import wait_until
 
 # Each attempt prints its name and "done", or what stopped it. The world is a JSON object on stdin.
 PROBE = textwrap.dedent("""
@@ -261,7 +262,7 @@ class Sandbox(Conformance):
         who = {} if self.user is None else self.user.popen_arguments()
         outcome = subprocess.run(
             ["unshare", "--user", "--map-current-user", "--keep-caps", "sh", "-c",
-             'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"', "sh", str(pathlib.Path(CLI).resolve()), "run", "--sandbox", *program],
+             'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"', "sh", str(pathlib.Path(programs.CLI).resolve()), "run", "--sandbox", *program],
             env=self.v.environment(), cwd=self.work, capture_output=True, text=True, timeout=60, **who)
         self.assertEqual((1, ""), (outcome.returncode, outcome.stdout), outcome.stderr)
         self.assertIn("--sandbox is not possible here: cannot make a user and a network namespace", outcome.stderr)
