@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "http/field_line.h"
+#include "http/header_list.h"
 #include "http/host.h"
 
 namespace aivault::http {
@@ -56,16 +57,6 @@ Parsed<Headers> parse_fields(Lines& lines, std::size_t limit) {
 
 std::size_t count(const Headers& headers, std::string_view name) {
   return static_cast<std::size_t>(std::ranges::count(headers, name, &Header::name));
-}
-
-// Whether the lists of all headers of that name hold `wanted`.
-bool lists(const Headers& headers, std::string_view name, std::string_view wanted) {
-  return std::ranges::any_of(headers, [&](const Header& header) {
-    if (header.name != name) return false;
-    const auto items = split(header.value, ',');
-    return std::ranges::any_of(
-        items, [&](std::string_view item) { return equals_ignore_case(trim(item), wanted); });
-  });
 }
 
 Parsed<std::uint64_t> parse_length(std::string_view text) {

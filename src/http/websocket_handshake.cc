@@ -4,6 +4,7 @@
 
 #include "base/encoding.h"
 #include "base/text.h"
+#include "http/header_list.h"
 
 namespace aivault::http::websocket {
 namespace {
@@ -11,15 +12,6 @@ namespace {
 constexpr std::size_t kKeyBytes = 16;
 constexpr std::size_t kMaxProtocols = 32;
 constexpr std::size_t kMaxProtocol = 256;
-
-bool lists(const Headers& headers, std::string_view name, std::string_view wanted) {
-  return std::ranges::any_of(headers, [&](const Header& header) {
-    if (header.name != name) return false;
-    const auto items = split(header.value, ',');
-    return std::ranges::any_of(
-        items, [&](std::string_view item) { return equals_ignore_case(trim(item), wanted); });
-  });
-}
 
 // The value of a header that stands there once; nullptr: it does not.
 const std::string* find_once(const Headers& headers, std::string_view name) {
