@@ -5,6 +5,7 @@
 #include "server/call_answer.h"
 #include "server/call_envelope.h"
 #include "server/control.h"
+#include "server/new_call.h"
 #include "server/turn.h"
 
 namespace aivault::server {
@@ -53,15 +54,8 @@ asio::awaitable<void> answer_call(Turn& turn, std::function<void()> cancel) {
   co_await turn.body.acknowledge();
   turn.connection.release_buffer();
 
-  broker::Call call;
-  call.caller = turn.caller;
-  call.token = turn.token;
-  call.request_id = turn.id;
+  auto call = new_call(turn, *control);
   call.envelope = std::move(read->envelope);
-  call.workspace = std::move(control->workspace);
-  call.group = std::move(control->group);
-  call.client_ip = std::move(control->client_ip);
-  call.timeout = control->timeout;
   call.complete_missing = control->complete_missing;
   call.announced = read->announced.get();
   if (control->wants_interim) {

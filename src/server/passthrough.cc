@@ -4,6 +4,7 @@
 
 #include "server/call_answer.h"
 #include "server/control.h"
+#include "server/new_call.h"
 #include "server/passthrough_target.h"
 #include "server/turn.h"
 #include "server/websocket.h"
@@ -25,10 +26,7 @@ Result<broker::Call> call_of(Turn& turn) {
   TRY_ASSIGN(auto control, parse_control(turn.head.headers));
   if (control.client_ip) TRY(turn.core.broker.check_client(*control.client_ip));
   if (!parsed) return fail(parsed.error());
-  broker::Call call;
-  call.caller = turn.caller;
-  call.token = turn.token;
-  call.request_id = turn.id;
+  auto call = new_call(turn, std::move(control));
   call.account = std::move(target.account);
   call.envelope.method = turn.head.method;
   call.envelope.path = std::move(target.rest);
@@ -37,10 +35,6 @@ Result<broker::Call> call_of(Turn& turn) {
     call.envelope.body = protocol::StreamBody{turn.body.declared_size()};
     call.announced = &turn.body;
   }
-  call.workspace = std::move(control.workspace);
-  call.group = std::move(control.group);
-  call.client_ip = std::move(control.client_ip);
-  call.timeout = control.timeout;
   return call;
 }
 

@@ -5,6 +5,7 @@
 #include "protocol/envelope.h"
 #include "protocol/error_body.h"
 #include "server/control.h"
+#include "server/new_call.h"
 #include "server/turn.h"
 #include "server/websocket.h"
 
@@ -175,16 +176,9 @@ Result<Control> control_of(const Turn& turn) {
 }
 
 broker::Call call_of(const Turn& turn, Control control, protocol::SocketOpening opening) {
-  broker::Call call;
-  call.caller = turn.caller;
-  call.token = turn.token;
-  call.request_id = turn.id;
+  auto call = new_call(turn, std::move(control));
   call.envelope = std::move(opening.envelope);
   call.upgrade = std::move(opening.protocols);
-  call.workspace = std::move(control.workspace);
-  call.group = std::move(control.group);
-  call.client_ip = std::move(control.client_ip);
-  call.timeout = control.timeout;
   return call;
 }
 
