@@ -66,6 +66,11 @@ class Agents:
             process.stdin.flush()
         return self
 
+    def end(self):
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
     def results(self):
         results = []
         for process in self.processes:
