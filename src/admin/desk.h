@@ -2,6 +2,7 @@
 // Thread: the operator thread, except where a member says otherwise.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,12 +10,22 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "catalog/catalog.h"
+#include "http/host.h"
 #include "json/value.h"
 #include "tokens/notices.h"
 #include "vault/slot.h"
 
 namespace aivault::admin {
+
+// What is in force of the configuration, and what its files say at this moment.
+struct ConfigurationState {
+  std::vector<std::string> files;                  // That it was read from.
+  std::vector<std::string> in_force;               // "limits.calls = 10": what is not as built in.
+  std::string problem;                             // Of the files as they are now; empty: none.
+  std::vector<std::string> to_reload, to_restart;  // Keys that they have changed since.
+};
 
 // Facts about the process that the daemon knows; constant after start unless a function.
 struct DaemonFacts {
@@ -27,6 +38,11 @@ struct DaemonFacts {
   std::string listen;                       // Where it listens on TCP; empty: nowhere.
   std::vector<std::string> listen_origins;  // Of pages that may call it all the same.
   std::function<json::Value()> hardening;   // Object of daemon.md 7.3.
+  std::vector<std::string> development;     // AIVAULT_DEV_* variables that it heeds.
+  // For `doctor`, which they may keep waiting; unset: there is nothing to say.
+  std::function<ConfigurationState()> configuration;
+  std::function<Result<std::size_t>()> count_roots;
+  std::function<Result<void>(const http::Authority& host)> look_up;
 };
 
 class Desk {

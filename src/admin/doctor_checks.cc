@@ -108,6 +108,63 @@ Check check_default_access(const catalog::Access& access) {
                "aivault agent default-access closed");
 }
 
+std::string listed(const std::vector<std::string>& texts, std::string_view between) {
+  std::string whole;
+  for (const auto& text : texts) {
+    if (!whole.empty()) whole += between;
+    whole += text;
+  }
+  return whole;
+}
+
+Check check_config(const ConfigurationState& state) {
+  if (!state.problem.empty()) {
+    return check("config",
+                 State::fail,
+                 state.problem + "; what was read before is in force",
+                 "aivaultd --check-config");
+  }
+  if (!state.to_reload.empty()) {
+    return check("config",
+                 State::warn,
+                 "changed since it was read: " + listed(state.to_reload, ", "),
+                 "systemctl reload, or kill -HUP");
+  }
+  if (!state.to_restart.empty()) {
+    return check("config",
+                 State::warn,
+                 "changed since the start: " + listed(state.to_restart, ", "),
+                 "aivault restart, or systemctl restart");
+  }
+  const auto source = state.files.empty() ? "no file" : listed(state.files, ", ");
+  const auto values =
+      state.in_force.empty() ? "everything as built in" : listed(state.in_force, ", ");
+  return check("config", State::ok, source + "; in force: " + values);
+}
+
+Check check_trust_store(const Result<std::size_t>& roots) {
+  constexpr std::string_view kHint = "apt-get install ca-certificates";
+  if (!roots) return check("trust-store", State::fail, roots.error().message, std::string(kHint));
+  if (*roots == 0) {
+    return check(
+        "trust-store", State::fail, "this machine has no root certificates", std::string(kHint));
+  }
+  return check("trust-store", State::ok, std::to_string(*roots) + " root certificates");
+}
+
+// The first that is a name, of a credential that takes part in calls.
+std::optional<http::Authority> host_to_look_up(
+    const std::vector<catalog::Credential>& credentials) {
+  for (const auto& credential : credentials) {
+    if (credential.state != catalog::CredentialState::ready) continue;
+    for (const auto& host : credential.policy.hosts) {
+      auto authority = http::parse_authority(host);
+      if (authority && !policy::parse_ip(authority->host())) return *std::move(authority);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<Check> checks_of_process(const DaemonFacts& facts) {
@@ -149,6 +206,34 @@ std::vector<Check> checks_of_process(const DaemonFacts& facts) {
             State::ok,
             facts.listen.empty() ? "no TCP" : facts.listen + ", for this machine alone"),
   };
+}
+
+std::vector<Check> checks_of_surroundings(const DaemonFacts& facts) {
+  std::vector<Check> checks;
+  if (facts.configuration) checks.push_back(check_config(facts.configuration()));
+  checks.push_back(either("dev-overrides",
+                          facts.development.empty(),
+                          State::fail,
+                          "none",
+                          {{},
+                           {},
+                           "set: " + listed(facts.development, ", "),
+                           "unset them, then aivault restart; use a release build"}));
+  if (facts.count_roots) checks.push_back(check_trust_store(facts.count_roots()));
+  return checks;
+}
+
+Check check_dns(const DaemonFacts& facts, const std::vector<catalog::Credential>& credentials) {
+  const auto host = host_to_look_up(credentials);
+  if (!host || !facts.look_up) {
+    return check("dns", State::ok, "no credential has a host whose name is to be looked up");
+  }
+  const auto found = facts.look_up(*host);
+  if (found) return check("dns", State::ok, "'" + host->host() + "' has addresses");
+  return check("dns",
+               State::warn,
+               "'" + host->host() + "' is not found: " + found.error().message,
+               "getent ahosts " + host->host());
 }
 
 std::vector<Check> checks_of_access(const catalog::Access& access,

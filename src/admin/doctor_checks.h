@@ -1,4 +1,5 @@
-// doctor_checks: the checks of `doctor` that concern the daemon's process and who may call it.
+// doctor_checks: the checks of `doctor` that concern the daemon's process, what it runs with, and
+// who may call it.
 // Thread: any.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include "admin/desk.h"
 #include "base/time.h"
 #include "catalog/access.h"
+#include "catalog/credential.h"
 #include "vault/rows.h"
 #include "vault/vault.h"
 
@@ -19,6 +21,12 @@ namespace aivault::admin {
 // From what the kernel says of the process: dumpable, core-dumps, memory-lock, swap, no-new-privs,
 // seccomp, landlock, sandbox-mode, listener. Empty for a private child, which is gone in a moment.
 std::vector<vault::Vault::Check> checks_of_process(const DaemonFacts& facts);
+
+// config, dev-overrides, trust-store: what the daemon runs with.
+std::vector<vault::Vault::Check> checks_of_surroundings(const DaemonFacts& facts);
+// dns: whether a host that calls go to can be found; one look-up, in bounded time.
+vault::Vault::Check check_dns(const DaemonFacts& facts,
+                              const std::vector<catalog::Credential>& credentials);
 
 // The uid of that name now; nullopt: there is no such user.
 using UidOfUser = std::function<std::optional<std::int64_t>(std::string_view name)>;

@@ -80,6 +80,83 @@ TEST(DoctorOfTheProcess, SaysNothingOfAPrivateChild) {
   EXPECT_TRUE(checks_of_process(facts).empty());
 }
 
+// Of one check: state, detail.
+using Verdict = std::pair<State, std::string>;
+Verdict verdict_of(const DaemonFacts& facts, std::string_view id) {
+  for (const auto& check : checks_of_surroundings(facts)) {
+    if (check.id == id) return {check.state, check.detail};
+  }
+  return {State::ok, "not checked"};
+}
+
+TEST(DoctorOfTheConfiguration, ComparesFilesWithWhatIsInForce) {
+  DaemonFacts facts;
+  EXPECT_EQ(verdict_of(facts, "config"), Verdict(State::ok, "not checked"));
+  ConfigurationState state;
+  facts.configuration = [&state] { return state; };
+  EXPECT_EQ(verdict_of(facts, "config"),
+            Verdict(State::ok, "no file; in force: everything as built in"));
+  state.files = {"/a.toml", "/b.toml"};
+  state.in_force = {"limits.calls = 9", "shared = true"};
+  EXPECT_EQ(verdict_of(facts, "config"),
+            Verdict(State::ok, "/a.toml, /b.toml; in force: limits.calls = 9, shared = true"));
+  state.to_restart = {"listen"};
+  EXPECT_EQ(verdict_of(facts, "config"), Verdict(State::warn, "changed since the start: listen"));
+  state.to_reload = {"limits.calls"};
+  EXPECT_EQ(verdict_of(facts, "config"),
+            Verdict(State::warn, "changed since it was read: limits.calls"));
+  state.problem = "unsafe configuration file '/a.toml': others can write it";
+  EXPECT_EQ(verdict_of(facts, "config"),
+            Verdict(State::fail, state.problem + "; what was read before is in force"));
+}
+
+TEST(DoctorOfDevelopment, FailsWhereAnOverrideIsSet) {
+  DaemonFacts facts;
+  EXPECT_EQ(verdict_of(facts, "dev-overrides"), Verdict(State::ok, "none"));
+  facts.development = {"AIVAULT_DEV_A", "AIVAULT_DEV_B"};
+  EXPECT_EQ(verdict_of(facts, "dev-overrides"),
+            Verdict(State::fail, "set: AIVAULT_DEV_A, AIVAULT_DEV_B"));
+}
+
+TEST(DoctorOfTheTrustStore, FailsWithoutRoots) {
+  DaemonFacts facts;
+  Result<std::size_t> roots = std::size_t{3};
+  facts.count_roots = [&roots] { return roots; };
+  EXPECT_EQ(verdict_of(facts, "trust-store"), Verdict(State::ok, "3 root certificates"));
+  roots = std::size_t{0};
+  EXPECT_EQ(verdict_of(facts, "trust-store"),
+            Verdict(State::fail, "this machine has no root certificates"));
+  roots = fail(ErrorCode::upstream_unreachable, "tls", "/x holds no PEM certificates");
+  EXPECT_EQ(verdict_of(facts, "trust-store"), Verdict(State::fail, "/x holds no PEM certificates"));
+}
+
+TEST(DoctorOfDns, LooksUpOneNameOfAReadyCredential) {
+  std::vector<std::string> asked;
+  bool is_found = true;
+  DaemonFacts facts;
+  facts.look_up = [&](const http::Authority& host) -> Result<void> {
+    asked.push_back(host.text());
+    if (is_found) return {};
+    return fail(ErrorCode::upstream_unreachable, "dns", "no answer");
+  };
+  catalog::Credential disabled;
+  disabled.state = catalog::CredentialState::disabled;
+  disabled.policy.hosts = {"off.test"};
+  catalog::Credential by_address;
+  by_address.policy.hosts = {"10.0.0.1:8443", "[::1]:443"};
+  EXPECT_EQ(check_dns(facts, {disabled, by_address}).state, State::ok);
+  EXPECT_TRUE(asked.empty());
+  catalog::Credential named;
+  named.policy.hosts = {"10.0.0.1", "api.test:8443", "other.test"};
+  EXPECT_EQ(check_dns(facts, {disabled, by_address, named}).state, State::ok);
+  EXPECT_EQ(asked, std::vector<std::string>{"api.test:8443"});
+  is_found = false;
+  const auto check = check_dns(facts, {named, named});
+  EXPECT_EQ(check.state, State::warn);
+  EXPECT_EQ(check.detail, "'api.test' is not found: no answer");
+  EXPECT_EQ(asked.size(), 2U);
+}
+
 TEST(DoctorOfIsolation, WarnsOfCallersOfItsOwnUserWhereOthersAreMeantToCall) {
   DaemonFacts facts;
   facts.uid = 1000;

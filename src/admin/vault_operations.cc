@@ -120,6 +120,7 @@ void add_access(Desk& desk, vault::Vault& vault, std::vector<Check>& checks) {
   }
   const auto own = has_own_callers(desk.facts, vault, now);
   if (own) checks.push_back(check_isolation(desk.facts, *own));
+  if (snapshot) checks.push_back(check_dns(desk.facts, (*snapshot)->credentials()));
 }
 
 }  // namespace
@@ -204,6 +205,7 @@ Result<Answer> doctor(Desk& desk, const Request&) {
     add_access(desk, **vault, checks);
   }
   std::ranges::move(checks_of_process(desk.facts), std::back_inserter(checks));
+  std::ranges::move(checks_of_surroundings(desk.facts), std::back_inserter(checks));
   Value list = Value::array();
   for (const auto& check : checks) {
     list.push(Value::object({{"detail", check.detail},

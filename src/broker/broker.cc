@@ -157,6 +157,7 @@ Result<void> Broker::check_client(std::string_view client_ip) const {
 }
 
 void Broker::settle() { impl_->settle(); }
+void Broker::set_limits(const Limits& limits) { impl_->set_limits(limits); }
 void Broker::forget_secrets() { impl_->forget_secrets(); }
 tokens::Logins& Broker::logins() { return impl_->logins(); }
 void Broker::break_off() { impl_->break_off(); }

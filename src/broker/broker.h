@@ -25,10 +25,14 @@ namespace aivault::broker {
 
 class Broker {
  public:
+  // May change while calls run: those that run already are not touched.
+  struct Limits {
+    std::size_t calls = 2048, calls_per_uid = 256;
+    std::uint64_t socket_message = std::uint64_t{16} << 20U;  // Of a WebSocket, bytes.
+  };
   struct Options {
     std::string version;
-    std::size_t max_calls = 2048, max_calls_per_uid = 256;
-    std::uint64_t max_socket_message = std::uint64_t{16} << 20U;      // Of a WebSocket, bytes.
+    Limits limits{};
     std::chrono::milliseconds socket_idle = std::chrono::minutes(5);  // Without a byte either way.
     bool secret_echo = false;  // AIVAULT_DEV_ALLOW_SECRET_ECHO, development builds only.
     bool allow_remote_clients = false;
@@ -70,6 +74,7 @@ class Broker {
   void forget_secrets();
   // The logins of operators that are under way; they end with forget_secrets().
   tokens::Logins& logins();
+  void set_limits(const Limits& limits);
   // From now on it is the daemon that ends calls before their time.
   void break_off();
 

@@ -57,6 +57,7 @@ class Broker::Impl {
     logins_.forget();
   }
   tokens::Logins& logins() { return logins_; }
+  void set_limits(const Limits& limits) { options_.limits = limits; }
   std::size_t idle_upstreams() const { return client_.idle_connections(); }
   void break_off() {
     ends_->break_off();

@@ -37,7 +37,7 @@ class NoWriting {
 TEST(Invoke, LimitsTheCallsOfOneCaller) {
   std::atomic<bool> go = false;
   auto options = Stage::default_options();
-  options.max_calls_per_uid = 1;
+  options.limits.calls_per_uid = 1;
   Stage stage(
       [&go](TlsPeer& peer) {
         peer.read_head();

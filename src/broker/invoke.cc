@@ -230,7 +230,7 @@ SocketRelay::Opened Broker::Impl::open_socket(const Decision& decision,
   }
   const bool text_only = decision.limits.scrub == policy::ScrubRule::off;
   opened.scrub = options_.secret_echo ? Scrub::nothing : text_only ? Scrub::text_only : Scrub::all;
-  opened.max_message = options_.max_socket_message;
+  opened.max_message = options_.limits.socket_message;
   opened.idle = options_.socket_idle;
   opened.lifetime = call.timeout;
   opened.peer = decision.reach.authority.text();
@@ -238,8 +238,8 @@ SocketRelay::Opened Broker::Impl::open_socket(const Decision& decision,
 }
 
 Result<void> Broker::Impl::check_room(const RunningCalls::Ticket& ticket) const {
-  const bool room = running_.running() <= options_.max_calls &&
-                    ticket.running_of_caller() <= options_.max_calls_per_uid;
+  const bool room = running_.running() <= options_.limits.calls &&
+                    ticket.running_of_caller() <= options_.limits.calls_per_uid;
   if (room) return {};
   return fail(
       Error{ErrorCode::policy_violation, "concurrency_limit", "too many concurrent requests", 1});

@@ -149,7 +149,7 @@ TEST(SocketRelay, EndsWhatIsIdle) {
 
 TEST(SocketRelay, EndsAtAMessageThatIsTooLarge) {
   auto options = Stage::default_options();
-  options.max_socket_message = 10;
+  options.limits.socket_message = 10;
   SocketStage stage(
       accepting([](TlsPeer& peer) { peer.drain(); }), registry::HeaderAuth(), options);
   const auto relayed = stage.run_socket(
@@ -160,7 +160,7 @@ TEST(SocketRelay, EndsAtAMessageThatIsTooLarge) {
 
 TEST(SocketRelay, IsOneOfTheCallsInFlight) {
   auto options = Stage::default_options();
-  options.max_calls = 0;
+  options.limits.calls = 0;
   SocketStage stage(
       accepting([](TlsPeer& peer) { peer.drain(); }), registry::HeaderAuth(), options);
   EXPECT_EQ(stage.run_socket().opened, "concurrency_limit");

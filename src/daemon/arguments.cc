@@ -122,7 +122,7 @@ Options:
       --listen HOST:PORT  Listen on TCP as well, for callers with a token: 127.0.0.1, localhost or
                           [::1]; port 0 takes a free one
       --config FILE       Read this configuration only (default: /etc/aivault/aivaultd.toml, then
-                          config.toml in $AIVAULT_DIR or ~/.aivault)
+                          config.toml in $AIVAULT_DIR or ~/.aivault); SIGHUP reads it again
       --check-config      Check arguments, environment and configuration, print what would count
                           as JSON, and end
       --once              End when the first call has been answered and nobody is connected

@@ -29,6 +29,7 @@ namespace aivault::daemon {
 namespace {
 
 constexpr std::string_view kOfTheMachine = "/etc/aivault/aivaultd.toml";
+constexpr std::string_view kPlaceOfTheMachine = "/etc/aivault";
 constexpr std::size_t kMaxFile = std::size_t{64} << 10U;
 constexpr std::size_t kMaxList = 64;
 constexpr std::size_t kMib = std::size_t{1} << 20U;
@@ -388,9 +389,11 @@ Result<Configuration> read_configuration(const platform::Environment& environmen
                                          const std::optional<std::string>& only) {
   Configuration configuration;
   if (only) {
-    TRY(read_file(environment.absolute(*only), Missing::is_an_error, configuration));
+    configuration.places.push_back(environment.absolute(*only));
+    TRY(read_file(configuration.places.front(), Missing::is_an_error, configuration));
     return configuration;
   }
+  configuration.places.emplace_back(kPlaceOfTheMachine);
   TRY(read_file(std::string(kOfTheMachine), Missing::is_fine, configuration));
   auto own = environment.path("AIVAULT_DIR");
   if (!own) {
@@ -398,6 +401,7 @@ Result<Configuration> read_configuration(const platform::Environment& environmen
     if (home) own = *home + "/.aivault";
   }
   if (own && !is_of_another(*own)) {
+    configuration.places.push_back(*own);
     TRY(read_file(*own + "/config.toml", Missing::is_fine, configuration));
   }
   return configuration;

@@ -27,7 +27,8 @@ struct Configuration {
   std::optional<std::size_t> connections{}, connections_per_uid{}, calls{}, calls_per_identity{},
       memory{}, websocket_message{};
   std::optional<std::vector<std::string>> listen_origins{}, readable{}, writable{};
-  std::vector<std::string> files{};  // That were read.
+  std::vector<std::string> files{};   // That were read.
+  std::vector<std::string> places{};  // Directories, or the file that was named, to be read again.
 
   // The variable, else what the files say instead of it.
   std::optional<std::string> text(const platform::Environment& environment,

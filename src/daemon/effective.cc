@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "json/write.h"
+
 namespace aivault::daemon {
 namespace {
 
@@ -79,6 +81,25 @@ Value effective_settings(const Settings& settings) {
        {"socket", path_of(settings.socket)},
        {"socket_dir_mode", octal(shared ? settings.agent_directory_mode : settings.directory_mode)},
        {"socket_mode", octal(shared ? settings.agent_socket_mode : settings.socket_mode)}});
+}
+
+std::map<std::string, std::string> effective_keys(const Settings& settings) {
+  std::map<std::string, std::string> keys;
+  const auto whole = effective_settings(settings);
+  for (const auto& member : whole.members()) {
+    const std::string name(member.key);
+    const auto& value = member.value;
+    if (name == "files") continue;
+    if (!value.is(json::Kind::object)) {
+      keys.emplace(name, json::compact(value, json::Order::as_built));
+      continue;
+    }
+    for (const auto& inner : value.members()) {
+      keys.emplace(name + "." + std::string(inner.key),
+                   json::compact(inner.value, json::Order::as_built));
+    }
+  }
+  return keys;
 }
 
 }  // namespace aivault::daemon

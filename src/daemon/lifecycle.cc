@@ -52,6 +52,14 @@ void Lifecycle::begin(server::Server& server, broker::Broker& broker) {
   if (options_.kind != Kind::private_child) watch_idleness(server.open_connections());
 }
 
+void Lifecycle::set_times(std::chrono::milliseconds idle_exit,
+                          std::chrono::milliseconds drain_timeout) {
+  options_.drain_timeout = drain_timeout;
+  if (options_.idle_exit == idle_exit) return;
+  options_.idle_exit = idle_exit;
+  if (options_.kind != Kind::private_child) watch_idleness(server_->open_connections());
+}
+
 void Lifecycle::watch_signals() {
   signals_.async_wait([this](const error_code& error, int number) {
     if (error) return;

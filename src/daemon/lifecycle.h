@@ -50,6 +50,9 @@ class Lifecycle {
   // Watches signals and idleness from now on. Both objects outlive the loop's run.
   void begin(server::Server& server, broker::Broker& broker);
 
+  // The daemon's patience from now on; one that ends already ends as it began to.
+  void set_times(std::chrono::milliseconds idle_exit, std::chrono::milliseconds drain_timeout);
+
   int exit_status() const { return exit_status_; }
   const std::string& reason() const { return reason_; }  // Why it ended.
 

@@ -7,11 +7,13 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/arguments.h"
 #include "daemon/effective.h"
 #include "daemon/readiness.h"
+#include "daemon/reload.h"
 #include "daemon/sandbox_paths.h"
 #include "daemon/sandbox_trial.h"
 #include "daemon/serve.h"
@@ -138,6 +140,11 @@ Result<int> start(const Arguments& arguments,
     print(stdout, json::pretty(effective_settings(settings), json::Order::alphabetical) + "\n");
     return 0;
   }
+  // Before a service manager's sockets count as settings.
+  Reload::Configuration configuration{
+      effective_keys(settings), settings.configuration_files, [&arguments, &environment] {
+        return read_settings(arguments, environment);
+      }};
   TRY_ASSIGN(const auto owner, check_owner(settings));
   TRY(platform::drop_privileges(owner));
   take_keys(settings, environment, std::move(keys));
@@ -168,7 +175,8 @@ Result<int> start(const Arguments& arguments,
     sockets.give_up_paths();
     return fail(std::move(entered).error());
   }
-  auto status = serve(settings, sockets, manager, readiness, log, max_descriptors);
+  auto status =
+      serve(settings, std::move(configuration), sockets, manager, readiness, log, max_descriptors);
   if (!status) sockets.give_up_paths();
   return status;
 }

@@ -87,6 +87,8 @@ sandbox::Paths sandbox_paths(const Settings& settings) {
   if (!settings.vault.keys.credentials_directory.empty()) {
     paths.readable.push_back(settings.vault.keys.credentials_directory);
   }
+  // Files come there and are replaced, and a reload reads what is there then.
+  for (const auto& path : settings.configuration_places) paths.readable.push_back(path);
   for (const auto& path : settings.sandbox.readable) paths.readable.push_back(path);
   for (const auto& path : settings.sandbox.writable) paths.writable.push_back(path);
   const auto& location = settings.vault.location;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "daemon/daily_check.h"
 #include "daemon/greeting.h"
 #include "daemon/lifecycle.h"
+#include "daemon/look_around.h"
 #include "daemon/report.h"
 #include "daemon/unlock_timer.h"
 #include "daemon/watchdog.h"
@@ -44,13 +46,22 @@ upstream::Client::Options client_options(const Development& development,
   return options;
 }
 
+broker::Broker::Limits call_limits(const ServiceLimits& limits, std::size_t max_descriptors) {
+  return {.calls = std::min(limits.calls, (max_descriptors - kOwnDescriptors) / 4),
+          .calls_per_uid = limits.calls_per_identity,
+          .socket_message = limits.websocket_message};
+}
+
+server::Server::Limits connection_limits(const ServiceLimits& limits, std::size_t max_descriptors) {
+  return {.connections = std::min(limits.connections, (max_descriptors - kOwnDescriptors) / 2),
+          .connections_per_uid = limits.connections_per_uid};
+}
+
 broker::Broker::Options broker_options(const Settings& settings, std::size_t max_descriptors) {
   const auto& development = settings.development;
   broker::Broker::Options options;
   options.version = AIVAULT_VERSION;
-  options.max_calls = std::min(settings.limits.calls, (max_descriptors - kOwnDescriptors) / 4);
-  options.max_calls_per_uid = settings.limits.calls_per_identity;
-  options.max_socket_message = settings.limits.websocket_message;
+  options.limits = call_limits(settings.limits, max_descriptors);
   options.secret_echo = development.secret_echo;
   options.allow_remote_clients = development.allow_remote_clients;
   options.allow_non_default_ports = development.allow_non_default_ports;
@@ -60,8 +71,7 @@ broker::Broker::Options broker_options(const Settings& settings, std::size_t max
 server::Server::Options server_options(const Settings& settings, std::size_t max_descriptors) {
   server::Server::Options options;
   const auto& limits = settings.limits;
-  options.max_connections = std::min(limits.connections, (max_descriptors - kOwnDescriptors) / 2);
-  options.max_connections_per_uid = limits.connections_per_uid;
+  options.limits = connection_limits(limits, max_descriptors);
   options.memory.total = limits.memory;
   options.memory.of_uid = limits.memory / 2;
   options.allowed_origins = settings.listen_origins;
@@ -90,6 +100,7 @@ admin::DaemonFacts daemon_facts(const Settings& settings,
   if (!sockets.tcp.empty()) facts.listen = sockets.tcp.front().place.text();
   facts.listen_origins = settings.listen_origins;
   facts.private_child = settings.private_child;
+  facts.development = settings.development.names;
   facts.memory_locked = platform::read_hardening().memory_locked;
   facts.config_user_socket = settings.places.user_socket;
   facts.config_shared_socket = settings.places.shared_socket;
@@ -105,7 +116,7 @@ admin::DaemonFacts daemon_facts(const Settings& settings,
 Lifecycle::Options lifecycle_options(const Settings& settings,
                                      vault::Slot& slot,
                                      const ServiceManager& manager,
-                                     platform::Log& log) {
+                                     Reload& reload) {
   Lifecycle::Options options;
   if (settings.once) options.kind = Lifecycle::Kind::once;
   if (settings.private_child) options.kind = Lifecycle::Kind::private_child;
@@ -115,12 +126,8 @@ Lifecycle::Options lifecycle_options(const Settings& settings,
   options.shared = settings.is_shared();
   // Nobody else has the passphrase that was entered here.
   options.is_needed = [&slot] { return slot.is_unlocked(); };
+  options.on_hangup = [&reload] { reload.on_hangup(); };
   options.on_drain = [&manager] { manager.tell("STOPPING=1"); };
-  options.on_hangup = [&slot, &manager, &log] {
-    manager.tell_reloading();
-    if (const auto vault = slot.peek()) vault->reopen_mirror();
-    log.info("daemon.hangup", {{"effect", "the audit mirror is opened anew"}});
-  };
   return options;
 }
 
@@ -161,6 +168,7 @@ std::string status_line(vault::Slot& slot) {
 }  // namespace
 
 Result<int> serve(const Settings& settings,
+                  Reload::Configuration configuration,
                   Sockets& sockets,
                   const ServiceManager& manager,
                   Readiness& readiness,
@@ -186,8 +194,19 @@ Result<int> serve(const Settings& settings,
                      .listeners = settings.is_shared() ? "operator agent" : "operator"});
   TRY(open_existing(slot, greeting, settings, readiness, log));
 
-  const auto facts =
-      daemon_facts(settings, sockets, readiness.is_awaited() && !settings.is_shared());
+  std::function<void(const Settings&)> take_over;
+  Reload reload(std::move(configuration),
+                {.loop = loop.get_executor(),
+                 .reader = operators.get_executor(),
+                 .slot = slot,
+                 .manager = manager,
+                 .log = log,
+                 .is_recorded = !settings.private_child,
+                 .retry_vault = [&slot] { return status_line(slot); },
+                 .apply = [&take_over](const Settings& wanted) { take_over(wanted); }});
+  auto facts = daemon_facts(settings, sockets, readiness.is_awaited() && !settings.is_shared());
+  facts.configuration = [&reload] { return reload.state(); };
+  look_around(facts, loop, *client);
   tokens::Notices notices;
   admin::Desk desk{slot, catalog, facts, &notices};
   auto for_broker = broker_options(settings, max_descriptors);
@@ -195,8 +214,10 @@ Result<int> serve(const Settings& settings,
   for_broker.metrics = &metrics;
   broker::Broker broker(loop.get_executor(), slot, catalog, *client, std::move(for_broker));
   slot.on_lock([&] { asio::post(loop, [&broker] { broker.forget_secrets(); }); });
-  Lifecycle lifecycle(loop, log, sockets.claims(), lifecycle_options(settings, slot, manager, log));
+  Lifecycle lifecycle(
+      loop, log, sockets.claims(), lifecycle_options(settings, slot, manager, reload));
   auto hooks = lifecycle.hooks();
+  hooks.on_reload = [&reload](admin::Actor who) { return reload.answer(std::move(who)); };
   hooks.on_connections = [&, inner = std::move(hooks.on_connections)](std::size_t open) {
     greeting.greet_if_open(operators.get_executor());
     inner(open);
@@ -212,6 +233,12 @@ Result<int> serve(const Settings& settings,
                         broker,
                         for_server,
                         std::move(hooks));
+  take_over = [&](const Settings& wanted) {
+    log.set_level(wanted.log_level);
+    lifecycle.set_times(wanted.idle_exit, wanted.drain_timeout);
+    broker.set_limits(call_limits(wanted.limits, max_descriptors));
+    server.set_limits(connection_limits(wanted.limits, max_descriptors));
+  };
   lifecycle.begin(server, broker);
   for (auto& each : sockets.listening) server.listen(each.take(), each.door);
   for (auto& each : sockets.tcp) server.listen_tcp(std::move(each.socket), each.place.port);

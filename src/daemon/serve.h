@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "daemon/readiness.h"
+#include "daemon/reload.h"
 #include "daemon/service_manager.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
@@ -16,8 +17,9 @@
 
 namespace aivault::daemon {
 
-// The exit status.
+// The exit status. `configuration`: what is taken over from it while the daemon serves.
 Result<int> serve(const Settings& settings,
+                  Reload::Configuration configuration,
                   Sockets& sockets,
                   const ServiceManager& manager,
                   Readiness& readiness,

@@ -56,7 +56,6 @@ void ServiceManager::tell_reloading() const {
   (void)::clock_gettime(CLOCK_MONOTONIC, &now);  // It cannot fail for this clock.
   const auto stamp = now.tv_sec * kMicroseconds + now.tv_nsec / kNanoseconds;
   tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(stamp));
-  tell("READY=1");
 }
 
 }  // namespace aivault::daemon

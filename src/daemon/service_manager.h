@@ -26,7 +26,7 @@ class ServiceManager {
 
   // Lost messages are the manager's loss: it has time limits of its own.
   void tell(std::string_view state) const;
-  void tell_reloading() const;
+  void tell_reloading() const;  // Until it hears READY=1.
 
  private:
   platform::Descriptor socket_;

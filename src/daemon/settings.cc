@@ -42,6 +42,7 @@ Result<mode_t> mode_from(const std::optional<std::string>& text,
 Result<Development> read_development(const platform::Environment& environment) {
   Development development;
 #ifdef AIVAULT_DEV_OVERRIDES
+  development.names = environment.development_variables();
   constexpr std::size_t kMaxCaFile = std::size_t{1} << 20U;
   if (const auto text = environment.text("AIVAULT_DEV_RESOLVE")) {
     TRY_ASSIGN(development.addresses, upstream::parse_dev_resolve(*text));
@@ -204,15 +205,15 @@ Result<void> read_audit(Settings& settings, const Sources& from) {
 
 }  // namespace
 
-Result<Settings> make_settings(const Arguments& arguments,
+Result<Settings> read_settings(const Arguments& arguments,
                                const platform::Environment& environment) {
   Settings settings;
   TRY(check_combination(arguments));
   TRY_ASSIGN(auto files, read_configuration(environment, arguments.config));
   settings.configuration_files = files.files;
+  settings.configuration_places = files.places;
   const Sources from{arguments, environment, files};
   TRY(read_audit(settings, from));
-  TRY_ASSIGN(settings.development, read_development(environment));
   TRY_ASSIGN(settings.places, platform::find_places(environment));
   settings.once = arguments.once;
   settings.private_child = arguments.stdio;
@@ -227,6 +228,13 @@ Result<Settings> make_settings(const Arguments& arguments,
   if (environment.flag("AIVAULT_DISABLE_DISK_LOGS")) {
     settings.vault.call_records = vault::CallRecords::disabled;
   }
+  return settings;
+}
+
+Result<Settings> make_settings(const Arguments& arguments,
+                               const platform::Environment& environment) {
+  TRY_ASSIGN(auto settings, read_settings(arguments, environment));
+  TRY_ASSIGN(settings.development, read_development(environment));
   return settings;
 }
 

@@ -26,6 +26,7 @@ namespace aivault::daemon {
 
 // AIVAULT_DEV_*: never set in a release build.
 struct Development {
+  std::vector<std::string> names;  // Of the variables that are set.
   std::vector<upstream::DevAddress> addresses;
   std::string ca_pem;
   bool allow_non_default_ports = false, allow_remote_clients = false, secret_echo = false;
@@ -59,7 +60,8 @@ struct Settings {
   std::chrono::milliseconds drain_timeout = std::chrono::seconds(10);
   ServiceLimits limits;
   SandboxWishes sandbox;
-  std::vector<std::string> configuration_files;  // That were read.
+  std::vector<std::string> configuration_files;   // That were read.
+  std::vector<std::string> configuration_places;  // Where they are looked for again.
   platform::LogLevel log_level = platform::LogLevel::info;
   bool require_locked_memory = false;
   bool supervised = false;  // A service manager starts us again.
@@ -69,6 +71,10 @@ struct Settings {
 };
 
 Result<Settings> make_settings(const Arguments& arguments,
+                               const platform::Environment& environment);
+
+// The same without the development variables, for a daemon that serves already: only files change.
+Result<Settings> read_settings(const Arguments& arguments,
                                const platform::Environment& environment);
 
 // AIVAULTD_READY_FD.

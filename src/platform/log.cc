@@ -123,7 +123,8 @@ std::optional<LogLevel> parse_log_level(std::string_view text) {
   return std::nullopt;
 }
 
-Log::Log(int descriptor, Options options) : descriptor_(descriptor), options_(std::move(options)) {
+Log::Log(int descriptor, Options options)
+    : descriptor_(descriptor), options_(std::move(options)), level_(options_.level) {
   if (!options_.clock) {
     options_.clock = [] {
       return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
@@ -134,17 +135,29 @@ Log::Log(int descriptor, Options options) : descriptor_(descriptor), options_(st
 Log::~Log() { tell_dropped(options_.clock()); }
 
 Result<void> Log::move_to_file(Descriptor directory, std::string name) {
-  TRY_ASSIGN(auto file, open_log(directory.get(), name));
-  struct stat status{};
-  ::fstat(file.get(), &status);
   const std::lock_guard lock(guard_);
+  TRY_ASSIGN(auto file, open_log(directory.get(), name));
   options_.journal = false;
   directory_ = std::move(directory);
   file_name_ = std::move(name);
+  use(std::move(file));
+  return {};
+}
+
+Result<void> Log::reopen() {
+  const std::lock_guard lock(guard_);
+  if (!directory_) return {};
+  TRY_ASSIGN(auto file, open_log(directory_.get(), file_name_));
+  use(std::move(file));
+  return {};
+}
+
+void Log::use(Descriptor file) {
+  struct stat status{};
+  ::fstat(file.get(), &status);
   file_ = std::move(file);
   file_size_ = static_cast<std::uint64_t>(status.st_size);
   descriptor_ = file_.get();
-  return {};
 }
 
 void Log::error(std::string_view event, std::initializer_list<LogField> fields) {
@@ -158,7 +171,7 @@ void Log::info(std::string_view event, std::initializer_list<LogField> fields) {
 }
 
 void Log::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
-  if (level > options_.level) return;
+  if (level > level_) return;
   const std::lock_guard lock(guard_);
   const UnixMs now = options_.clock();
   const std::int64_t second = to_int(now) / 1000;

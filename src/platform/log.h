@@ -4,6 +4,7 @@
 // Thread: any. Errors: a line that cannot be written is lost.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -46,6 +47,9 @@ class Log {
   // Lines go to the file `name` in `directory` (0600) from now on; at 1 MiB it is renamed to
   // `name`.1. Errors: vault_unavailable unsafe_path | internal.
   Result<void> move_to_file(Descriptor directory, std::string name);
+  // Opens that file anew, should somebody have moved it away; without one nothing happens.
+  Result<void> reopen();
+  void set_level(LogLevel level) { level_ = level; }
 
   void error(std::string_view event, std::initializer_list<LogField> fields = {});
   void warn(std::string_view event, std::initializer_list<LogField> fields = {});
@@ -59,10 +63,12 @@ class Log {
                 std::initializer_list<LogField> fields);
   void tell_dropped(UnixMs now);
   void rotate();
+  void use(Descriptor file);
 
   std::mutex guard_;
   int descriptor_;
   Options options_;
+  std::atomic<LogLevel> level_;
   Descriptor directory_, file_;
   std::string file_name_;
   std::uint64_t file_size_ = 0;

@@ -121,6 +121,33 @@ TEST_F(LogTest, DoesNotFollowALinkInPlaceOfItsFile) {
   EXPECT_FALSE(log.move_to_file(open_directory(), "aivaultd.log").has_value());
 }
 
+TEST_F(LogTest, OpensAFileAnewThatWasMovedAway) {
+  Log log(out_.get(), at());
+  EXPECT_TRUE(log.reopen().has_value()) << "there is nothing to open";
+  ASSERT_TRUE(log.move_to_file(open_directory(), "aivaultd.log").has_value());
+  log.info("first");
+  std::filesystem::rename(directory_ + "/aivaultd.log", directory_ + "/moved");
+  ASSERT_TRUE(log.reopen().has_value());
+  log.info("second");
+  EXPECT_GT(std::filesystem::file_size(directory_ + "/aivaultd.log"), 0U);
+  std::filesystem::remove(directory_ + "/aivaultd.log");
+  std::filesystem::create_symlink(path_, directory_ + "/aivaultd.log");
+  EXPECT_FALSE(log.reopen().has_value());
+  const auto before = std::filesystem::file_size(path_);
+  log.info("third");
+  EXPECT_EQ(std::filesystem::file_size(path_), before) << "no link is followed";
+}
+
+TEST_F(LogTest, ChangesItsLevel) {
+  Log log(out_.get(), at());
+  log.set_level(LogLevel::error);
+  log.info("quiet");
+  log.set_level(LogLevel::info);
+  log.info("loud");
+  EXPECT_EQ(text().find("quiet"), std::string::npos);
+  EXPECT_NE(text().find("loud"), std::string::npos);
+}
+
 TEST_F(LogTest, KnowsTheStreamOfTheJournal) {
   struct stat status{};
   ASSERT_EQ(::fstat(out_.get(), &status), 0);

@@ -18,7 +18,9 @@ namespace asio = boost::asio;
 constexpr std::chrono::seconds kBetweenBytes(30);
 constexpr std::chrono::seconds kWholeBody(60);
 constexpr int kContentTooLarge = 413;
+constexpr int kOk = 200;
 constexpr int kAccepted = 202;
+constexpr std::size_t kMaxControlBody = std::size_t{4} << 10U;  // Of what concerns the process.
 constexpr std::size_t kMaxOperations = 64;
 constexpr std::size_t kOperatorReserve = 16;  // Of them.
 constexpr std::size_t kMaxOfOneCaller = 8;
@@ -196,11 +198,32 @@ asio::awaitable<void> answer_operation(Turn& turn,
   }
 }
 
-asio::awaitable<void> answer_shutdown(Turn& turn) {
-  constexpr std::size_t kLimit = std::size_t{4} << 10U;
+asio::awaitable<void> answer_reload(Turn& turn) {
   MemoryBudget::Share memory(turn.core.memory, turn.caller.uid, turn.caller.is_operator);
   const auto body = std::make_shared<JsonBody>();
-  const bool taken = co_await take_body(turn, memory, body, kLimit);
+  const bool taken = co_await take_body(turn, memory, body, kMaxControlBody);
+  if (!taken) co_return;
+  const auto& value = body->value();
+  if (!value.is(json::Kind::object) || !value.members().empty()) {
+    Error error{ErrorCode::invalid_request, "record_invalid", "the body must be {}", 0};
+    co_await turn.refuse(std::move(error));
+    co_return;
+  }
+  auto actor = actor_of(turn);
+  const auto outcome = co_await turn.core.hooks.on_reload(std::move(actor));
+  if (!outcome) {
+    auto error = outcome.error();
+    co_await turn.refuse(std::move(error));
+    co_return;
+  }
+  auto done = json_reply(kOk, json::compact(*outcome, json::Order::alphabetical));
+  co_await turn.reply(std::move(done));
+}
+
+asio::awaitable<void> answer_shutdown(Turn& turn) {
+  MemoryBudget::Share memory(turn.core.memory, turn.caller.uid, turn.caller.is_operator);
+  const auto body = std::make_shared<JsonBody>();
+  const bool taken = co_await take_body(turn, memory, body, kMaxControlBody);
   if (!taken) co_return;
   const auto& value = body->value();
   const auto* mode = value.find("mode");

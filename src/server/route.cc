@@ -26,6 +26,7 @@ constexpr auto kOwn = std::to_array<OwnRoute>({
     {Own::self_token, "POST", "/aivault/tokens/self", Audience::socket_callers},
     {Own::request, "GET", "/aivault/requests/{id}", Audience::any},
     {Own::metrics, "GET", "/metrics", Audience::operators},
+    {Own::reload, "POST", "/aivault/reload", Audience::operators},
     {Own::shutdown, "POST", "/aivault/shutdown", Audience::operators},
     {Own::login_start, "POST", "/aivault/oauth/login", Audience::operators},
     {Own::login_callback, "POST", "/aivault/oauth/login/{id}/callback", Audience::operators},

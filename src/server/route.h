@@ -20,6 +20,7 @@ enum class Own : std::uint8_t {
   passthrough,
   websocket,
   shutdown,
+  reload,
   request,
   metrics,
   mint_token,

@@ -190,8 +190,8 @@ bool Server::Impl::has_room(const platform::Peer& peer, broker::Door door) const
   const auto extra = is_operator ? options.operator_reserve : 0;
   const auto mine = core_->open_of_uid.find(peer.uid);
   const auto open = mine == core_->open_of_uid.end() ? 0 : mine->second;
-  return core_->open < options.max_connections + extra &&
-         open < options.max_connections_per_uid + extra;
+  return core_->open < options.limits.connections + extra &&
+         open < options.limits.connections_per_uid + extra;
 }
 
 // False: the connection got no session.
@@ -294,6 +294,7 @@ void Server::serve(platform::Descriptor connected) {
 }
 void Server::drain() { impl_->drain(); }
 void Server::stop() { impl_->stop(); }
+void Server::set_limits(const Limits& limits) { impl_->core().options.limits = limits; }
 std::size_t Server::open_connections() const { return impl_->core().open; }
 std::size_t Server::busy_connections() const { return impl_->core().busy; }
 

@@ -14,6 +14,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "admin/desk.h"
+#include "admin/operation.h"
 #include "broker/broker.h"
 #include "broker/call.h"
 #include "json/value.h"
@@ -27,8 +28,12 @@ enum class ShutdownMode : std::uint8_t { exit, restart };
 
 class Server {
  public:
+  // May change meanwhile: connections that are there already stay.
+  struct Limits {
+    std::size_t connections = 2048, connections_per_uid = 256;
+  };
   struct Options {
-    std::size_t max_connections = 2048, max_connections_per_uid = 256;
+    Limits limits{};
     std::size_t operator_reserve = 8;
     std::int64_t daemon_uid = -1;
     bool private_child = false;
@@ -39,6 +44,9 @@ class Server {
   struct Hooks {
     // POST /aivault/shutdown: returns the body of the 202 answer; the daemon acts after it is sent.
     std::function<json::Value(ShutdownMode)> on_shutdown;
+    // POST /aivault/reload: the body of its answer. Errors: invalid_request record_invalid; nothing
+    // has changed then.
+    std::function<boost::asio::awaitable<Result<json::Value>>(admin::Actor)> on_reload = nullptr;
     // Called when a call (not an operator or health request) has been answered in full.
     std::function<void()> on_call_answered;
     // Called when the number of open connections has changed.
@@ -70,6 +78,7 @@ class Server {
   void drain();
   // Breaks off what still runs.
   void stop();
+  void set_limits(const Limits& limits);
   std::size_t open_connections() const;
   // Connections with a request under way.
   std::size_t busy_connections() const;

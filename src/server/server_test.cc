@@ -234,7 +234,7 @@ TEST(Server, RecordsWhatItRefusesWhateverTheTarget) {
 TEST(Server, LimitsTheConnectionsOfOneUser) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root to connect as somebody else";
   Server::Options options;
-  options.max_connections_per_uid = 2;
+  options.limits.connections_per_uid = 2;
   ServerStage stage(always(response("hello")), options);
   auto one = stage.connect(kStranger);
   auto two = stage.connect(kStranger);

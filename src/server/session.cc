@@ -364,6 +364,7 @@ asio::awaitable<void> Session::answer(Turn& turn, Route route, std::string_view 
       if (!held.empty()) held_tokens_.push_back(std::move(held));
       break;
     }
+    case Own::reload: co_await answer_reload(turn); break;
     case Own::shutdown: co_await answer_shutdown(turn); break;
     case Own::metrics: co_await answer_metrics(turn); break;
     case Own::request: {

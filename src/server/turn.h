@@ -61,6 +61,7 @@ boost::asio::awaitable<void> answer_operation(Turn& turn,
                                               std::vector<std::string> ids,
                                               std::string_view query);
 boost::asio::awaitable<void> answer_shutdown(Turn& turn);
+boost::asio::awaitable<void> answer_reload(Turn& turn);
 // GET /metrics, as text for Prometheus.
 boost::asio::awaitable<void> answer_metrics(Turn& turn);
 // GET /aivault/audit?follow=1: record by record until the peer closes or the daemon drains.

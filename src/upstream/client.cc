@@ -154,4 +154,19 @@ void Client::took(metrics::Name name,
 
 void Client::close_idle() { pool_->close_idle(); }
 
+asio::awaitable<Result<void>> Client::look_up(http::Authority host,
+                                              std::chrono::milliseconds patience) {
+  Timeouts timeouts;
+  timeouts.connect = patience;
+  Deadlines deadlines(executor_, timeouts, host.text());
+  deadlines.begin(Deadlines::Limit::connect);
+  const auto found =
+      co_await resolver_.resolve(host, policy::AddressPolicy::public_only, deadlines);
+  deadlines.clear();
+  if (!found && found.error().code == ErrorCode::upstream_unreachable) {
+    co_return fail(deadlines.explain(found.error()));
+  }
+  co_return Result<void>();
+}
+
 }  // namespace aivault::upstream

@@ -56,6 +56,11 @@ class Client {
                                                                  Timeouts timeouts,
                                                                  MayGo may_go = nullptr);
 
+  // Asks for the addresses of a host and goes no further; whether they may be reached is not
+  // judged.
+  boost::asio::awaitable<Result<void>> look_up(http::Authority host,
+                                               std::chrono::milliseconds patience);
+
   void close_idle();
   std::size_t idle_connections() const { return pool_->idle_count(); }
 

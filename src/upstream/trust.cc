@@ -83,6 +83,11 @@ Result<Trust> Trust::load(const std::string& trust_store_path, std::string_view 
   return trust;
 }
 
+Result<std::size_t> Trust::count_roots(const std::string& trust_store_path) {
+  TRY_ASSIGN(const auto roots, load_roots(trust_store_path));
+  return roots.size();
+}
+
 Result<Trust::Context> Trust::context_for(const std::string& extra_ca_pem) {
   if (const auto known = contexts_.find(extra_ca_pem); known != contexts_.end()) {
     return Context{known->second.tls.get(), known->second.id};

@@ -5,6 +5,7 @@
 
 #include <openssl/ssl.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,6 +34,9 @@ class Trust {
   // `trust_store_path`: a PEM bundle; empty: where Linux distributions keep theirs, and none at
   // all is allowed (then only extra CAs are trusted). `dev_ca_pem`: trusted for every destination.
   static Result<Trust> load(const std::string& trust_store_path, std::string_view dev_ca_pem);
+
+  // How many roots such a load would find.
+  static Result<std::size_t> count_roots(const std::string& trust_store_path);
 
   struct Context {
     SSL_CTX* tls;      // Valid until the next call; SSL objects made from it hold on to it.

@@ -93,7 +93,7 @@ class Audit(Scenario):
         mirror.rename(vault.base / "mirror.old")
         for _ in range(3):
             os.kill(vault.daemon.pid, signal.SIGHUP)
-        wait_until(lambda: "daemon.hangup" in (vault.socket.parent / "aivaultd.log").read_text(), 60, "the hangup")
+        wait_until(lambda: "daemon.reload" in (vault.socket.parent / "aivaultd.log").read_text(), 60, "the hangup")
         vault.add_secret("SECOND", "sk-live-second-0123456789")
         head = int(vault.ok("audit", "verify").json()["headSeq"])
         wait_until(lambda: mirror.exists() and (numbers(mirror) or [0])[-1] >= head, 60, "the new mirror")
