@@ -1,5 +1,6 @@
 // aivaultd: the daemon. This file is the order of a start.
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -53,6 +54,13 @@ void print(std::FILE* stream, std::string_view text) {
 }
 
 void ignore(int number) { static_cast<void>(std::signal(number, SIG_IGN)); }
+
+// As pid 1 it gets the orphans of others; what is ignored is gone at its end.
+void leave_no_zombies() {
+  ignore(SIGCHLD);
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
 
 void warn_of_surroundings(const Settings& settings,
                           const platform::Environment& environment,
@@ -132,6 +140,7 @@ Result<int> start(const Arguments& arguments,
   for (const auto& each : passed) kept.push_back(each.descriptor);
   TRY(platform::settle_descriptors(std::move(kept)));
   if (ready) readiness = Readiness(platform::Descriptor(*ready));
+  leave_no_zombies();
   ::umask(S_IRWXG | S_IRWXO);
   if (::chdir("/") != 0) return vault_unavailable("internal", "cannot enter /");
 

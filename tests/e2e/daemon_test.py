@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 
 from lib.http_socket import HttpSocket
 from lib import vault as programs
@@ -195,6 +196,27 @@ class Daemon(Scenario):
         daemon.send_signal(signal.SIGHUP)
         time.sleep(0.5)
         self.assertIsNone(daemon.poll())
+
+    @unittest.skipUnless(os.geteuid() == 0, "a pid namespace needs root")
+    def test_as_pid_1_it_leaves_no_zombie_and_ends_when_told(self):
+        vault = self.vault("home")
+        ready = vault.base / "orphan"
+        # The orphan's parent is gone before the daemon takes the place of the shell.
+        script = f'(sh -c "touch {ready}; sleep 0.5" &); exec {programs.DAEMON}'
+        with open(vault.log, "ab") as log:
+            outside = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", script], env=vault.environment(),
+                                       cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.addCleanup(outside.wait, 20)
+        self.addCleanup(outside.kill)
+
+        def children(pid):
+            return [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        wait_until(vault.socket.exists, 60, "the daemon")
+        wait_until(ready.exists, 60, "the orphan")
+        [first] = children(outside.pid)
+        wait_until(lambda: not children(first), 60, "the orphan is reaped")
+        os.kill(first, signal.SIGTERM)
+        self.assertEqual(0, outside.wait(60))
 
     def test_a_missing_key_is_reported_at_the_start_and_never_replaced(self):
         vault, _ = self.api()

@@ -17,10 +17,12 @@ from lib.scenario import Scenario, canary, is_release, main
 SOCKET = pathlib.Path("/run/aivault/aivaultd.sock")
 CALL = ("aivault invoke openai/chat-completions --method POST --path /v1/chat/completions "
         """--body '{"model":"m","messages":[]}'""")
+NO_OVERRIDES = {"AIVAULT_DEV_RESOLVE": "", "AIVAULT_DEV_CA_CERT_PATH": ""}
 SYSTEMCTL = """#!/bin/sh
 echo "$@" >> /run/systemctl.log
 case "$*" in
   "is-active --quiet aivaultd-shared.service") [ -e /run/aivault-service.pid ] ;;
+  "reload aivaultd-shared.service") kill -HUP "$(cat /run/aivault-service.pid)" ;;
   is-enabled*) [ -e /run/aivault-service.pid ] ;;
   enable*)
     mkdir -p /run/aivault
@@ -105,7 +107,7 @@ class LinuxServers(Scenario):
             subprocess.run(["userdel", "-rf", user], capture_output=True)
         subprocess.run(["groupdel", "aivault"], capture_output=True)
         subprocess.run("rm -rf /run/aivault* /run/systemd /run/systemctl.log /etc/tmpfiles.d/aivault.conf "
-                       "/etc/sysusers.d/aivault.conf /etc/systemd/system/aivaultd-shared.* /var/lib/aivault",
+                       "/etc/sysusers.d/aivault.conf /etc/aivault /etc/systemd/system/aivaultd-shared.* /var/lib/aivault",
                        shell=True, check=True)
 
     def sh(self, line, expected=0, env=None):
@@ -278,7 +280,7 @@ class LinuxServers(Scenario):
             pathlib.Path("/etc/systemd/system", name).write_text(text)
 
         def checks(expected=0):
-            report = json.loads(re.sub(r"\}\n[^{}]*$", "}", self.sh("sudo -u aivault -H aivault doctor --json", expected=expected)))
+            report = json.loads(re.sub(r"\}\n[^{}]*$", "}", self.sh("sudo -u aivault -H aivault doctor --json", expected, NO_OVERRIDES)))
             return {check["id"]: check["status"] for check in report["checks"]}
 
         wanted = {"socket-directory": "ok", "socket-group": "ok", "agent-groups": "ok", "boot-directory": "ok", "unit": "ok"}
@@ -337,6 +339,19 @@ class LinuxServers(Scenario):
         self.assertEqual("g aivault -\n", pathlib.Path("/etc/sysusers.d/aivault.conf").read_text())
         self.assertEqual(1, len(running()), "the daemon that ran without systemd has made way")
         self.check_call("sudo -u agent -H " + CALL)
+        # What /etc says is taken over by a reload.
+        self.sh("sudo install -d -m 0755 /etc/aivault")
+        self.sh(r"printf 'limits.calls = 100\nsandbox.require = true\n' | sudo tee /etc/aivault/aivaultd.toml")
+        shown = json.loads(self.sh("sudo -u aivault -H aivaultd --check-config"))
+        self.assertEqual((100, True), (shown["limits"]["calls"], shown["sandbox"]["require"]))
+        self.sh("sudo systemctl reload aivaultd-shared.service")
+
+        def config():
+            report = self.sh("sudo -u aivault -H aivault doctor --json || true")
+            return {check["id"]: check["detail"] for check in json.loads(re.sub(r"\}\n[^{}]*$", "}", report))["checks"]}["config"]
+        self.wait_for(lambda: config() == "changed since the start: sandbox.require", "the reload, and what needs a restart")
+        self.sh("sudo rm /etc/aivault/aivaultd.toml")
+        self.assertEqual("changed since it was read: limits.calls", config())
         # Again: nothing to do.
         before = pathlib.Path("/run/systemctl.log").read_text().count("daemon-reload")
         self.sh("sudo aivault setup systemd --daemon-user aivault")

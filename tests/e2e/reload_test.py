@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 
 from lib import vault as programs
 from lib.http_socket import HttpSocket
@@ -302,6 +303,16 @@ class Reload(Scenario):
         self.v.start_daemon(env={"AIVAULT_DEV_ALLOW_SECRET_ECHO": "1"})
         check = self.doctor()["dev-overrides"]
         self.assertEqual(("fail", "set: AIVAULT_DEV_ALLOW_SECRET_ECHO"), (check["status"], check["detail"]))
+
+    @unittest.skipUnless(shutil.which("curl"), "curl is not installed")
+    def test_the_command_of_the_guide_reloads(self):
+        text = (pathlib.Path(__file__).resolve().parents[2] / "docs/daemon.md").read_text()
+        line = next(line for line in text.splitlines() if line.startswith("curl ") and line.endswith("/aivault/reload"))
+        self.v.start_daemon()
+        self.write("limits.calls = 9\n")
+        done = subprocess.run(["/bin/sh", "-c", line.replace("~/.aivault/run/aivaultd.sock", str(self.v.socket))],
+                              capture_output=True, timeout=60)
+        self.assertEqual(b'{"changed":["limits.calls"],"restartNeeded":[]}', done.stdout)
 
     def test_a_log_that_was_moved_away_is_opened_anew(self):
         self.v.start_daemon()

@@ -5,6 +5,7 @@ import subprocess
 import unittest
 
 from lib import vault as programs
+from lib.http_socket import HttpSocket
 from lib.scenario import Scenario, main
 
 NAMES = {"execve", "ptrace", "process-memory", "process-environment", "read-shadow", "read-root-home", "read-homes", "write-etc",
@@ -49,6 +50,43 @@ class Sandbox(Scenario):
         self.assertEqual(0, vault.run("lock").code)
         self.assertEqual(0, vault.run("doctor").code)
         self.assertIn("cannot resolve", vault.run("invoke", "openai/models", "--method", "GET", "--path", "/v1/models").errors)
+
+    def test_a_configuration_is_reloaded_inside(self):
+        vault = self.vault()
+        vault.ok("status")
+        vault.start_daemon()
+        landlock = vault.ok("status", "-v").json()["daemon"]["hardening"]["landlock"]["state"]
+
+        def reload():
+            with HttpSocket(vault.socket) as door:
+                answer = door.request("POST", "/aivault/reload", {})
+                return answer.status, answer.json().get("changed", answer.json().get("message"))
+
+        def replace(file, text):
+            new = file.with_suffix(".new")
+            new.write_text(text)
+            new.chmod(0o600)
+            new.rename(file)
+        # It came after the start, and others take its place.
+        for calls in (7, 8):
+            replace(vault.root / "config.toml", f"[limits]\ncalls = {calls}\n")
+            self.assertEqual((200, ["limits.calls"]), reload())
+        vault.ok("doctor")
+        vault.stop_daemon()
+        # One that was named is read where it was; its directory is not the daemon's.
+        named = vault.base / "elsewhere" / "named.toml"
+        named.parent.mkdir()
+        replace(named, "[limits]\ncalls = 9\n")
+        vault.start_daemon("--config", named)
+        named.write_text("[limits]\ncalls = 10\n")
+        self.assertEqual((200, ["limits.calls"]), reload())
+        replace(named, "[limits]\ncalls = 11\n")
+        self.assertEqual((400, f"cannot read '{named}': Permission denied") if landlock == "on" else (200, ["limits.calls"]), reload())
+        vault.stop_daemon()
+        replace(named, f'sandbox.read = ["{named.parent}"]\n')
+        vault.start_daemon("--config", named)
+        replace(named, f'limits.calls = 12\nsandbox.read = ["{named.parent}"]\n')
+        self.assertEqual((200, ["limits.calls"]), reload())
 
 
 if __name__ == "__main__":
