@@ -84,6 +84,9 @@ Result<void> outcome_of(State state) {
   if (state == State::denied) {
     return policy_violation("approval_denied", "request denied by operator");
   }
+  if (state == State::cancelled) {
+    return vault_unavailable("shutting_down", "the daemon is shutting down");
+  }
   return policy_violation("approval_timeout", "approval timed out");
 }
 

@@ -144,6 +144,7 @@ void Lifecycle::drain(std::string_view reason) {
 
 void Lifecycle::wait_for_calls() {
   if (phase_ != Phase::draining) return;
+  if (options_.while_draining) options_.while_draining();
   if (is_quiet() || steady_clock::now() >= limit_) return break_off();
   pause_.expires_after(kPause);
   pause_.async_wait([this](const error_code& error) {

@@ -31,9 +31,10 @@ class Lifecycle {
     std::chrono::milliseconds drain_timeout = std::chrono::seconds(10);
     bool supervised = false;  // A service manager starts us again after a restart request.
     bool shared = false;      // A successor is to serve the agent socket as well.
-    std::function<bool()> is_needed = nullptr;  // Asked before it ends for want of work.
-    std::function<void()> on_drain = nullptr;   // It begins to end.
-    std::function<void()> on_hangup = nullptr;  // SIGHUP, which ends nothing; must not block.
+    std::function<bool()> is_needed = nullptr;       // Asked before it ends for want of work.
+    std::function<void()> on_drain = nullptr;        // It begins to end.
+    std::function<void()> while_draining = nullptr;  // Again and again, until no call runs.
+    std::function<void()> on_hangup = nullptr;       // SIGHUP, which ends nothing; must not block.
   };
   // `claims`: the socket paths that are ours; none for a private child.
   Lifecycle(boost::asio::io_context& loop,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <memory>
@@ -16,6 +17,7 @@
 
 #include "admin/desk.h"
 #include "broker/broker.h"
+#include "catalog/approvals.h"
 #include "catalog/catalog.h"
 #include "daemon/daily_check.h"
 #include "daemon/greeting.h"
@@ -113,9 +115,20 @@ admin::DaemonFacts daemon_facts(const Settings& settings,
   return facts;
 }
 
+// Nobody decides any more.
+void cancel_approvals(catalog::Approvals& approvals) {
+  using catalog::Approvals;
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  for (const auto& entry : approvals.list(Approvals::Which::pending, now)) {
+    // One that is decided or gone at this moment needs no cancelling.
+    (void)approvals.decide(entry.id, Approvals::State::cancelled, "the daemon ended", now);
+  }
+}
+
 Lifecycle::Options lifecycle_options(const Settings& settings,
                                      vault::Slot& slot,
                                      const ServiceManager& manager,
+                                     catalog::Approvals& approvals,
                                      Reload& reload) {
   Lifecycle::Options options;
   if (settings.once) options.kind = Lifecycle::Kind::once;
@@ -126,6 +139,7 @@ Lifecycle::Options lifecycle_options(const Settings& settings,
   options.shared = settings.is_shared();
   // Nobody else has the passphrase that was entered here.
   options.is_needed = [&slot] { return slot.is_unlocked(); };
+  options.while_draining = [&approvals] { cancel_approvals(approvals); };
   options.on_hangup = [&reload] { reload.on_hangup(); };
   options.on_drain = [&manager] { manager.tell("STOPPING=1"); };
   return options;
@@ -214,8 +228,10 @@ Result<int> serve(const Settings& settings,
   for_broker.metrics = &metrics;
   broker::Broker broker(loop.get_executor(), slot, catalog, *client, std::move(for_broker));
   slot.on_lock([&] { asio::post(loop, [&broker] { broker.forget_secrets(); }); });
-  Lifecycle lifecycle(
-      loop, log, sockets.claims(), lifecycle_options(settings, slot, manager, reload));
+  Lifecycle lifecycle(loop,
+                      log,
+                      sockets.claims(),
+                      lifecycle_options(settings, slot, manager, catalog.approvals(), reload));
   auto hooks = lifecycle.hooks();
   hooks.on_reload = [&reload](admin::Actor who) { return reload.answer(std::move(who)); };
   hooks.on_connections = [&, inner = std::move(hooks.on_connections)](std::size_t open) {

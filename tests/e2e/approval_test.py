@@ -131,6 +131,16 @@ class Approval(Scenario):
         self.assertEqual(["cancelled"], [row["state"] for row in vault.ok("approvals", "--all", "-v").json()])
         self.assertEqual([], upstream.requests)
 
+    def test_a_daemon_that_ends_cancels(self):
+        vault, upstream = self.ready()
+        answers, thread = self.ask(vault)
+        self.pending(vault)
+        self.assertEqual(0, vault.stop_daemon(timeout=60))
+        thread.join()
+        self.assertEqual((503, "shutting_down"), (answers[0].status, answers[0].json()["reason"]))
+        self.assertEqual([], upstream.requests)
+        self.assertEqual("denied", vault.calls()[0]["outcome"])
+
     @staticmethod
     def swallow(door, envelope):
         try:
