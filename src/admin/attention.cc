@@ -15,7 +15,6 @@ namespace {
 using std::chrono::days;
 using vault::Problem;
 
-constexpr auto kExpiryNotice = days(14);
 constexpr std::size_t kPage = 1000;
 constexpr std::size_t kMaxDue = 1000;
 

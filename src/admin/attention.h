@@ -3,6 +3,7 @@
 // Thread: any. Errors: those of the vault.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "vault/vault.h"
 
 namespace aivault::admin {
+
+constexpr auto kExpiryNotice = std::chrono::days(14);  // A secret that expires soon.
 
 struct Attention {
   std::vector<vault::Problem> records;  // Damaged or unusable, each once.

@@ -35,10 +35,11 @@ struct DaemonFacts {
   bool shared = false, autostarted = false, private_child = false;
   bool memory_locked = false;
   std::string config_user_socket, config_shared_socket;
-  std::string listen;                       // Where it listens on TCP; empty: nowhere.
-  std::vector<std::string> listen_origins;  // Of pages that may call it all the same.
-  std::function<json::Value()> hardening;   // Object of daemon.md 7.3.
-  std::vector<std::string> development;     // AIVAULT_DEV_* variables that it heeds.
+  std::string listen;                          // Where it listens on TCP; empty: nowhere.
+  std::vector<std::string> listen_origins;     // Of pages that may call it all the same.
+  std::function<json::Value()> hardening;      // Object of daemon.md 7.3.
+  std::function<std::uint64_t()> log_dropped;  // Lines.
+  std::vector<std::string> development;        // AIVAULT_DEV_* variables that it heeds.
   // For `doctor`, which they may keep waiting; unset: there is nothing to say.
   std::function<ConfigurationState()> configuration;
   std::function<Result<std::size_t>()> count_roots;

@@ -52,6 +52,9 @@ Result<void> AnswerMessages::add(const http::websocket::FrameReader::Piece& piec
   }
   if (piece.ends && chain_) {
     if (!chain_->note().empty()) ++changed_;
+    const auto hits = chain_->replaced();
+    replaced_.scrubbed += hits.scrubbed;
+    replaced_.blocked += hits.blocked;
     chain_.reset();
   }
   return {};

@@ -36,6 +36,7 @@ class AnswerMessages {
 
   std::uint64_t bytes() const { return bytes_; }      // Of messages, that went on.
   std::uint64_t changed() const { return changed_; }  // Messages in which something was replaced.
+  const Replaced& replaced() const { return replaced_; }  // In messages that have ended.
 
  private:
   void begin(http::websocket::Opcode message);
@@ -48,6 +49,7 @@ class AnswerMessages {
   bool begun_ = false;                // A frame of the message has gone on.
   std::string text_;
   std::uint64_t bytes_ = 0, changed_ = 0;
+  Replaced replaced_;
 };
 
 }  // namespace aivault::broker

@@ -43,6 +43,16 @@ Result<void> BodyChain::finish(std::string& out) {
   return {};
 }
 
+Replaced BodyChain::replaced() const {
+  Replaced all;
+  for (const auto& stage : stages_) {
+    const auto one = stage->replaced();
+    all.scrubbed += one.scrubbed;
+    all.blocked += one.blocked;
+  }
+  return all;
+}
+
 std::string BodyChain::note() const {
   std::string all;
   for (const auto& stage : stages_) {

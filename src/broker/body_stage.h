@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +14,11 @@
 #include "base/result.h"
 
 namespace aivault::broker {
+
+// How often something was replaced.
+struct Replaced {
+  std::uint64_t scrubbed = 0, blocked = 0;
+};
 
 class BodyStage {
  public:
@@ -27,6 +33,7 @@ class BodyStage {
   virtual bool keeps_bytes() const { return false; }  // It only looks; what goes in comes out.
   // What it has to say about the call once it is over, for the record; empty: nothing.
   virtual std::string note() const { return {}; }
+  virtual Replaced replaced() const { return {}; }  // So far.
 };
 
 class BodyChain {
@@ -42,6 +49,7 @@ class BodyChain {
   Result<void> feed(std::string_view in, std::string& out);
   Result<void> finish(std::string& out);
   std::string note() const;
+  Replaced replaced() const;
 
  private:
   Result<void> feed_from(std::size_t first, std::string_view in, std::string& out);

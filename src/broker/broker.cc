@@ -6,6 +6,7 @@
 
 #include "broker/broker_impl.h"
 #include "broker/client_ip.h"
+#include "vault/rate_refusal.h"
 
 namespace aivault::broker {
 
@@ -53,7 +54,7 @@ Broker::Impl::Impl(boost::asio::any_io_executor executor,
       ends_(std::make_shared<EndQueue>(executor_, tally_)),
       watch_(executor_),
       keeper_(std::make_shared<tokens::Keeper>(
-          executor_, client_, options_.version, options_.notices)) {
+          executor_, client_, options_.version, options_.notices, options_.metrics)) {
 #ifndef AIVAULT_DEV_OVERRIDES
   options_.secret_echo = false;
   options_.allow_remote_clients = false;
@@ -83,6 +84,7 @@ void Broker::Impl::note_refusal(const VaultPtr& vault, audit::Event event, const
     event.code = to_string(error.code);
     event.reason = error.reason;
   }
+  if (const auto scope = vault::scope_of_refusal(error); !scope.empty()) tally_.limited(scope);
   // A name that a caller made up is no label.
   const auto* known = derived_.snapshot && !event.capability.empty()
                           ? derived_.snapshot->find_capability(event.capability)
@@ -164,6 +166,7 @@ void Broker::break_off() { impl_->break_off(); }
 
 std::size_t Broker::running() const { return impl_->running().running(); }
 std::size_t Broker::idle_upstreams() const { return impl_->idle_upstreams(); }
+std::size_t Broker::open_upstreams() const { return impl_->open_upstreams(); }
 std::uint64_t Broker::finished() const { return impl_->running().finished(); }
 
 }  // namespace aivault::broker

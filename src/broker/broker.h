@@ -80,6 +80,7 @@ class Broker {
 
   std::size_t running() const;
   std::size_t idle_upstreams() const;  // Connections that are kept for the next call.
+  std::size_t open_upstreams() const;  // Those included.
   std::uint64_t finished() const;      // Calls answered so far, refusals included.
 
  private:

@@ -20,6 +20,7 @@
 #include "broker/outgoing_body.h"
 #include "broker/overlap.h"
 #include "broker/own_jwt.h"
+#include "broker/own_time.h"
 #include "broker/records.h"
 #include "broker/running_calls.h"
 #include "broker/socket_relay.h"
@@ -59,6 +60,7 @@ class Broker::Impl {
   tokens::Logins& logins() { return logins_; }
   void set_limits(const Limits& limits) { options_.limits = limits; }
   std::size_t idle_upstreams() const { return client_.idle_connections(); }
+  std::size_t open_upstreams() const { return client_.open_connections(); }
   void break_off() {
     ends_->break_off();
     keeper_->stop();
@@ -80,6 +82,7 @@ class Broker::Impl {
     std::shared_ptr<const catalog::Authority> authority;
     std::shared_ptr<const Claim> claim;
     std::shared_ptr<upstream::Withdrawal> withdrawal{};
+    OwnTime own_time{};
   };
   // What is derived from one snapshot and kept until the next.
   struct Derived {
@@ -178,20 +181,20 @@ class Broker::Impl {
                            const vault::OpenedSecret& secret,
                            Material& material);
   boost::asio::awaitable<Result<Material>> material_of(const VaultPtr& vault,
-                                                       const Decision& decision,
+                                                       Decision& decision,
                                                        EndRecord& record);
   // The answer to the request, or to its repetition where the first token was not taken.
   boost::asio::awaitable<Result<std::unique_ptr<upstream::Exchange>>> exchange(
       const VaultPtr& vault,
       const Call& call,
-      const Decision& decision,
+      Decision& decision,
       const policy::PlannedRequest& planned,
       Material& material,
       EndRecord& record);
   boost::asio::awaitable<Result<std::unique_ptr<upstream::Exchange>>> send_once(
       const VaultPtr& vault,
       const Call& call,
-      const Decision& decision,
+      Decision& decision,
       const policy::PlannedRequest& planned,
       Material& material,
       upstream::BodySource* body);

@@ -1,6 +1,6 @@
 #include "broker/closed_rates.h"
 
-#include <string>
+#include "vault/rate_refusal.h"
 
 namespace aivault::broker {
 
@@ -9,12 +9,7 @@ Result<void> ClosedRates::check(std::span<const policy::Rate> rates, Clock::time
     const auto found = closed_until_.find(rate.window);
     if (found == closed_until_.end() || found->second <= now) continue;
     const auto left = std::chrono::ceil<std::chrono::seconds>(found->second - now).count();
-    return fail(Error{ErrorCode::policy_violation,
-                      "rate_limit_exceeded",
-                      rate.window.substr(0, rate.window.find(':')) +
-                          " rate limit exceeded; try again in " + std::to_string(left) +
-                          (left == 1 ? " second" : " seconds"),
-                      static_cast<int>(left)});
+    return fail(vault::rate_refusal(rate.window, static_cast<int>(left)));
   }
   return {};
 }

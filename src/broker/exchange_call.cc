@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "auth/sign.h"
@@ -60,7 +61,7 @@ Result<void> Broker::Impl::use_own_jwt(const registry::JwtAuth& auth,
 }
 
 asio::awaitable<Result<Material>> Broker::Impl::material_of(const VaultPtr& vault,
-                                                            const Decision& decision,
+                                                            Decision& decision,
                                                             EndRecord& record) {
   const auto& credential = *decision.credential;
   auto secret = vault->open_secret(decision.secret, decision.context, opener_of(credential));
@@ -87,7 +88,9 @@ asio::awaitable<Result<Material>> Broker::Impl::material_of(const VaultPtr& vaul
                         options_.allow_non_default_ports,
                         record.event());
   secret->value = Secret();
+  std::optional<OwnTime::Away> away(decision.own_time);
   auto good = co_await keeper_->obtain(material.job);
+  away.reset();
   if (!good) co_return fail(explained(decision.binding, std::move(good).error()));
   if (!good->warning.empty()) record.note(good->warning);
   use_token(credential.policy.auth, std::move(good->token), material);
@@ -96,7 +99,7 @@ asio::awaitable<Result<Material>> Broker::Impl::material_of(const VaultPtr& vaul
 
 asio::awaitable<Result<ExchangePtr>> Broker::Impl::send_once(const VaultPtr& vault,
                                                              const Call& call,
-                                                             const Decision& decision,
+                                                             Decision& decision,
                                                              const policy::PlannedRequest& planned,
                                                              Material& material,
                                                              upstream::BodySource* body) {
@@ -123,6 +126,7 @@ asio::awaitable<Result<ExchangePtr>> Broker::Impl::send_once(const VaultPtr& vau
     return check_unchanged(*vault, call, decision, version);
   };
   auto timeouts = timeouts_of(call, decision.withdrawal);
+  const OwnTime::Away away(decision.own_time);
   auto exchange = co_await client_.send(
       *std::move(request), std::move(destination), body, std::move(timeouts), std::move(may_go));
   co_return exchange;
@@ -130,7 +134,7 @@ asio::awaitable<Result<ExchangePtr>> Broker::Impl::send_once(const VaultPtr& vau
 
 asio::awaitable<Result<ExchangePtr>> Broker::Impl::exchange(const VaultPtr& vault,
                                                             const Call& call,
-                                                            const Decision& decision,
+                                                            Decision& decision,
                                                             const policy::PlannedRequest& planned,
                                                             Material& material,
                                                             EndRecord& record) {
@@ -148,7 +152,9 @@ asio::awaitable<Result<ExchangePtr>> Broker::Impl::exchange(const VaultPtr& vaul
     record.note("401: the next call asks for another token");
     co_return first;
   }
+  std::optional<OwnTime::Away> away(decision.own_time);
   auto good = co_await keeper_->replace(material.job, material.token);
+  away.reset();
   if (!good) {
     if (good.error().reason == "setup_incomplete") co_return first;
     co_return fail(std::move(good).error());

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
@@ -76,15 +77,18 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::answer(Call& call
     }
     co_return fail(std::move(vault).error());
   }
+  OwnTime own_time;
   auto decision = decide(**vault, call, event);
   if (decision) {
     if (auto room = check_room(ticket); !room) decision = fail(std::move(room).error());
   }
   if (decision && !decision->body.source) {
+    const OwnTime::Away away(own_time);
     auto ended = co_await expect_end(call.announced);
     if (!ended) decision = fail(std::move(ended).error());
   }
   if (decision) {
+    const OwnTime::Away away(own_time);
     if (auto reads = co_await judge_body(*decision); !reads) {
       decision = fail(std::move(reads).error());
     }
@@ -93,10 +97,12 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::answer(Call& call
     note_refusal(*vault, std::move(event), decision.error());
     co_return fail(std::move(decision).error());
   }
+  decision->own_time = own_time;
   decision->withdrawal = ticket.withdrawal();
   ticket.rest_on(decision->claim);
   watch();
   if (decision->limits.approval_ms) {
+    const OwnTime::Away away(decision->own_time);
     auto allowed = co_await get_approval(*vault, call, *decision, event);
     if (!allowed) {
       note_refusal(*vault, std::move(event), allowed.error());
@@ -177,11 +183,14 @@ asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::send(const VaultP
   own_headers.push_back(
       {std::string(protocol::kUrl), policy::redacted_url(planned, credential.policy.auth)});
   const auto need = auth::body_need(credential.policy.auth);
+  std::optional<OwnTime::Away> away(decision.own_time);  // Its caller sends it.
   auto held = co_await hold_body(decision.body, need);
+  away.reset();
   if (!held) co_return fail(co_await ended(record, std::move(held).error(), sent()));
   material->body = *held;
   auto answer = co_await exchange(vault, call, decision, planned, *material, record);
   if (!answer) co_return fail(co_await ended(record, std::move(answer).error(), sent()));
+  tally_.answered(decision.own_time.seconds());
   if (auto upgraded = (*answer)->take_upgraded()) {
     auto opened = open_socket(decision, call, *std::move(upgraded), (*answer)->head());
     opened.forms = std::move(material->forms);
@@ -238,9 +247,10 @@ SocketRelay::Opened Broker::Impl::open_socket(const Decision& decision,
 }
 
 Result<void> Broker::Impl::check_room(const RunningCalls::Ticket& ticket) const {
-  const bool room = running_.running() <= options_.limits.calls &&
-                    ticket.running_of_caller() <= options_.limits.calls_per_uid;
-  if (room) return {};
+  const bool room = running_.running() <= options_.limits.calls;
+  const bool room_for_caller = ticket.running_of_caller() <= options_.limits.calls_per_uid;
+  if (room && room_for_caller) return {};
+  tally_.limited(room ? "identity" : "total");
   return fail(
       Error{ErrorCode::policy_violation, "concurrency_limit", "too many concurrent requests", 1});
 }

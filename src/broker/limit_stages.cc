@@ -48,6 +48,7 @@ class BlocklistStage final : public BodyStage {
     if (blocklist_.has_errors()) note += (note.empty() ? "" : ", ") + std::string("invalid JSON");
     return note;
   }
+  Replaced replaced() const override { return {.blocked = blocklist_.hits()}; }
 
  private:
   policy::Blocklist blocklist_;

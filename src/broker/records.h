@@ -80,6 +80,7 @@ class EndRecord {
   void be(CallKind kind);
   void classify(std::string_view call_class) { class_ = call_class; }
   const audit::Event& event() const { return event_; }
+  const Tally& tally() const { return queue_->tally(); }
   void note_progress(Bytes bytes) { bytes_ = bytes; }
 
  private:

@@ -62,6 +62,7 @@ EndRecord::Bytes Relay::bytes() const { return {exchange_->request_bytes(), sent
 void Relay::note_treatment() {
   if (std::exchange(noted_, true)) return;
   if (const auto said = chain_.note(); !said.empty()) record_.note(said);
+  record_.tally().replaced(chain_.replaced());
   if (scrub_is_off_) record_.note("scrub off");
 }
 

@@ -27,6 +27,7 @@ class ScrubStage final : public BodyStage {
   std::string note() const override {
     return scrubber_.hits() == 0 ? "" : "scrubbed " + std::to_string(scrubber_.hits());
   }
+  Replaced replaced() const override { return {.scrubbed = scrubber_.hits()}; }
 
  private:
   policy::Scrubber scrubber_;

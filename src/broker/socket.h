@@ -23,7 +23,13 @@ class CallerStream {
   virtual boost::asio::awaitable<bool> write(
       std::string_view bytes) = 0;  // False: nobody takes it.
   virtual void interrupt() = 0;     // Ends what waits now and whatever would wait later.
+  // From now on the relay holds so many bytes in all for its caller. Errors: policy_violation
+  // concurrency_limit; nothing changes.
+  virtual Result<void> hold(std::size_t bytes) = 0;
 };
+
+// What a relay holds while little happens; it has that much before it begins.
+inline constexpr std::size_t kQuietSocket = std::size_t{12} << 10U;
 
 // How far a socket has come: bytes of messages.
 struct SocketBytes {

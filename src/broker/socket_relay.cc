@@ -7,6 +7,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -27,6 +28,7 @@ using Peer = websocket::FrameReader::Peer;
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kFirstPiece = std::size_t{2} << 10U;
 constexpr std::size_t kPiece = std::size_t{16} << 10U;
+constexpr unsigned kPiecesInARow = 64;  // Of messages, before other work gets its turn.
 // To close both ends, whatever they do; and of that to wait for the answer to a close frame.
 constexpr std::chrono::milliseconds kClosing(1500);
 constexpr std::chrono::milliseconds kReply(1000);
@@ -74,6 +76,7 @@ SocketRelay::SocketRelay(asio::any_io_executor executor,
 SocketRelay::~SocketRelay() {
   ticket_.withdrawal()->on_withdrawal(nullptr);
   record_.note_progress({from_caller_, messages_.bytes()});
+  record_.tally().replaced(messages_.replaced());
   wipe(opened_.upstream.received.data(), opened_.upstream.received.size());
 }
 
@@ -149,24 +152,53 @@ asio::awaitable<void> SocketRelay::pump(Flow& flow) {
       break;
     }
     active_ = Clock::now();
-    std::string frames;
-    take(flow, std::span(buffer).first(got), frames);
-    if (!frames.empty() && !stopping_) {
-      const bool written = co_await write_to(flow, frames);
-      if (!written) flow.lost_target = true;
-    }
-    wipe(frames);
+    auto in = std::span(buffer).first(got);
+    bool goes_on = true;
+    while (goes_on && !in.empty()) goes_on = co_await pass_on(flow, in, buffer.size());
     wipe(buffer.data(), got);
-    // Most sockets are quiet most of the time; a busy one gets room.
-    const auto size = got == buffer.size() ? kPiece
-                      : got < kFirstPiece  ? kFirstPiece
-                                           : buffer.size();
+    if (!goes_on) break;
+    const auto size = room_after(flow, got, buffer.size());
     if (size != buffer.size()) std::vector<char>(size).swap(buffer);
   }
 }
 
-void SocketRelay::take(Flow& flow, std::span<char> in, std::string& frames) {
-  while (!flow.close && !flow.error) {
+// The first of what is in `in`. False: this was the last of the flow.
+asio::awaitable<bool> SocketRelay::pass_on(Flow& flow, std::span<char>& in, std::size_t room) {
+  std::string frames;
+  take(flow, in, frames);
+  auto held = hold(flow, std::max(flow.held, room + frames.capacity()));
+  if (!held && !ended_by_) {
+    ended_by_ = std::move(held).error();
+    ended_code_ = websocket::kTryAgain;
+  }
+  if (held && !frames.empty() && !stopping_) {
+    const bool written = co_await write_to(flow, frames);
+    if (!written) flow.lost_target = true;
+  }
+  wipe(frames);
+  const bool goes_on = held && !stopping_ && !flow.close && !flow.error && !flow.lost_target;
+  // Many small messages cost much; others get their turn between them.
+  if (goes_on && !in.empty()) co_await asio::post(executor_, asio::use_awaitable);
+  co_return goes_on;
+}
+
+// Most sockets are quiet most of the time; a busy one gets room, if there is any.
+std::size_t SocketRelay::room_after(Flow& flow, std::size_t got, std::size_t room) {
+  const auto wanted = got == room ? kPiece : got < kFirstPiece ? kFirstPiece : room;
+  // What is read, and the frames that it becomes, which grow as they are made.
+  const auto granted = hold(flow, 3 * wanted);
+  return granted ? wanted : room;
+}
+
+Result<void> SocketRelay::hold(Flow& flow, std::size_t bytes) {
+  bytes = std::max(bytes, kQuietSocket / 2);
+  TRY(caller_->hold(bytes + other_than(flow).held));
+  flow.held = bytes;
+  return {};
+}
+
+void SocketRelay::take(Flow& flow, std::span<char>& in, std::string& frames) {
+  for (unsigned pieces = 0; pieces < kPiecesInARow && !flow.close && !flow.error; ++pieces) {
     const auto piece = flow.reader.next(in);
     if (!piece) {
       const auto [code, what] = piece.error();

@@ -3,8 +3,9 @@
 // third coroutine, run(), waits for whatever ends the relay and then closes both ends in bounded
 // time. Pings and pongs pass like messages, in order; so do close codes, with their reasons
 // scrubbed. Thread: the event loop. Errors: upstream_unreachable connection_lost | protocol |
-// timeout_idle | timeout_total, policy_violation body_too_large | response_too_large,
-// invalid_request http_syntax, vault_unavailable shutting_down, and those of a withdrawal.
+// timeout_idle | timeout_total, policy_violation body_too_large | response_too_large |
+// concurrency_limit, invalid_request http_syntax, vault_unavailable shutting_down, and those of a
+// withdrawal.
 #pragma once
 
 #include <array>
@@ -72,7 +73,8 @@ class SocketRelay final : public Answer, public Socket {
         : reader(from, max_message) {}
     http::websocket::FrameReader reader;
     bool running = false;
-    bool writing = false;  // In the middle of a write to the other end.
+    std::size_t held = kQuietSocket / 2;  // Bytes of memory, of the caller's share.
+    bool writing = false;                 // In the middle of a write to the other end.
     Clock::time_point write_began;
     std::optional<Close> close;      // What its source closed with.
     bool ended = false;              // Its source ended without that.
@@ -93,7 +95,10 @@ class SocketRelay final : public Answer, public Socket {
   boost::asio::awaitable<void> pump(Flow& flow);
   boost::asio::awaitable<std::size_t> read_from(const Flow& flow, std::span<char> into);
   boost::asio::awaitable<bool> write_to(Flow& flow, const std::string& frames);
-  void take(Flow& flow, std::span<char> in, std::string& frames);
+  Result<void> hold(Flow& flow, std::size_t bytes);
+  std::size_t room_after(Flow& flow, std::size_t got, std::size_t room);
+  boost::asio::awaitable<bool> pass_on(Flow& flow, std::span<char>& in, std::size_t room);
+  void take(Flow& flow, std::span<char>& in, std::string& frames);
   void take_piece(Flow& flow, const Piece& piece, std::string& frames);
   void pass_control(Flow& flow, const Piece& piece, std::string& frames);
   void refuse(Flow& flow, std::uint16_t code, Error why);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <limits>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -35,14 +36,24 @@ class Caller final : public CallerStream {
   }
   asio::awaitable<bool> write(std::string_view bytes) override {
     got += bytes;
+    largest_write = std::max(largest_write, bytes.size());
     co_return true;
   }
   void interrupt() override {
     interrupted_ = true;
     wait_.cancel();
   }
+  Result<void> hold(std::size_t bytes) override {
+    if (bytes > may_hold) {
+      return policy_violation("concurrency_limit", "memory budget exhausted");
+    }
+    most_held = std::max(most_held, bytes);
+    return {};
+  }
 
   std::string got;
+  std::size_t may_hold = std::numeric_limits<std::size_t>::max();
+  std::size_t most_held = 0, largest_write = 0;
 
  private:
   std::deque<std::string> says_;
@@ -82,9 +93,15 @@ struct Relayed {
   std::string opened;  // "101", or the reason of a refusal.
   std::string ended;   // "ok", or a reason.
   std::string caller_got;
+  std::size_t most_held = 0, largest_write = 0;
 };
 
-asio::awaitable<Relayed> relay(Broker& broker, Call call, std::deque<std::string> says) {
+struct Says {
+  std::deque<std::string> frames{};
+  std::size_t may_hold = std::numeric_limits<std::size_t>::max();
+};
+
+asio::awaitable<Relayed> relay(Broker& broker, Call call, Says says) {
   Relayed relayed;
   auto answer = co_await broker.invoke(std::move(call));
   if (!answer) {
@@ -95,17 +112,20 @@ asio::awaitable<Relayed> relay(Broker& broker, Call call, std::deque<std::string
   auto* socket = (*answer)->socket();
   if (socket == nullptr) co_return relayed;
   const auto executor = co_await asio::this_coro::executor;
-  Caller caller(executor, std::move(says));
+  Caller caller(executor, std::move(says.frames));
+  caller.may_hold = says.may_hold;
   auto ended = co_await socket->run(caller);
   relayed.ended = ended ? "ok" : ended.error().reason;
   relayed.caller_got = caller.got;
+  relayed.most_held = caller.most_held;
+  relayed.largest_write = caller.largest_write;
   co_return relayed;
 }
 
 class SocketStage : public Stage {
  public:
   using Stage::Stage;
-  Relayed run_socket(std::deque<std::string> says = {}) {
+  Relayed run_socket(Says says = {}) {
     auto made = call();
     made.upgrade.emplace();
     return testing::run_async(loop, relay(broker, std::move(made), std::move(says)));
@@ -153,9 +173,64 @@ TEST(SocketRelay, EndsAtAMessageThatIsTooLarge) {
   SocketStage stage(
       accepting([](TlsPeer& peer) { peer.drain(); }), registry::HeaderAuth(), options);
   const auto relayed = stage.run_socket(
-      {masked(Opcode::binary, "0123456789"), masked(Opcode::binary, "0123456789a")});
+      {{masked(Opcode::binary, "0123456789"), masked(Opcode::binary, "0123456789a")}});
   EXPECT_EQ(relayed.ended, "body_too_large");
   EXPECT_NE(relayed.caller_got.find("\x03\xF1"), std::string::npos);  // 1009.
+}
+
+// Says so much, in one message, that every buffer on the way grows as far as it may.
+TlsServer::Serve saying_much(std::size_t size) {
+  return accepting([size](TlsPeer& peer) {
+    peer.write(plain(Opcode::binary, std::string(size, 'x')));
+    peer.write(close_with(1000, ""));
+    peer.drain();
+  });
+}
+
+TEST(SocketRelay, HoldsLittleAndTellsHowMuch) {
+  constexpr std::size_t kMuch = std::size_t{1} << 20U;
+  SocketStage stage(saying_much(kMuch));
+  const auto relayed = stage.run_socket();
+  EXPECT_EQ(relayed.ended, "ok");
+  EXPECT_GT(relayed.caller_got.size(), kMuch);
+  EXPECT_GT(relayed.most_held, kQuietSocket);
+  EXPECT_LE(relayed.most_held, std::size_t{64} << 10U);
+}
+
+TEST(SocketRelay, WorksInSmallPiecesWhenMemoryIsShort) {
+  constexpr std::size_t kMuch = std::size_t{1} << 20U;
+  SocketStage stage(saying_much(kMuch));
+  const auto relayed = stage.run_socket({.may_hold = kQuietSocket});
+  EXPECT_EQ(relayed.ended, "ok");
+  EXPECT_GT(relayed.caller_got.size(), kMuch);
+  EXPECT_EQ(relayed.most_held, kQuietSocket);
+}
+
+TEST(SocketRelay, EndsWhenThereIsNoMemoryForWhatCame) {
+  SocketStage stage(accepting([](TlsPeer& peer) {
+    peer.write(plain(Opcode::text, "hello"));
+    peer.drain();
+  }));
+  const auto relayed = stage.run_socket({.may_hold = kQuietSocket - 1});
+  EXPECT_EQ(relayed.ended, "concurrency_limit");
+  EXPECT_EQ(relayed.caller_got, close_with(1013, "memory budget exhausted"));
+  EXPECT_EQ(stage.records(), (std::vector<std::string>{"started", "error concurrency_limit"}));
+}
+
+TEST(SocketRelay, LetsOthersInBetweenManySmallMessages) {
+  constexpr std::size_t kMany = 20'000;
+  const auto one = plain(Opcode::text, "x");
+  std::string all;
+  for (std::size_t i = 0; i < kMany; ++i) all += one;
+  SocketStage stage(accepting([&all](TlsPeer& peer) {
+    peer.write(all);
+    peer.write(close_with(1000, ""));
+    peer.drain();
+  }));
+  const auto relayed = stage.run_socket();
+  EXPECT_EQ(relayed.ended, "ok");
+  EXPECT_EQ(relayed.caller_got, all + close_with(1000, ""));
+  EXPECT_LE(relayed.largest_write, 64 * one.size());
 }
 
 TEST(SocketRelay, IsOneOfTheCallsInFlight) {

@@ -19,11 +19,6 @@ std::string_view name_of(CallKind kind) {
 
 std::string_view or_other(std::string_view text) { return text.empty() ? kOther : text; }
 
-std::string_view scope_of(std::string_view reason) {
-  if (reason == "rate_limit_exceeded") return "rate";
-  return reason == "concurrency_limit" ? "concurrency" : std::string_view();
-}
-
 }  // namespace
 
 void Tally::began(CallKind kind) const {
@@ -60,9 +55,20 @@ void Tally::refused(const audit::Event& event,
     return;
   }
   metrics_->add(Name::calls, {or_other(capability), "denied", or_other(call_class)});
-  if (const auto scope = scope_of(event.reason); !scope.empty()) {
-    metrics_->add(Name::rate_limited, {scope});
-  }
+}
+
+void Tally::answered(double own_seconds) const {
+  if (metrics_ != nullptr) metrics_->observe(Name::call_overhead_seconds, own_seconds);
+}
+
+void Tally::replaced(const Replaced& hits) const {
+  if (metrics_ == nullptr) return;
+  if (hits.scrubbed > 0) metrics_->add(Name::scrub_hits, {}, static_cast<double>(hits.scrubbed));
+  if (hits.blocked > 0) metrics_->add(Name::blocklist_hits, {}, static_cast<double>(hits.blocked));
+}
+
+void Tally::limited(std::string_view scope) const {
+  if (metrics_ != nullptr) metrics_->add(Name::rate_limited, {scope});
 }
 
 void Tally::approval(std::string_view result) const {

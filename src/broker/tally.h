@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "audit/event.h"
+#include "broker/body_stage.h"
 #include "metrics/metrics.h"
 
 namespace aivault::broker {
@@ -23,6 +24,11 @@ class Tally {
   void left(CallKind kind) const;
   // `call_class`: "read", "write", "destructive"; empty: not known.
   void ended(const audit::Event& event, CallKind kind, std::string_view call_class) const;
+  // Without what the upstream, the caller and the operator took.
+  void answered(double own_seconds) const;
+  void replaced(const Replaced& hits) const;
+  // By which limit: "capability", "agent" (of a rate), "identity", "total" (of calls at once).
+  void limited(std::string_view scope) const;
   // `capability`: of a known one; empty: none that is.
   void refused(const audit::Event& event,
                std::string_view capability,

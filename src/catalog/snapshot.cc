@@ -9,6 +9,9 @@ namespace aivault::catalog {
 Snapshot::Snapshot(Parts parts) : parts_(std::move(parts)) {
   auto& known = parts_.providers.registry;
   if (!known) known = std::make_shared<const registry::Registry>();
+  for (const auto& credential : parts_.credentials) {
+    if (!credential.enabled) ++disabled_credentials_;
+  }
   for (const auto& policy : parts_.policies) {
     const auto* capability = find_capability(policy.capability);
     if (capability != nullptr) {

@@ -3,6 +3,7 @@
 // builds another. Thread: any; constant after construction.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -44,6 +45,7 @@ class Snapshot {
   explicit Snapshot(Parts parts);
 
   const std::vector<Credential>& credentials() const { return parts_.credentials; }
+  std::size_t disabled_credentials() const { return disabled_credentials_; }
   const Credential* find_credential(std::string_view id) const;
   // The compiled-in providers and those of the operator's files. Valid while the snapshot lives.
   const registry::Registry& registry() const { return *parts_.providers.registry; }
@@ -70,6 +72,7 @@ class Snapshot {
 
  private:
   Parts parts_;
+  std::size_t disabled_credentials_ = 0;
   std::map<std::string, std::vector<const Policy*>, std::less<>> policies_of_;
 };
 

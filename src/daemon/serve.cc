@@ -91,7 +91,8 @@ void describe_process(metrics::Metrics& metrics) {
 
 admin::DaemonFacts daemon_facts(const Settings& settings,
                                 const Sockets& sockets,
-                                bool autostarted) {
+                                bool autostarted,
+                                const platform::Log& log) {
   admin::DaemonFacts facts;
   facts.version = AIVAULT_VERSION;
   facts.socket = settings.socket;
@@ -112,6 +113,7 @@ admin::DaemonFacts daemon_facts(const Settings& settings,
   if (settings.private_child) supervisor = Supervisor::stdio;
   const bool enforced = settings.private_child || settings.sandbox.enforced;
   facts.hardening = [supervisor, enforced] { return hardening_report(supervisor, enforced); };
+  facts.log_dropped = [&log] { return log.dropped(); };
   return facts;
 }
 
@@ -197,7 +199,9 @@ Result<int> serve(const Settings& settings,
   describe_process(metrics);
   auto for_client = client_options(settings.development, metrics);
   TRY_ASSIGN(auto client, upstream::Client::create(loop.get_executor(), std::move(for_client)));
-  vault::Slot slot(settings.vault);
+  auto for_vault = settings.vault;
+  for_vault.metrics = &metrics;
+  vault::Slot slot(std::move(for_vault));
   TRY_ASSIGN(const auto timer, UnlockTimer::start(slot));
   catalog::Catalog catalog;
   const auto record = settings.private_child ? Greeting::Record::no : Greeting::Record::yes;
@@ -218,7 +222,8 @@ Result<int> serve(const Settings& settings,
                  .is_recorded = !settings.private_child,
                  .retry_vault = [&slot] { return status_line(slot); },
                  .apply = [&take_over](const Settings& wanted) { take_over(wanted); }});
-  auto facts = daemon_facts(settings, sockets, readiness.is_awaited() && !settings.is_shared());
+  auto facts =
+      daemon_facts(settings, sockets, readiness.is_awaited() && !settings.is_shared(), log);
   facts.configuration = [&reload] { return reload.state(); };
   look_around(facts, loop, *client);
   tokens::Notices notices;

@@ -28,7 +28,8 @@ enum class Opcode : std::uint8_t {
 };
 
 inline constexpr std::uint16_t kNormal = 1000, kGoingAway = 1001, kProtocolError = 1002,
-                               kNotUtf8 = 1007, kPolicy = 1008, kTooBig = 1009, kFailed = 1011;
+                               kNotUtf8 = 1007, kPolicy = 1008, kTooBig = 1009, kFailed = 1011,
+                               kTryAgain = 1013;
 inline constexpr std::size_t kMaxControl = 125;  // Bytes of a control frame.
 inline constexpr std::size_t kMaxReason = kMaxControl - 2;
 

@@ -9,7 +9,12 @@
 namespace aivault::metrics {
 namespace {
 
-enum class Kind : std::uint8_t { counter, gauge, histogram };
+enum class Kind : std::uint8_t {
+  counter,
+  gauge,
+  histogram,
+  fine_histogram,  // Of what takes less than a millisecond when all is well.
+};
 
 struct Family {
   Name is;
@@ -39,11 +44,23 @@ constexpr auto kFamilies = std::to_array<Family>({
      Kind::histogram,
      "From the start record of a call to its end",
      {"kind"}},
+    {Name::call_overhead_seconds,
+     "aivault_call_overhead_seconds",
+     Kind::fine_histogram,
+     "The daemon's own part of an answered call, up to its head"},
     {Name::call_bytes,
      "aivault_call_bytes_total",
      Kind::counter,
      "Bytes of bodies to and from upstreams",
      {"direction"}},
+    {Name::scrub_hits,
+     "aivault_scrub_hits_total",
+     Kind::counter,
+     "Places in answers where a secret was replaced"},
+    {Name::blocklist_hits,
+     "aivault_blocklist_hits_total",
+     Kind::counter,
+     "Places in answers where text of a blocklist was replaced"},
     {Name::denials,
      "aivault_denials_total",
      Kind::counter,
@@ -52,7 +69,7 @@ constexpr auto kFamilies = std::to_array<Family>({
     {Name::rate_limited,
      "aivault_rate_limited_total",
      Kind::counter,
-     "Calls refused by a rate or by a number of calls at once",
+     "What was refused because a limit had no room",
      {"scope"}},
     {Name::approvals_pending, "aivault_approvals_pending", Kind::gauge, "Calls that wait for one"},
     {Name::approvals,
@@ -80,6 +97,16 @@ constexpr auto kFamilies = std::to_array<Family>({
      "How long upstreams took",
      {"phase"}},
     {Name::dns_seconds, "aivault_dns_seconds", Kind::histogram, "How long names took to resolve"},
+    {Name::oauth_refresh,
+     "aivault_oauth_refresh_total",
+     Kind::counter,
+     "Requests for a token of a credential",
+     {"result"}},
+    {Name::oauth_logins,
+     "aivault_oauth_logins_total",
+     Kind::counter,
+     "Logins that have ended",
+     {"result"}},
     {Name::connections,
      "aivault_connections",
      Kind::gauge,
@@ -111,14 +138,40 @@ constexpr auto kFamilies = std::to_array<Family>({
      Kind::gauge,
      "How long the event loop took to come to this request's next step"},
     {Name::store_queue, "aivault_store_queue", Kind::gauge, "Operations that wait or run"},
+    {Name::log_dropped,
+     "aivault_log_dropped_total",
+     Kind::counter,
+     "Lines of the log beyond 100 a second, which were not written"},
     {Name::hardening,
      "aivault_hardening",
      Kind::gauge,
      "Layers of the daemon's protection: 1 is on",
      {"layer"}},
-    {Name::audit_writable, "aivault_audit_writable", Kind::gauge, "1: records can be written"},
+    {Name::audit_rows,
+     "aivault_audit_rows_total",
+     Kind::counter,
+     "Records that this daemon has written",
+     {"kind"}},
+    {Name::audit_commit_seconds,
+     "aivault_audit_commit_seconds",
+     Kind::fine_histogram,
+     "How long commits of records took, many records in one"},
+    {Name::audit_writable,
+     "aivault_audit_writable",
+     Kind::gauge,
+     "1: the last record was written, and there is room for more"},
+    {Name::audit_mirror_lag_rows,
+     "aivault_audit_mirror_lag_rows",
+     Kind::gauge,
+     "Records that the mirror does not have yet"},
     {Name::vault_locked, "aivault_vault_locked", Kind::gauge, "1: locked, or not there"},
     {Name::vault_writable, "aivault_vault_writable", Kind::gauge, "1: changes can be written"},
+    {Name::secrets, "aivault_secrets", Kind::gauge, "Live secrets", {"scope"}},
+    {Name::secrets_due,
+     "aivault_secrets_due",
+     Kind::gauge,
+     "Secrets that need their owner",
+     {"reason"}},
     {Name::credentials, "aivault_credentials", Kind::gauge, "Credentials", {"state"}},
     {Name::records_damaged,
      "aivault_records_damaged",
@@ -130,6 +183,8 @@ constexpr auto kFamilies = std::to_array<Family>({
 
 constexpr auto kBounds = std::to_array<double>(
     {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300});
+constexpr auto kFineBounds = std::to_array<double>(
+    {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10});
 constexpr std::string_view kOther = "other";
 constexpr std::size_t kMaxLabel = 128;  // Ids are shorter.
 
@@ -152,9 +207,21 @@ std::string_view text_of(Kind kind) {
   switch (kind) {
     case Kind::counter: return "counter";
     case Kind::gauge: return "gauge";
-    case Kind::histogram: break;
+    case Kind::histogram:
+    case Kind::fine_histogram: break;
   }
   return "histogram";
+}
+
+// Of a histogram; empty: it is none.
+std::span<const double> bounds_of(Kind kind) {
+  switch (kind) {
+    case Kind::histogram: return kBounds;
+    case Kind::fine_histogram: return kFineBounds;
+    case Kind::counter:
+    case Kind::gauge: break;
+  }
+  return {};
 }
 
 void append_label(std::string_view name, std::string_view value, std::string& text) {
@@ -208,7 +275,7 @@ Metrics::Series& Metrics::series(Name name, Labels labels) {
   }
   const auto [found, is_new] = all.try_emplace(key);
   if (is_new) ++size_;
-  if (is_new && family.kind == Kind::histogram) found->second.buckets.resize(kBounds.size());
+  if (is_new) found->second.buckets.resize(bounds_of(family.kind).size());
   return found->second;
 }
 
@@ -227,9 +294,10 @@ void Metrics::observe(Name name, double value, Labels labels) {
   auto& found = series(name, labels);
   found.value += value;
   ++found.count;
-  const auto bound = std::ranges::lower_bound(kBounds, value);
-  if (bound == kBounds.end()) return;
-  ++found.buckets.at(static_cast<std::size_t>(bound - kBounds.begin()));
+  const auto bounds = bounds_of(family_of(name).kind);
+  const auto bound = std::ranges::lower_bound(bounds, value);
+  if (bound == bounds.end()) return;
+  ++found.buckets.at(static_cast<std::size_t>(bound - bounds.begin()));
 }
 
 std::string Metrics::text() const {
@@ -240,15 +308,16 @@ std::string Metrics::text() const {
     text.append("# HELP ").append(family.name).append(" ").append(family.help).append("\n");
     text.append("# TYPE ").append(family.name).append(" ").append(text_of(family.kind));
     text += '\n';
+    const auto bounds = bounds_of(family.kind);
     for (const auto& [labels, one] : all) {
-      if (family.kind != Kind::histogram) {
+      if (bounds.empty()) {
         append_line(family.name, "", labels, number(one.value), text);
         continue;
       }
       std::uint64_t below = 0;
-      for (std::size_t i = 0; i < kBounds.size(); ++i) {
+      for (std::size_t i = 0; i < bounds.size(); ++i) {
         below += one.buckets[i];
-        const auto bound = "le=\"" + number(kBounds.at(i)) + "\"";
+        const auto bound = "le=\"" + number(bounds[i]) + "\"";
         append_line(family.name, "_bucket", joined(labels, bound), std::to_string(below), text);
       }
       append_line(

@@ -47,6 +47,20 @@ TEST(Metrics, AddUpTheBucketsOfAHistogram) {
   }
 }
 
+TEST(Metrics, TellShortTimesApartWhereTheyAreUsual) {
+  Metrics metrics;
+  for (const double seconds : {0.00004, 0.0002, 20.0}) {
+    metrics.observe(Name::audit_commit_seconds, seconds);
+  }
+  const auto text = metrics.text();
+  EXPECT_NE(text.find("# TYPE aivault_audit_commit_seconds histogram\n"), std::string::npos);
+  for (const auto* line :
+       {"5e-05\"} 1\n", "1e-04\"} 1\n", "0.00025\"} 2\n", "10\"} 2\n", "+Inf\"} 3\n"}) {
+    EXPECT_NE(text.find("aivault_audit_commit_seconds_bucket{le=\""s + line), std::string::npos)
+        << line << text;
+  }
+}
+
 TEST(Metrics, EscapeWhatALabelHolds) {
   Metrics metrics;
   metrics.add(Name::denials, {"a\"b\\c\nd", ""});

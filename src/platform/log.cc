@@ -182,6 +182,7 @@ void Log::write(LogLevel level, std::string_view event, std::initializer_list<Lo
   }
   if (lines_ >= kMaxLinesPerSecond) {
     ++dropped_;
+    ++dropped_in_all_;
     return;
   }
   ++lines_;

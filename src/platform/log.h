@@ -51,6 +51,9 @@ class Log {
   Result<void> reopen();
   void set_level(LogLevel level) { level_ = level; }
 
+  // Lines beyond the bound, since the start.
+  std::uint64_t dropped() const { return dropped_in_all_; }
+
   void error(std::string_view event, std::initializer_list<LogField> fields = {});
   void warn(std::string_view event, std::initializer_list<LogField> fields = {});
   void info(std::string_view event, std::initializer_list<LogField> fields = {});
@@ -75,6 +78,7 @@ class Log {
   std::int64_t second_ = 0;  // Which one the counters are of.
   int lines_ = 0;
   std::int64_t dropped_ = 0;
+  std::atomic<std::uint64_t> dropped_in_all_ = 0;
 };
 
 // Whether `descriptor` is the stream that JOURNAL_STREAM ("device:inode") names.

@@ -93,10 +93,12 @@ TEST_F(LogTest, WritesAtMost100LinesASecondAndTellsTheRest) {
   for (int i = 0; i < 130; ++i) log.info("flood");
   const std::string first = text();
   EXPECT_EQ(std::count(first.begin(), first.end(), '\n'), 100);
+  EXPECT_EQ(log.dropped(), 30U);
   now_ += std::chrono::seconds(1);
   log.info("later");
   EXPECT_NE(text().find("warn log.dropped lines=30\n"), std::string::npos);
   EXPECT_NE(text().find("info later\n"), std::string::npos);
+  EXPECT_EQ(log.dropped(), 30U);
 }
 
 TEST_F(LogTest, KeepsOneOlderFileOfAMebibyte) {

@@ -14,6 +14,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "admin/desk.h"
+#include "admin/secret_tally.h"
 #include "broker/broker.h"
 #include "broker/call.h"
 #include "server/memory_budget.h"
@@ -42,7 +43,8 @@ struct Core {
   std::unordered_map<std::int64_t, std::size_t> operations_of_uid{};
   std::unordered_map<std::int64_t, std::size_t> open_of_uid{};
   std::unordered_map<std::int64_t, std::string> user_names{};
-  MemoryBudget memory{options.memory};
+  MemoryBudget memory{options.memory, options.metrics};
+  std::shared_ptr<admin::SecretTally> secrets = std::make_shared<admin::SecretTally>();
   std::optional<boost::asio::thread_pool> decoder{};  // Made when first needed.
   // Where handlers with a stream of bytes run, one at a time; true while one does.
   std::optional<boost::asio::thread_pool> bulk{};

@@ -13,6 +13,9 @@ Result<void> MemoryBudget::Share::hold(std::size_t bytes) {
   const auto mine_now = mine == budget_.of_uid_.end() ? 0 : mine->second;
   if (budget_.held_ + more > budget_.limits_.total - reserve ||
       mine_now + more > budget_.limits_.of_uid) {
+    if (budget_.metrics_ != nullptr) {
+      budget_.metrics_->add(metrics::Name::rate_limited, {"memory"});
+    }
     return fail(
         Error{ErrorCode::policy_violation, "concurrency_limit", "memory budget exhausted", 1});
   }

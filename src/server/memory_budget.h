@@ -1,5 +1,5 @@
-// MemoryBudget: how many bytes of requests may be held at once, by everybody and by one uid, so
-// that no caller can fill the memory of the daemon by sending.
+// MemoryBudget: how many bytes of requests and WebSockets may be held at once, by everybody and by
+// one uid, so that no caller can fill the memory of the daemon by sending.
 // Thread: the event loop.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/result.h"
+#include "metrics/metrics.h"
 
 namespace aivault::server {
 
@@ -19,7 +20,9 @@ class MemoryBudget {
     std::size_t operator_reserve = std::size_t{8} << 20U;  // Of the total.
   };
   MemoryBudget() : MemoryBudget(Limits{}) {}
-  explicit MemoryBudget(Limits limits) : limits_(limits) {}
+  // `metrics`: what counts refusals; nullptr: nothing.
+  explicit MemoryBudget(Limits limits, metrics::Metrics* metrics = nullptr)
+      : limits_(limits), metrics_(metrics) {}
   std::size_t held() const { return held_; }
 
   // What one request holds; given back at its end.
@@ -45,6 +48,7 @@ class MemoryBudget {
 
  private:
   Limits limits_;
+  metrics::Metrics* metrics_;
   std::size_t held_ = 0;
   std::unordered_map<std::int64_t, std::size_t> of_uid_;
 };

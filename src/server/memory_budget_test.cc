@@ -32,5 +32,16 @@ TEST(MemoryBudget, LimitsOneUidAndKeepsAPartForTheOperator) {
   EXPECT_EQ(budget.held(), 5U);
 }
 
+TEST(MemoryBudget, CountsWhatItRefuses) {
+  metrics::Metrics counted;
+  MemoryBudget budget({.total = 100, .of_uid = 50, .operator_reserve = 10}, &counted);
+  MemoryBudget::Share share(budget, 7, false);
+  EXPECT_TRUE(share.hold(50));
+  EXPECT_EQ(counted.text(), "");
+  EXPECT_FALSE(share.hold(51));
+  EXPECT_NE(counted.text().find("aivault_rate_limited_total{scope=\"memory\"} 1\n"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace aivault::server

@@ -75,8 +75,7 @@ void add_hardening(const admin::DaemonFacts& facts, Metrics& now) {
 }
 
 void add_catalog(const catalog::Snapshot& snapshot, Metrics& now) {
-  double disabled = 0;
-  for (const auto& credential : snapshot.credentials()) disabled += credential.enabled ? 0 : 1;
+  const auto disabled = static_cast<double>(snapshot.disabled_credentials());
   const auto all = static_cast<double>(snapshot.credentials().size());
   now.set(Name::credentials, all - disabled, {"enabled"});
   now.set(Name::credentials, disabled, {"disabled"});
@@ -85,21 +84,37 @@ void add_catalog(const catalog::Snapshot& snapshot, Metrics& now) {
   now.set(Name::agents, static_cast<double>(snapshot.access().agents().size()));
 }
 
+void add_secrets(const vault::SecretCounts& counts, Metrics& now) {
+  now.set(Name::secrets, static_cast<double>(counts.global), {"global"});
+  now.set(Name::secrets, static_cast<double>(counts.workspace), {"workspace"});
+  now.set(Name::secrets, static_cast<double>(counts.group), {"group"});
+  now.set(Name::secrets_due, static_cast<double>(counts.expired), {"expired"});
+  now.set(Name::secrets_due, static_cast<double>(counts.expiring), {"expiring"});
+  now.set(Name::secrets_due, static_cast<double>(counts.to_rotate), {"rotation"});
+}
+
+UnixMs wall_clock() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
 // A locked vault tells nothing else about itself; none is opened for a question.
-void add_vault(admin::Desk& desk, Metrics& now) {
+void add_vault(admin::Desk& desk, admin::SecretTally& secrets, Metrics& now) {
   const auto vault = desk.slot.peek();
   now.set(Name::vault_locked, vault ? 0 : 1);
   if (!vault) return;
   const auto status = vault->status();
   now.set(Name::vault_writable, status.writable ? 1 : 0);
-  now.set(Name::audit_writable, status.writable ? 1 : 0);
+  now.set(Name::audit_writable, status.audit_writable ? 1 : 0);
+  if (const auto mirror = vault->mirror_state(); !mirror.path.empty()) {
+    now.set(Name::audit_mirror_lag_rows, static_cast<double>(mirror.lag));
+  }
+  if (const auto counts = secrets.counts(*vault, wall_clock())) add_secrets(*counts, now);
   if (const auto snapshot = desk.catalog.current(*vault)) add_catalog(**snapshot, now);
 }
 
 void add_approvals(admin::Desk& desk, Metrics& now) {
-  const auto at =
-      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  const auto waiting = desk.catalog.approvals().list(catalog::Approvals::Which::pending, at);
+  using Which = catalog::Approvals::Which;
+  const auto waiting = desk.catalog.approvals().list(Which::pending, wall_clock());
   now.set(Name::approvals_pending, static_cast<double>(waiting.size()));
 }
 
@@ -107,7 +122,10 @@ void add_server(const Core& core, Metrics& now) {
   now.set(Name::buffer_bytes, static_cast<double>(core.memory.held()));
   now.set(Name::buffer_limit_bytes, static_cast<double>(core.options.memory.total));
   now.set(Name::store_queue, static_cast<double>(core.operations));
-  now.set(Name::upstream_connections, static_cast<double>(core.broker.idle_upstreams()), {"idle"});
+  const auto idle = core.broker.idle_upstreams();
+  const auto active = core.broker.open_upstreams() - idle;
+  now.set(Name::upstream_connections, static_cast<double>(idle), {"idle"});
+  now.set(Name::upstream_connections, static_cast<double>(active), {"active"});
 }
 
 }  // namespace
@@ -119,10 +137,13 @@ asio::awaitable<void> answer_metrics(Turn& turn) {
   co_await asio::post(turn.core.loop, asio::use_awaitable);
   const std::chrono::duration<double> lag = std::chrono::steady_clock::now() - posted;
   now->set(Name::loop_lag_seconds, lag.count());
-  auto look = [now, &desk = turn.core.desk]() -> Result<void> {
+  auto look = [now, &desk = turn.core.desk, secrets = turn.core.secrets]() -> Result<void> {
     add_process(*now);
     add_hardening(desk.facts, *now);
-    add_vault(desk, *now);
+    if (desk.facts.log_dropped) {
+      now->add(Name::log_dropped, {}, static_cast<double>(desk.facts.log_dropped()));
+    }
+    add_vault(desk, *secrets, *now);
     add_approvals(desk, *now);
     return {};
   };

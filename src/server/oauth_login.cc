@@ -65,6 +65,11 @@ asio::awaitable<void> answer_with(Turn& turn, admin::Answer answer) {
   }
 }
 
+std::string_view result_of(const Error& error) {
+  if (error.reason == "login_denied") return "denied";
+  return error.reason == "login_expired" ? "expired" : "failed";
+}
+
 // Keeps the tokens, or the record that there are none.
 asio::awaitable<Result<admin::Answer>> conclude(Turn& turn,
                                                 JobPtr job,
@@ -77,7 +82,9 @@ asio::awaitable<Result<admin::Answer>> conclude(Turn& turn,
     if (plan) admin::record_failed_login(*desk, job->request, *plan, result->error());
     return fail(result->error());
   });
-  co_return co_await broker::run_on(turn.core.lanes.quick, std::move(work));
+  auto answer = co_await broker::run_on(turn.core.lanes.quick, std::move(work));
+  turn.core.count(metrics::Name::oauth_logins, {answer ? "ok" : result_of(answer.error())});
+  co_return answer;
 }
 
 Value started_object(const tokens::StartedLogin& started) {
@@ -110,6 +117,8 @@ asio::awaitable<void> answer_login_start(Turn& turn) {
   }
   auto started = co_await turn.core.broker.logins().start(*std::move(plan));
   if (!started) {
+    const bool too_many = started.error().reason == "concurrency_limit";
+    if (too_many) turn.core.count(metrics::Name::rate_limited, {"logins"});
     co_await turn.refuse(std::move(started).error());
     co_return;
   }
@@ -192,6 +201,7 @@ asio::awaitable<void> answer_login_cancel(Turn& turn, std::string id) {
     co_await turn.refuse(std::move(error));
     co_return;
   }
+  turn.core.count(metrics::Name::oauth_logins, {"cancelled"});
   auto answer = admin::changed(
       admin::ad_hoc(Value::object({{"cancelled", Value(true)}, {"loginId", Value(id)}})));
   co_await answer_with(turn, std::move(answer));

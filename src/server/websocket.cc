@@ -99,6 +99,13 @@ asio::awaitable<void> carry_out_upgrade(Turn& turn,
                                         broker::Call call,
                                         http::websocket::Opening opening,
                                         Ending& ending) {
+  MemoryBudget::Share memory(turn.core.memory, turn.caller.uid, turn.caller.is_operator);
+  if (auto room = memory.hold(broker::kQuietSocket); !room) {
+    turn.core.broker.record_refusal(turn.caller, turn.id, room.error());
+    co_await turn.refuse_body(room.error());
+    ending.ended(room.error());
+    co_return;
+  }
   auto answer = co_await turn.core.broker.invoke(std::move(call));
   if (!answer) {
     co_await turn.refuse_body(answer.error());
@@ -113,11 +120,14 @@ asio::awaitable<void> carry_out_upgrade(Turn& turn,
   ending.progress.status = (*answer)->status();
   const bool accepted =
       co_await accept_opening(turn, opening, socket->protocol(), (*answer)->headers());
-  if (accepted) co_await relay_socket(turn, *socket, ending);
+  if (accepted) co_await relay_socket(turn, *socket, memory, ending);
 }
 
-asio::awaitable<void> relay_socket(Turn& turn, broker::Socket& socket, Ending& ending) {
-  CallerSocket caller(turn.connection);
+asio::awaitable<void> relay_socket(Turn& turn,
+                                   broker::Socket& socket,
+                                   MemoryBudget::Share& memory,
+                                   Ending& ending) {
+  CallerSocket caller(turn.connection, memory);
   const AtDrain at_drain(turn, socket);
   auto ended = co_await socket.run(caller);
   const auto [from_caller, to_caller] = socket.bytes();

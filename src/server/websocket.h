@@ -20,13 +20,17 @@ namespace aivault::server {
 // The caller's connection behind the handshake; a limit of its reads is set from outside.
 class CallerSocket final : public broker::CallerStream {
  public:
-  explicit CallerSocket(Connection& connection) : connection_(connection) {}
+  // `memory`: holds broker::kQuietSocket.
+  CallerSocket(Connection& connection, MemoryBudget::Share& memory)
+      : connection_(connection), memory_(memory) {}
   boost::asio::awaitable<std::size_t> read(std::span<char> into) override;
   boost::asio::awaitable<bool> write(std::string_view bytes) override;
   void interrupt() override;
+  Result<void> hold(std::size_t bytes) override { return memory_.hold(bytes); }
 
  private:
   Connection& connection_;
+  MemoryBudget::Share& memory_;
   bool interrupted_ = false;
 };
 
@@ -43,6 +47,9 @@ boost::asio::awaitable<void> carry_out_upgrade(Turn& turn,
                                                broker::Call call,
                                                http::websocket::Opening opening,
                                                Ending& ending);
-boost::asio::awaitable<void> relay_socket(Turn& turn, broker::Socket& socket, Ending& ending);
+boost::asio::awaitable<void> relay_socket(Turn& turn,
+                                          broker::Socket& socket,
+                                          MemoryBudget::Share& memory,
+                                          Ending& ending);
 
 }  // namespace aivault::server

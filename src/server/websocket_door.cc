@@ -21,6 +21,9 @@ constexpr std::size_t kMaxFirstMessage = std::size_t{64} << 10U;
 constexpr std::size_t kPiece = std::size_t{4} << 10U;
 constexpr unsigned kMaxControls = 16;  // Before the first message.
 
+// What a connection holds before its call is carried out: the text and what it is read into.
+std::size_t room_of(std::size_t text) { return broker::kQuietSocket + 4 * text; }
+
 // How a connection ends on which nothing was opened.
 struct Refusal {
   std::uint16_t code = websocket::kPolicy;
@@ -61,8 +64,11 @@ asio::awaitable<void> refuse_socket(Turn& turn, Refusal why, Ending& ending) {
 // The first message of a caller, whole. What follows it stays with the connection.
 class FirstMessage {
  public:
-  explicit FirstMessage(Turn& turn)
-      : turn_(turn), reader_(websocket::FrameReader::Peer::client, kMaxFirstMessage) {}
+  // `memory` holds it.
+  FirstMessage(Turn& turn, MemoryBudget::Share& memory)
+      : turn_(turn),
+        memory_(memory),
+        reader_(websocket::FrameReader::Peer::client, kMaxFirstMessage) {}
 
   // Unset: the caller is gone, or has closed and was answered.
   asio::awaitable<std::optional<Result<std::string>>> read();
@@ -80,6 +86,7 @@ class FirstMessage {
   }
 
   Turn& turn_;
+  MemoryBudget::Share& memory_;
   websocket::FrameReader reader_;
   std::uint16_t code_ = websocket::kPolicy;
   std::string text_;
@@ -109,6 +116,10 @@ std::optional<Result<std::string>> FirstMessage::take() {
       if (piece->message != websocket::Opcode::text) {
         return invalid_request("envelope_json",
                                "invalid envelope JSON: the first message must be text");
+      }
+      if (auto room = memory_.hold(room_of(text_.size() + piece->bytes.size())); !room) {
+        code_ = websocket::kTryAgain;
+        return fail(std::move(room).error());
       }
       text_ += piece->bytes;
       if (piece->ends) return std::move(text_);
@@ -199,7 +210,8 @@ asio::awaitable<void> answer_websocket(Turn& turn, std::function<void()> cancel)
   const bool accepted = co_await accept_opening(turn, *opening, no_protocol, none);
   if (!accepted) co_return;
 
-  FirstMessage first(turn);
+  MemoryBudget::Share memory(turn.core.memory, turn.caller.uid, turn.caller.is_operator);
+  FirstMessage first(turn, memory);
   turn.at_drain([&connection = turn.connection] { connection.interrupt(); });
   auto text = co_await first.read();
   turn.at_drain(nullptr);
@@ -213,6 +225,8 @@ asio::awaitable<void> answer_websocket(Turn& turn, std::function<void()> cancel)
     co_return;
   }
   auto call = call_of(turn, *std::move(control), *std::move(wanted));
+  text.reset();
+  (void)memory.hold(broker::kQuietSocket);  // Less than before.
   auto answer = co_await turn.core.broker.invoke(std::move(call));
   if (!answer) {
     auto why = refusal(std::move(answer).error());
@@ -221,7 +235,7 @@ asio::awaitable<void> answer_websocket(Turn& turn, std::function<void()> cancel)
   }
   ending.progress.status = (*answer)->status();
   if (auto* socket = (*answer)->socket()) {
-    co_await relay_socket(turn, *socket, ending);
+    co_await relay_socket(turn, *socket, memory, ending);
     co_return;
   }
   auto why = refusal(websocket_refused((*answer)->status()));

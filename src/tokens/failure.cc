@@ -25,6 +25,15 @@ std::string message_of(const Reply& reply, const std::shared_ptr<const policy::S
 
 }  // namespace
 
+std::string_view name_of(Cause cause) {
+  switch (cause) {
+    case Cause::login: return "login_required";
+    case Cause::refused: return "refused";
+    case Cause::transient: break;
+  }
+  return "transient";
+}
+
 Failure failure_of(const Reply& reply, const std::shared_ptr<const policy::ScrubForms>& forms) {
   Failure failure;
   failure.error = Error{ErrorCode::auth_failed, "oauth_response", message_of(reply, forms), 0};

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "policy/scrub.h"
@@ -19,6 +20,8 @@ enum class Cause : std::uint8_t {
   refused,    // The client or the request is wrong.
   transient,  // It may work later.
 };
+std::string_view name_of(Cause cause);  // "login_required", "refused", "transient"
+
 struct Failure {
   Cause cause = Cause::refused;
   Error error;

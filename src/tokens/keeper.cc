@@ -24,15 +24,17 @@ constexpr std::size_t kMostEntries = 1024;
 Keeper::Keeper(asio::any_io_executor executor,
                upstream::Client& client,
                std::string version,
-               Notices* notices)
+               Notices* notices,
+               metrics::Metrics* metrics)
     : executor_(std::move(executor)),
       client_(client),
       version_(std::move(version)),
-      notices_(notices) {}
+      notices_(notices),
+      metrics_(metrics) {}
 
 RefreshTools Keeper::tools() {
   if (!blocking_) blocking_.emplace(1);
-  return {client_, version_, blocking_->get_executor()};
+  return {client_, version_, blocking_->get_executor(), metrics_};
 }
 
 asio::awaitable<Result<Good>> Keeper::obtain(JobPtr job) {

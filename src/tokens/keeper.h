@@ -26,11 +26,13 @@ struct Good {
 
 class Keeper : public std::enable_shared_from_this<Keeper> {
  public:
-  // `client` outlives what stop() breaks off. `notices`: what `status` shows; may be nullptr.
+  // `client` outlives what stop() breaks off. `notices`: what `status` shows. It and `metrics` may
+  // be nullptr.
   Keeper(boost::asio::any_io_executor executor,
          upstream::Client& client,
          std::string version,
-         Notices* notices);
+         Notices* notices,
+         metrics::Metrics* metrics);
 
   boost::asio::awaitable<Result<Good>> obtain(JobPtr job);
   // Another one than the one that the upstream did not take.
@@ -70,6 +72,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
   upstream::Client& client_;
   std::string version_;
   Notices* notices_;
+  metrics::Metrics* metrics_;
   std::map<std::string, Entry> entries_;
   std::optional<boost::asio::thread_pool> blocking_;  // Made when first needed.
   bool stopped_ = false;

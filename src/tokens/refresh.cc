@@ -170,6 +170,12 @@ bool is_good(const Look& look, const Secret& refused) {
   return refused.empty() || !(look.token->access == refused);
 }
 
+// How often endpoints were asked, not how often somebody wanted a token.
+void count(metrics::Metrics* metrics, const tl::expected<Minted, Failure>& minted) {
+  if (metrics == nullptr || (!minted && minted.error().host.empty())) return;
+  metrics->add(metrics::Name::oauth_refresh, {minted ? "ok" : name_of(minted.error().cause)});
+}
+
 // Asks, and stores. nullopt: the secret was changed meanwhile.
 asio::awaitable<std::optional<Outcome>> obtain(const RefreshTools& tools,
                                                JobPtr job,
@@ -177,6 +183,7 @@ asio::awaitable<std::optional<Outcome>> obtain(const RefreshTools& tools,
                                                const Look& look) {
   const auto version = look.opened.record.value_version;
   auto minted = co_await mint(tools.client, *job, look.opened.value, tools.version);
+  count(tools.metrics, minted);
   if (!minted) {
     note_failure(state, minted.error(), version);
     co_await record_failure(tools, job, minted.error());

@@ -13,6 +13,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "base/result.h"
+#include "metrics/metrics.h"
 #include "tokens/failure.h"
 #include "tokens/oauth_secret.h"
 #include "tokens/token.h"
@@ -53,6 +54,7 @@ struct RefreshTools {
   upstream::Client& client;
   std::string version;
   boost::asio::any_io_executor blocking;
+  metrics::Metrics* metrics = nullptr;  // nullptr: nothing is counted.
 };
 
 // Under the lock of the secret: looks again, asks if that is still needed, stores. `refused`: a

@@ -123,6 +123,7 @@ asio::awaitable<Result<std::unique_ptr<HttpsConnection>>> Client::open(
     co_return fail(std::move(endpoints).error());
   }
   auto connection = std::make_unique<HttpsConnection>(executor_, authority);
+  connection->keep(open_);
   auto* raw = connection.get();
   deadlines.on_expiry([raw] { raw->close(); });
   began = Clock::now();

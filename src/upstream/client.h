@@ -63,6 +63,8 @@ class Client {
 
   void close_idle();
   std::size_t idle_connections() const { return pool_->idle_count(); }
+  // In use, idle or being made.
+  std::size_t open_connections() const { return static_cast<std::size_t>(open_.use_count() - 1); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -86,6 +88,7 @@ class Client {
   Resolver resolver_;
   std::shared_ptr<Pool> pool_;
   metrics::Metrics* metrics_;
+  std::shared_ptr<const int> open_ = std::make_shared<const int>();  // Each connection has one.
 };
 
 }  // namespace aivault::upstream

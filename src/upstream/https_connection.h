@@ -51,6 +51,8 @@ class HttpsConnection {
   // False once the peer closed or sent something nobody asked for.
   bool is_quiet();
   void close();
+  // Kept as long as this lives.
+  void keep(std::shared_ptr<const void> counted) { counted_ = std::move(counted); }
   bool is_open() const { return !closed_ && socket_.is_open(); }
 
   std::uint64_t wire_bytes_sent() const { return bio_.bytes_sent; }
@@ -75,7 +77,8 @@ class HttpsConnection {
   unsigned writes_without_wait_ = 0;
   bool shows_identity_ = false;
   std::optional<Error> refusal_;  // The peer's alert about a certificate, once seen.
-  bool closed_ = false;           // For good, also if an address was still to be tried.
+  std::shared_ptr<const void> counted_;
+  bool closed_ = false;  // For good, also if an address was still to be tried.
 };
 
 }  // namespace aivault::upstream

@@ -41,7 +41,11 @@ AuditKeeper::~AuditKeeper() {
 
 MirrorState AuditKeeper::state() const {
   const std::lock_guard lock(guard_);
-  MirrorState state{mirror_.path(), problem_, lag_};
+  MirrorState state{mirror_.path(), problem_};
+  if (!state.path.empty()) {
+    const auto head = core_.copy_of_memory().state.audit_seq;
+    state.lag = std::max<std::int64_t>(0, head - mirrored_);
+  }
   const auto behind = std::chrono::steady_clock::now() - mirrored_at_;
   if (!state.path.empty() && state.problem.empty() && behind >= kMirrorLate) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(behind).count();
@@ -123,14 +127,14 @@ Result<void> AuditKeeper::mirror_new() {
   TRY_ASSIGN(auto* const database, this->database());
   TRY_ASSIGN(const auto reached, mirror_.begin());
   TRY_ASSIGN(const auto state, store::load_state(*database));
-  lag_ = state.audit_seq - reached;
-  if (lag_ < 0) {
+  mirrored_ = reached;
+  if (reached > state.audit_seq) {
     return vault_unavailable("mirror",
                              "audit mirror '" + mirror_.path() + "' holds event " +
                                  std::to_string(reached) + ", the vault ends with " +
                                  std::to_string(state.audit_seq) + "; move the file away");
   }
-  if (lag_ == 0) return {};
+  if (reached == state.audit_seq) return {};
   return mirror_rows(*database, reached);
 }
 
@@ -146,6 +150,7 @@ Result<void> AuditKeeper::mirror_rows(store::Database& database, std::int64_t re
                }));
     TRY(std::move(added));
     reached = segment.last;
+    mirrored_ = reached;
   }
   constexpr auto kAll = std::int64_t{1} << 53U;
   while (true) {
@@ -153,8 +158,8 @@ Result<void> AuditKeeper::mirror_rows(store::Database& database, std::int64_t re
     if (rows.empty()) break;
     TRY(mirror_.add(rows));
     reached = rows.back().row.seq;
+    mirrored_ = reached;
   }
-  lag_ = 0;
   return {};
 }
 

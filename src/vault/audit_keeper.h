@@ -53,7 +53,7 @@ class AuditKeeper {
   Mirror mirror_;
   std::optional<store::Database> database_;
   std::atomic<bool> reopen_ = false;
-  std::atomic<std::int64_t> lag_ = 0;
+  std::atomic<std::int64_t> mirrored_ = 0;  // Up to this event, as far as is known.
   mutable std::mutex guard_;
   std::string problem_;
   std::chrono::steady_clock::time_point mirrored_at_ = std::chrono::steady_clock::now();

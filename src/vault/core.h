@@ -18,6 +18,7 @@
 
 #include "audit/event.h"
 #include "base/result.h"
+#include "metrics/metrics.h"
 #include "platform/directory.h"
 #include "platform/range_lock.h"
 #include "store/database.h"
@@ -84,6 +85,10 @@ class Core {
   // Called once for each row that failed; must not block.
   void on_problem(std::function<void(const Problem&)> listener);
 
+  // Who counts what is committed; nullptr: nobody. Set before use.
+  void count_for(metrics::Metrics* metrics) { metrics_ = metrics; }
+  metrics::Metrics* metrics() const { return metrics_; }
+
   void mark_used(const SecretId& id, UnixMs at);
   struct Usage {
     std::int64_t uses = 0;
@@ -104,6 +109,7 @@ class Core {
   platform::RangeLock lock_;
   KeySources sources_;
   std::uint64_t device_ = 0, inode_ = 0;  // Of vault.db.
+  metrics::Metrics* metrics_ = nullptr;
 
   std::atomic<bool> locked_ = false;
   std::mutex writing_;

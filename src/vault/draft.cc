@@ -1,6 +1,7 @@
 #include "vault/draft.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -164,6 +165,7 @@ Result<void> Draft::append(const audit::Event& event, bool with_objects) {
                                       row);
   TRY(audit::append(database_, row, head));
   state_.audit_head = crypto::view(head);
+  appended_.add(event);
   return {};
 }
 
@@ -182,10 +184,12 @@ Result<void> publish(Core& core, const Draft& draft, store::Transaction transact
   auto& revisions = *core.memory().revisions;
   const auto counter = draft.state().counter;
   revisions.announce(counter, draft.writes());
+  const auto began = std::chrono::steady_clock::now();
   if (auto done = transaction.commit(); !done) {
     revisions.retract(counter);
     return done;
   }
+  draft.appended().tell(core.metrics(), std::chrono::steady_clock::now() - began);
   core.committed(draft.state(), draft.digest(), !draft.writes().empty());
   return {};
 }

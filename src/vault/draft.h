@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "store/database.h"
 #include "vault/core.h"
+#include "vault/row_counts.h"
 #include "vault/row_reader.h"
 
 namespace aivault::vault {
@@ -36,6 +37,7 @@ class Draft final : public Judge {
   const store::StateRow& state() const { return state_; }
   const Digest& digest() const { return digest_; }
   const std::vector<RowWrite>& writes() const { return writes_; }
+  const RowCounts& appended() const { return appended_; }
   std::int64_t next_counter() const { return memory_.state.counter + 1; }
   UnixMs now() const { return now_; }
   const Memory& memory() const { return memory_; }
@@ -59,6 +61,7 @@ class Draft final : public Judge {
   store::StateRow state_;
   Digest digest_;
   std::vector<RowWrite> writes_;  // One for each row.
+  RowCounts appended_;
   std::map<store::Table, std::map<std::string, std::size_t, std::less<>>> places_;  // In writes_.
 };
 

@@ -303,7 +303,7 @@ std::vector<Check> OpenVault::examine() {
       from_int(view->last_ts_ms),
       std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now())));
   const AuditFacts facts{
-      verify_audit(std::nullopt), writer_.is_writable(), keeper_.state(), call_records_};
+      verify_audit(std::nullopt), writer_.takes_records(), keeper_.state(), call_records_};
   std::ranges::move(examine_audit(facts), std::back_inserter(checks));
   return checks;
 }

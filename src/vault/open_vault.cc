@@ -92,6 +92,7 @@ Result<std::unique_ptr<Vault>> OpenVault::open_with(const Options& options,
   TRY(check_in_place(root));
   remove_leftovers(root);
   TRY_ASSIGN(auto core, Core::open(std::move(root), std::move(lock), input));
+  core->count_for(options.metrics);
   TRY_ASSIGN(auto database, core->connect());
   TRY(database.use_wal());
   // Looked at after the head of the audit was read: who opens the vault from now on writes
@@ -126,6 +127,7 @@ Status OpenVault::status() {
   status.locked = core_->is_locked();
   status.kek_id = hex(bytes_of(memory.kek_id));
   status.writable = writer_.is_writable();
+  status.audit_writable = writer_.takes_records();
   return status;
 }
 

@@ -10,6 +10,10 @@
 
 #include "base/secret.h"
 
+namespace aivault::metrics {
+class Metrics;
+}
+
 namespace aivault::platform {
 class KeyVariables;
 }
@@ -40,6 +44,7 @@ struct Options {
   Durability durability = Durability::batched;
   std::string audit_mirror = {};  // AIVAULT_AUDIT_MIRROR, absolute; empty: none.
   KeySources keys = {};
+  metrics::Metrics* metrics = nullptr;  // nullptr: nothing is counted.
 };
 
 // A key provider as init, rotate-master and restore are asked for it.

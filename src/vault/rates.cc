@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "store/statement.h"
+#include "vault/rate_refusal.h"
 
 namespace aivault::vault {
 namespace {
@@ -42,15 +43,6 @@ Result<void> add_one(store::Database& database, const std::string& window, std::
                           window,
                           second)
       .run();
-}
-
-Error refusal(const RateUnit& unit, int wait) {
-  const auto whose = unit.window.substr(0, unit.window.find(':'));
-  return Error{ErrorCode::policy_violation,
-               "rate_limit_exceeded",
-               whose + " rate limit exceeded; try again in " + std::to_string(wait) +
-                   (wait == 1 ? " second" : " seconds"),
-               wait};
 }
 
 }  // namespace
@@ -97,7 +89,7 @@ Result<Rates::Refused> Rates::take(store::Database& database,
       now = advance(from_int(buckets.back().second * kMs));
     }
     if (const auto wait = wait_for_room(buckets, unit.per_minute, now)) {
-      return Refused(refusal(unit, *wait));
+      return Refused(rate_refusal(unit.window, *wait));
     }
   }
   for (const auto& unit : units) TRY(add_one(database, unit.window, second_of(now)));

@@ -34,6 +34,9 @@ class Reading : public Interface {
                                  std::vector<Problem>& damaged) override {
     return rows_.due_secrets(now, notice, limit, damaged);
   }
+  Result<SecretCounts> count_secrets(UnixMs now, std::chrono::milliseconds notice) override {
+    return rows_.count_secrets(now, notice);
+  }
   Result<std::optional<CredentialRow>> credential(std::string_view id) override {
     return one(store::Table::credentials, id, credential_from);
   }

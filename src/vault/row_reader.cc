@@ -246,6 +246,47 @@ Result<DueSecrets> RowReader::due_secrets(UnixMs now,
   return due;
 }
 
+// Of a row that is not verified: one that can be calculated with.
+static UnixMs time_in(const Statement& row, int column) {
+  return from_int(std::clamp<std::int64_t>(row.integer(column), 0, std::int64_t{1} << 53U));
+}
+
+Result<SecretCounts> RowReader::count_secrets(UnixMs now, std::chrono::milliseconds notice) {
+  TRY_ASSIGN(const auto state, store::load_state(database_));
+  const auto at = std::max(now, from_int(state.last_ts_ms));
+  SecretCounts counts;
+  const auto changes_at = [&counts](UnixMs when) {
+    counts.until = std::min(when, counts.until.value_or(when));
+  };
+  Statement select(database_,
+                   "SELECT scope, system_managed, expires_at_ms, value_changed_at_ms + "
+                   "rotate_every_days * 86400000 FROM secrets WHERE revoked_at_ms IS NULL");
+  while (true) {
+    TRY_ASSIGN(const bool found, select.step());
+    if (!found) return counts;
+    switch (select.integer(0)) {
+      case 0: ++counts.global; break;
+      case 1: ++counts.workspace; break;
+      default: ++counts.group; break;
+    }
+    if (select.integer(1) != 0) continue;
+    const bool expires = !select.is_null(2);
+    const bool rotates = !select.is_null(3);
+    const auto end = time_in(select, 2);
+    const auto rotation = time_in(select, 3);
+    if (expires && end <= at) {
+      ++counts.expired;
+    } else if (expires && end <= at + notice) {
+      ++counts.expiring;
+      changes_at(end);
+    } else {
+      if (expires) changes_at(end - notice);
+      if (rotates && rotation <= at) ++counts.to_rotate;
+      if (rotates && rotation > at) changes_at(rotation);
+    }
+  }
+}
+
 // Counting is cheap where looking for each row is not.
 Result<bool> RowReader::has_every_row() {
   TRY_ASSIGN(const auto state, store::load_state(database_));

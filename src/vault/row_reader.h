@@ -45,6 +45,7 @@ class RowReader {
                                  std::chrono::milliseconds notice,
                                  std::size_t limit,
                                  std::vector<Problem>& damaged);
+  Result<SecretCounts> count_secrets(UnixMs now, std::chrono::milliseconds notice);
   // The value of a secret that was read here, as it is stored.
   Result<crypto::Sealed> sealed_value(const StoredSecret& secret);
   Result<Secret> open(const StoredSecret& secret, const crypto::Sealed& value);

@@ -56,6 +56,14 @@ struct DueSecrets {
   bool more = false;
 };
 
+// How many live secrets there are, and how many of those of people are due, each for one reason: it
+// has expired, expires soon, or is to be rotated. By the columns alone: no row is verified.
+struct SecretCounts {
+  std::int64_t global = 0, workspace = 0, group = 0;
+  std::int64_t expired = 0, expiring = 0, to_rotate = 0;
+  std::optional<UnixMs> until;  // When time alone changes this; unset: it does not.
+};
+
 struct SecretFilter {
   std::optional<Scope::Kind> kind;
   std::optional<std::string> workspace, group;

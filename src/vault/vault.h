@@ -37,6 +37,7 @@ struct Status {
   bool locked = true;
   std::optional<std::string> kek_id;  // 64 hex digits.
   bool writable = true;
+  bool audit_writable = true;  // The last record was written, and there is room for more.
   std::optional<std::string> key_variable = {};  // Of claimed_status(), for the env provider.
 };
 
@@ -89,6 +90,9 @@ class Reader {
                                          std::chrono::milliseconds notice,
                                          std::size_t limit,
                                          std::vector<Problem>& damaged) = 0;
+
+  // One scan of all secrets: for whoever keeps the answer while change_counter() stays.
+  virtual Result<SecretCounts> count_secrets(UnixMs now, std::chrono::milliseconds notice) = 0;
 
   virtual Result<std::optional<CredentialRow>> credential(std::string_view id) = 0;
   virtual Result<std::optional<CapabilityRow>> capability(std::string_view id) = 0;
@@ -185,7 +189,7 @@ struct RateUnit {
 struct MirrorState {
   std::string path;      // Empty: none is kept.
   std::string problem;   // Why it is behind; empty: it is not.
-  std::int64_t lag = 0;  // Events.
+  std::int64_t lag = 0;  // Events; all of them, if it could never be read.
 };
 
 class Vault {

@@ -41,6 +41,7 @@ Writer::Writer(Core& core, store::Database database, Start start)
       database_(std::move(database)),
       start_(start),
       writable_(!database_.is_read_only()),
+      records_written_(writable_),
       reserve_(core.root()),
       sealer_(start.segments) {
   const auto now = Clock::now();
@@ -114,6 +115,11 @@ bool Writer::is_writable() const {
   return writable_;
 }
 
+bool Writer::takes_records() const {
+  const std::lock_guard lock(guard_);
+  return records_written_ && records_.size() < kMaxQueue;
+}
+
 Writer::Clock::time_point Writer::next_deadline() const {
   auto next = usage_at_;
   if (!waiting_ends_.empty() || !writable_) next = std::min(next, probe_at_);
@@ -123,7 +129,7 @@ Writer::Clock::time_point Writer::next_deadline() const {
 void Writer::run() {
   if (!reserve_.ensure()) {
     const std::lock_guard lock(guard_);
-    writable_ = false;
+    writable_ = records_written_ = false;
     probe_at_ = Clock::now() + kProbeEvery;
   }
   chain_pending();

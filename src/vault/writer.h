@@ -64,7 +64,8 @@ class Writer {
   };
   void record_limited(audit::Event event, Rated rated, Vault::Recorded done);
   void flush();
-  bool is_writable() const;
+  bool is_writable() const;    // Of what was tried last.
+  bool takes_records() const;  // The same of records alone, and there is room for more.
   CommitSignal& commits() { return commits_; }
 
  private:
@@ -140,7 +141,7 @@ class Writer {
   std::deque<Job*> changes_;
   std::deque<Entry> records_;
   std::uint64_t recorded_ = 0, settled_ = 0;  // Records taken, and answered or kept waiting.
-  bool writable_ = true;
+  bool writable_ = true, records_written_ = true;
   bool stopping_ = false;
 
   // Of the thread alone.

@@ -173,7 +173,7 @@ void Writer::write_batch(std::vector<Entry> batch) {
     after_failure(written.error(), std::move(batch));
   }
   const std::lock_guard lock(guard_);
-  writable_ = written.has_value();
+  writable_ = records_written_ = written.has_value();
   settled_ += size;
   progress_.notify_all();
 }

@@ -5,6 +5,7 @@ import subprocess
 import time
 import unittest
 
+from lib import prometheus
 from lib.scenario import Scenario, main
 from lib.users import TemporaryUser, may_make_users
 
@@ -67,6 +68,8 @@ class DiskFull(Scenario):
             refused += 1
         self.assertEqual(len(upstream.requests), before)
         self.assertFalse(vault.ok("status", "-v").json()["status"]["writable"])
+        self.assertEqual(0, prometheus.value_of(vault.socket, "aivault_audit_writable"))
+        self.assertEqual(0, prometheus.value_of(vault.socket, "aivault_vault_writable"))
         vault.fails("vault not writable", "secrets", "create", "--name", "MORE", "--value-file", "-",
                     stdin="sk-live-more-0123456789")
         vault.ok("secrets", "delete", "--id", spare["secretId"])
@@ -74,6 +77,8 @@ class DiskFull(Scenario):
         filler.unlink()
         self.until(lambda: self.call(vault).code == 0)
         self.assertTrue(vault.ok("status", "-v").json()["status"]["writable"])
+        self.assertEqual(1, prometheus.value_of(vault.socket, "aivault_audit_writable"))
+        self.assertEqual(1, prometheus.value_of(vault.socket, "aivault_audit_rows_total", kind="audit.gap"))
         gaps = vault.ok("audit", "--kind", "audit.gap").json()
         self.assertEqual(len(gaps), 1)
         self.assertGreaterEqual(gaps[0]["count"], refused)

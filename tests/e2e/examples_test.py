@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 from lib import vault as programs
+from lib import websocket
 from lib.conformance import SECRET, Conformance
 from lib.scenario import main
 
@@ -22,8 +23,30 @@ MODELS = {"object": "list", "data": [{"id": "gpt-x", "object": "model"}, {"id": 
 PIECE = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-x"}
 
 
+def realtime(exchange):
+    """A conversation, the answer to which is what was said, piece by piece."""
+    peer = websocket.accept(exchange)
+    peer.socket.settimeout(60)
+    said = ""
+    while True:
+        opcode, payload = peer.message()
+        if opcode == websocket.CLOSE:
+            return peer.send(opcode, payload)
+        event = json.loads(payload)
+        if event["type"] == "session.update":
+            assert event["session"] == {"type": "realtime", "output_modalities": ["text"]}, event
+        elif event["type"] == "conversation.item.create":
+            (said,) = (part["text"] for part in event["item"]["content"])
+        elif event["type"] == "response.create":
+            for piece in ("You said: ", said, " (and the key is ", SECRET, ")"):
+                peer.text(json.dumps({"type": "response.output_text.delta", "delta": piece}))
+            peer.text(json.dumps({"type": "response.done", "response": {"status": "completed"}}))
+
+
 def answer(exchange):
     """OpenAI, as far as the examples know it."""
+    if exchange.request.one("upgrade"):
+        return realtime(exchange)
     exchange.read_body()
     if exchange.request.target != "/v1/chat/completions":
         return exchange.reply(200, json.dumps(MODELS))
@@ -64,12 +87,30 @@ class Examples(Conformance):
     def test_node(self):
         self.assertEqual("gpt-x\ngpt-y\n", self.run_it("node", self.example("fetch.mjs"), allow="openai/models"))
 
-    def test_node_sdk(self):
+    def beside_packages(self, program):
+        """Where a copy of it finds packages; Node looks for them beside the program."""
         packages = npm.installed(ROOT / "tests" / "counterparts" / "clients")
-        # Node looks for packages beside the program.
         there = tempfile.mkdtemp(prefix="example-", dir=packages)
         self.addCleanup(shutil.rmtree, there)
-        shutil.copy(self.example("sdk.mjs"), there)
+        shutil.copy(program, there)
+        return there
+
+    def test_node_websocket(self):
+        there = self.beside_packages(self.example("realtime.mjs"))
+        self.assertEqual("You said: Hello (and the key is [REDACTED])\n",
+                         self.run_it("node", "realtime.mjs", "Hello", allow="openai/realtime", cwd=there))
+        self.assertEqual("/v1/realtime?model=gpt-realtime", self.up.requests[-1].target)
+
+    def test_node_websocket_that_is_refused(self):
+        there = self.beside_packages(self.example("realtime.mjs"))
+        done = subprocess.run(["aivault", "run", "--allow", "openai/models", "--", "node", "realtime.mjs"], env=self.environment,
+                              capture_output=True, text=True, timeout=120, cwd=there)
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("refused: 40", done.stderr)
+        self.assertEqual(0, self.up.connections)
+
+    def test_node_sdk(self):
+        there = self.beside_packages(self.example("sdk.mjs"))
         self.assertEqual("Hello there\n", self.run_it("node", "sdk.mjs", "Hello", allow="openai/chat-completions", cwd=there))
 
     def test_sandboxed(self):

@@ -13,6 +13,7 @@ import time
 import unittest
 import urllib.parse
 
+from lib import prometheus
 from lib.scenario import Scenario, canary, main
 
 
@@ -83,6 +84,10 @@ class OAuthLogin(Scenario):
             text += piece
         url = re.search(rb"https://\S+", text).group().decode()
         return process, url
+
+    def counted(self):
+        _, samples = prometheus.parse(prometheus.scrape(self.box.socket)).get("aivault_oauth_logins_total", (None, {}))
+        return {dict(labels)["result"]: count for (_, labels), count in samples.items()}
 
     def visit(self, redirect_uri, query, host=None):
         place = urllib.parse.urlsplit(redirect_uri)
@@ -166,6 +171,7 @@ class OAuthLogin(Scenario):
         self.assertEqual(1, code)
         self.assertIn("another issuer", errors)
         self.assertEqual([], self.provider.forms)
+        self.assertEqual({"denied": 1}, self.counted())
 
     def test_window_passes(self):
         process, _ = self.start("--timeout", "1s")
@@ -213,6 +219,7 @@ class OAuthLogin(Scenario):
         self.assertGreaterEqual(second - first, 0.9)
         self.assertGreaterEqual(third - second, 5.9)
         self.assertEqual({"client_id": "cli-1", "scope": "a"}, self.provider.forms[0][1])
+        self.assertEqual({"ok": 1}, self.counted())
         for secret in (self.provider.access, self.provider.refresh):
             self.assertEqual([], self.box.occurrences(secret.encode()))
 
@@ -228,6 +235,7 @@ class OAuthLogin(Scenario):
             self.assertEqual((1, b""), (outcome.code, outcome.out), str(outcome))
             self.assertIn(marker, outcome.errors)
         self.assertEqual([], self.box.ok("secrets", "list", "-v").json())
+        self.assertEqual({"denied": 1, "expired": 2, "failed": 1}, self.counted())
 
     def test_endpoints_that_are_refused(self):
         good = {"--auth-url": f"https://{ID}/auth", "--token-endpoint": f"https://{ID}/token"}
@@ -261,6 +269,8 @@ class OAuthLogin(Scenario):
             self.assertEqual(404, connection.request("GET", target).status)
             self.assertEqual(200, connection.request("POST", "/aivault/oauth/login", good).status)
             self.assertEqual(400, connection.request("GET", target + "?waitMs=60001").status)
+        self.assertEqual({"cancelled": 1}, self.counted())
+        self.assertEqual(1, prometheus.value_of(self.box.socket, "aivault_rate_limited_total", scope="logins"))
 
     def test_state_works_once(self):
         from lib.http_socket import HttpSocket

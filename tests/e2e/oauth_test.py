@@ -5,6 +5,7 @@ import json
 import subprocess
 import time
 
+from lib import prometheus
 from lib.http_socket import HttpSocket
 from lib.scenario import Scenario, main
 from lib.token_endpoint import TokenEndpoint
@@ -45,6 +46,9 @@ class OAuth(Scenario):
         config = {"grant_type": "refresh_token", "token_endpoint": f"https://{self.server.authority}/token",
                   "scopes": ["s1"], **(auth or {})}
         return {"o_auth2": config}
+
+    def counted(self, vault, *results):
+        return tuple(prometheus.value_of(vault.socket, "aivault_oauth_refresh_total", result=result) for result in results)
 
     def call(self, vault, *flags):
         return vault.run("invoke", "acme/call", "--method", "POST", "--path", "/v1/x", *flags)
@@ -263,6 +267,7 @@ class OAuth(Scenario):
         self.fails(vault, "oauth2 token endpoint returned 503")
         self.fails(vault, "oauth2 token endpoint returned 503")
         self.assertEqual(1, len(self.endpoint.asked))  # Left alone for a while.
+        self.assertEqual((1, 0), self.counted(vault, "transient", "ok"))
 
     # Case 168.
     def test_an_endpoint_elsewhere_is_refused(self):
@@ -286,9 +291,12 @@ class OAuth(Scenario):
         self.fails(vault, "log in again")
         self.assertIn("needs login", vault.ok("status", "-v").text)
         self.assertEqual(1, len(self.endpoint.asked))
+        self.assertEqual((1, 0), self.counted(vault, "login_required", "ok"))
         changed = {**CLIENT, "refreshToken": "refresh-token-9999"}
         vault.ok("secrets", "rotate", "--id", self.secret, "--value-file", "-", stdin=json.dumps(changed))
         self.works(vault, "access-token-0002")
+        self.works(vault, "access-token-0002")
+        self.assertEqual((1, 1), self.counted(vault, "login_required", "ok"))
 
     # Case 170.
     def test_odd_answers(self):

@@ -20,7 +20,7 @@ USERS = tuple(f"load{number}" for number in range(8))
 SMALL = b'{"ok":true,"items":["anvil","rocket skates"]}'
 PATHS = {"/v1/small": len(SMALL), "/v1/big": 64 << 10}
 PYTHON = "/usr/bin/python3"  # The one that runs the tests may be out of other users' reach.
-AGENT = (pathlib.Path(__file__).parent / "agent.py").read_text()
+HERE = pathlib.Path(__file__).parent
 
 
 class Seen:
@@ -47,12 +47,15 @@ class Seen:
 class Agents:
     """Processes of one user that call when they are told to."""
 
-    def __init__(self, user, processes, connections, seconds, pause, nice=0, paths=PATHS, capability="load/call"):
+    def __init__(self, user, processes, connections, seconds, pause, nice=0, paths=PATHS, capability="load/call",
+                 program="agent.py", **more):
         entry = pwd.getpwnam(user)
         plan = {"socket": str(SOCKET), "connections": connections, "seconds": seconds, "pause": pause, "nice": nice,
-                "paths": paths, "capability": capability}
+                "paths": paths, "capability": capability, **more}
+        # Its text, as other users may not read the file.
+        text = (HERE / program).read_text()
         self.processes = [subprocess.Popen(
-            [PYTHON, "-I", "-S", "-c", AGENT, json.dumps(plan)], cwd="/", env={"PATH": PATH}, text=True,
+            [PYTHON, "-I", "-S", "-c", text, json.dumps(plan)], cwd="/", env={"PATH": PATH}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=entry.pw_uid, group=entry.pw_gid,
             extra_groups=os.getgrouplist(user, entry.pw_gid)) for _ in range(processes)]
 

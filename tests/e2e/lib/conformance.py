@@ -14,13 +14,13 @@ TEXT_NAMES = {"invalid_request": "IR", "policy_violation": "PV", "capability_not
 class Conformance(Scenario):
     """A row of inputs is (case, input, outcome); an outcome is "ok" or "PV marker of the message"."""
 
-    def stage(self, answer=None, secrets=(("OPENAI_API_KEY", SECRET),), hosts=("api.openai.com",), env=None):
+    def stage(self, answer=None, secrets=(("OPENAI_API_KEY", SECRET),), hosts=("api.openai.com",), env=None, daemon=()):
         """A vault with these secrets behind a daemon, which takes `upstream` for all these hosts."""
         certificate = self.authority.issue("vendors", tuple(f"DNS:{host}" for host in (*hosts, "localhost")))
         self.v, self.up = self.vault(), self.upstream(answer, certificate)
         self.ids = {name: self.v.add_secret(name, value)["secretId"] for name, value in secrets}
-        self.v.start_daemon(env={"AIVAULT_DEV_RESOLVE": ",".join(f"{host}=127.0.0.1:{self.up.port}" for host in hosts),
-                                 "AIVAULT_DEV_CA_CERT_PATH": str(self.ca), **(env or {})})
+        self.v.start_daemon(*daemon, env={"AIVAULT_DEV_RESOLVE": ",".join(f"{host}=127.0.0.1:{self.up.port}" for host in hosts),
+                                          "AIVAULT_DEV_CA_CERT_PATH": str(self.ca), **(env or {})})
         self.fresh_door()
 
     def fresh_door(self):
