@@ -1,4 +1,5 @@
 // aivaultd: the daemon. This file is the order of a start.
+#include <malloc.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,6 +55,13 @@ void print(std::FILE* stream, std::string_view text) {
 }
 
 void ignore(int number) { static_cast<void>(std::signal(number, SIG_IGN)); }
+
+// glibc learns from large blocks that were freed to keep more of them. What a flood took goes back
+// to the system instead, or a daemon with a limit of memory has none left for its operator.
+void give_memory_back() {
+  constexpr int kLargeBlock = 256 << 10;
+  static_cast<void>(::mallopt(M_MMAP_THRESHOLD, kLargeBlock));
+}
 
 // As pid 1 it gets the orphans of others; what is ignored is gone at its end.
 void leave_no_zombies() {
@@ -141,6 +149,7 @@ Result<int> start(const Arguments& arguments,
   TRY(platform::settle_descriptors(std::move(kept)));
   if (ready) readiness = Readiness(platform::Descriptor(*ready));
   leave_no_zombies();
+  give_memory_back();
   ::umask(S_IRWXG | S_IRWXO);
   if (::chdir("/") != 0) return vault_unavailable("internal", "cannot enter /");
 

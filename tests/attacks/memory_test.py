@@ -19,6 +19,7 @@ MEMORY_MAX = 128 * MIB
 LITTLE = '[limits]\nmemory = "32MiB"\n'
 CONFIGURATION = pathlib.Path("/home/aivault/.aivault/config.toml")
 ENVELOPE = 32 * MIB
+ENTERS = pathlib.Path("/home/aivault/enters")
 HEAD = (b"POST /aivault/proxy HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % ENVELOPE)
 
 
@@ -48,18 +49,20 @@ class Controller:
             made = cls(version, place)
             try:
                 made.limit_file.write_text(str(limit))
-                # Who enters it is already the daemon's user.
-                for name in ("cgroup.procs", "tasks"):
-                    if (place / name).exists():
-                        os.chmod(place / name, 0o666)
                 return made, f"the memory controller of version {version} at {base}"
             except OSError as problem:
                 place.rmdir()
                 reasons.append(f"version {version} at {base}: {problem}")
         return None, "; ".join(reasons)
 
-    def prefix(self):
-        return ("/bin/sh", "-c", f'echo $$ > {self.place}/cgroup.procs && exec "$@"', "sh")
+    # A program that becomes the daemon once it is in the group; only root can put it there.
+    PREFIX = ("/bin/sh", "-c", f'echo $$ > {ENTERS}.new; mv {ENTERS}.new {ENTERS}; while [ -e {ENTERS} ]; do sleep 0.05; done; '
+              'exec "$@"', "sh")
+
+    def take_in(self):
+        wait_until(ENTERS.exists, 60, "who is to enter")
+        (self.place / "cgroup.procs").write_text(ENTERS.read_text())
+        ENTERS.unlink()
 
     def peak(self):
         try:
@@ -78,19 +81,24 @@ class Controller:
 
 
 class LittleMemory(Attack):
-    def begin(self, prefix, configuration):
+    def begin(self, configuration, prefix=(), group=None):
         self.replaces_daemon = True
         self.stop_daemon()
         CONFIGURATION.write_text(configuration)
         os.chmod(CONFIGURATION, 0o644)
-        type(self).daemon_prefix = tuple(prefix)
+        type(self).daemon_prefix = Controller.PREFIX if group else tuple(prefix)
+        porter = threading.Thread(target=group.take_in) if group else None
+        if porter:
+            porter.start()
         self.start_daemon()
+        if porter:
+            porter.join()
+        type(self).daemon_prefix = ()
         self.addCleanup(self.as_before)
 
     def as_before(self):
         self.stop_daemon()
         CONFIGURATION.unlink(missing_ok=True)
-        type(self).daemon_prefix = ()
         self.start_daemon()
         self.assertServes("agent2")
 
@@ -184,7 +192,7 @@ class LittleMemory(Attack):
 
     def test_DS14_a_daemon_with_128_mib_sheds_load(self):
         group = self.limited_group()
-        self.begin(group.prefix(), LITTLE)
+        self.begin(LITTLE, group=group)
         self.assertEqual([str(self.daemon.pid)], (group.place / "cgroup.procs").read_text().split())
         self.assertShedsLoad()
         self.assertEqual(0, group.kills())
@@ -195,7 +203,7 @@ class LittleMemory(Attack):
     def test_DS14_a_daemon_that_is_killed_comes_back_whole(self):
         """With a budget that does not fit into its group the kernel may kill it: that loses calls, and nothing else."""
         group = self.limited_group()
-        self.begin(group.prefix(), "")
+        self.begin("", group=group)
         made = json.loads(self.operator("secrets", "create", "--name", "BEFORE", "--value-file", "-", stdin="sk-" + "b" * 40).stdout)
         self.addCleanup(self.operator, "secrets", "delete", made["secretId"], code=None)
         self.both_flood()
@@ -210,11 +218,11 @@ class LittleMemory(Attack):
         self.assertStateIsIntact()
 
     def test_DS14_a_daemon_with_a_small_address_space_sheds_load(self):
-        # What it takes without a request, threads and their arenas included, and as much again as requests may hold.
+        # What it takes without a request, threads and their arenas included, and half of what requests may hold.
         size = next(int(line.split()[1]) for line in pathlib.Path(f"/proc/{self.daemon.pid}/status").read_text().splitlines()
                     if line.startswith("VmSize")) * 1024 + 64 * MIB
         print(f"DS14: an address space of {size // MIB} MiB (RLIMIT_AS)", flush=True)
-        self.begin(("prlimit", f"--as={size}:{size}"), LITTLE)
+        self.begin("", prefix=("prlimit", f"--as={size}:{size}"))
         self.assertShedsLoad()
 
 
