@@ -36,12 +36,6 @@ add_custom_command(OUTPUT ${registry_texts}
   COMMENT "Packing the provider files" VERBATIM)
 set_property(TARGET aivault_registry PROPERTY SOURCES ${table_readers} ${registry_tables} ${registry_texts})
 target_link_libraries(aivault_registry PUBLIC aivault_registry_definitions)
-# The tables are full of pointers; packed, their relocations take a hundredth of the space.
-include(CheckLinkerFlag)
-check_linker_flag(CXX LINKER:-z,pack-relative-relocs AIVAULT_LINKER_PACKS_RELOCATIONS)
-if(AIVAULT_LINKER_PACKS_RELOCATIONS AND NOT AIVAULT_SANITIZE)
-  target_link_options(aivault_registry INTERFACE LINKER:-z,pack-relative-relocs)
-endif()
 
 if(NOT AIVAULT_REGISTRY_GEN)
   add_test(NAME registry_gen COMMAND ${CMAKE_SOURCE_DIR}/tests/registry_gen.sh $<TARGET_FILE:registry_gen> ${CMAKE_SOURCE_DIR})

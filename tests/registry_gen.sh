@@ -21,6 +21,13 @@ cmp -s "$work/one.cc" "$work/three.cc" && fail "a changed file changed nothing"
 "$gen" "$source/registry" --verify "$source/docs/providers.md" || fail "run registry_gen --docs and --update-lock"
 (cd "$work" && "$gen" registry --verify "$source/docs/providers.md" 2>/dev/null) && fail "an old page passed"
 
+# What was released does not reach further without a word of why.
+cp -r "$source/registry" "$work/wider"
+sed -i 's|^anthropic/files destructive |anthropic/files write |' "$work/wider/meta/ids.lock"
+(cd "$work" && "$gen" wider --tables wider.cc 2>errors) && fail "a higher class passed"
+grep -Eq "^wider/anthropic\.json:[0-9]+:[0-9]+: error SET-3: 'anthropic/files' was released as write" "$work/errors" ||
+  fail "no error for the higher class"
+
 # Errors of every file in one run, with their places; nothing is written.
 sed -i 's/"class": "read"/"class": "harmless"/' "$work/registry/linear.json"
 sed -i 's/"category": "email",//' "$work/registry/resend.json"

@@ -181,7 +181,7 @@ Value list_entry(const registry::Capability& capability) {
     }
   }
   entry.set("class", registry::to_string(highest));
-  if (!capability.summary.empty()) entry.set("summary", capability.summary);
+  if (!capability.summary.empty()) entry.set("summary", capability.summary.view());
   return entry;
 }
 

@@ -87,7 +87,8 @@ Value examples(std::string_view id, const registry::Capability& capability, cons
   Value list = Value::array();
   list.push(example(call(hints.method), "Minimal call"));
   if (hints.allows_post()) {
-    const auto body = capability.example.body.empty() ? kBodyExample : capability.example.body;
+    const auto body =
+        capability.example.body.empty() ? kBodyExample : capability.example.body.view();
     list.push(
         example(call("POST") + " --header content-type=application/json --body " + shell_word(body),
                 "Call with a JSON body"));
@@ -158,11 +159,11 @@ void add_registry_facts(const registry::Capability& capability, Value& allowed, 
   if (capability.nested) flags.push("nested");
   if (capability.wide) flags.push("wide");
   const auto& example = capability.example;
-  Value sample = Value::object({{"method", example.method}, {"path", example.path}});
-  if (!example.query.empty()) sample.set("query", example.query);
-  if (!example.body.empty()) sample.set("body", example.body);
+  Value sample = Value::object({{"method", example.method.view()}, {"path", example.path.view()}});
+  if (!example.query.empty()) sample.set("query", example.query.view());
+  if (!example.body.empty()) sample.set("body", example.body.view());
   result.set("class", registry::to_string(capability.declared))
-      .set("summary", capability.summary)
+      .set("summary", capability.summary.view())
       .set("flags", std::move(flags))
       .set("example", std::move(sample));
 }
@@ -176,20 +177,21 @@ Value description(const registry::Registry& known, const registry::Capability& c
   if (from_registry) add_registry_facts(capability, allowed, result);
   result.set("allowed", std::move(allowed))
       .set("call", call_section(capability.id, &capability))
-      .set("capability", capability.id)
-      .set("provider", capability.provider)
+      .set("capability", capability.id.view())
+      .set("provider", capability.provider.view())
       .set("setup", setup_section(known, capability.provider, &capability));
   return result;
 }
 
 Value description(const registry::Registry& known, const registry::Retired& retired) {
-  const auto provider = retired.id.substr(0, retired.id.find('/'));
+  const auto id = retired.id.view();
+  const auto provider = id.substr(0, id.find('/'));
   return Value::object({{"allowed",
                          Value::object({{"hosts", Value::array()},
                                         {"methods", Value::array()},
                                         {"pathPrefixes", Value::array()}})},
-                        {"call", call_section(retired.id, nullptr)},
-                        {"capability", retired.id},
+                        {"call", call_section(id, nullptr)},
+                        {"capability", id},
                         {"provider", provider},
                         {"retired", registry::to_sentence(retired)},
                         {"setup", setup_section(known, provider, nullptr)}});

@@ -39,8 +39,9 @@ Value sdk_of(const registry::Registry& registry, std::string_view provider_id) {
   const auto* provider = registry.find_provider(provider_id);
   if (provider == nullptr) return list;
   for (const auto& variable : provider->sdk) {
-    list.push(Value::object(
-        {{"baseUrl", variable.base_url}, {"suffix", variable.suffix}, {"token", variable.token}}));
+    list.push(Value::object({{"baseUrl", variable.base_url.view()},
+                             {"suffix", variable.suffix.view()},
+                             {"token", variable.token.view()}}));
   }
   return list;
 }

@@ -46,10 +46,10 @@ Value capabilities_of(const registry::Provider& provider) {
   for (const auto& capability : provider.capabilities) {
     list.push(Value::object({{"class", registry::to_string(capability.declared)},
                              {"flags", flags_of(capability)},
-                             {"id", capability.id},
+                             {"id", capability.id.view()},
                              {"methods", texts_of(registry::methods_of(capability))},
                              {"paths", texts_of(registry::patterns_of(capability))},
-                             {"summary", capability.summary}}));
+                             {"summary", capability.summary.view()}}));
   }
   return list;
 }
@@ -57,7 +57,7 @@ Value capabilities_of(const registry::Provider& provider) {
 Value hosts_of(const registry::Provider& provider) {
   std::vector<std::string_view> hosts;
   for (const auto& slot : provider.slots) {
-    for (const auto host : slot.hosts) {
+    for (const std::string_view host : slot.hosts) {
       if (std::ranges::find(hosts, host) == hosts.end()) hosts.push_back(host);
     }
   }

@@ -58,7 +58,7 @@ void advise(const registry::Registry& known,
             const vault::SecretRecord& secret,
             std::vector<Answer::Notice>& notices) {
   const auto* claim = known.claim_of(secret.name);
-  const auto* provider = claim != nullptr ? claim->providers.front() : nullptr;
+  const auto* provider = claim != nullptr ? claim->providers.front().get() : nullptr;
   if (provider != nullptr && !provider->looks_like.empty() &&
       catalog::base_kind(*provider).secrets.size() == 1 &&
       !body.value_begins_with(provider->looks_like)) {

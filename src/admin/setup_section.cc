@@ -55,7 +55,7 @@ Value setup_section(const registry::Registry& known,
   Value required = Value::object();
   for (const auto& claim : claims) {
     commands.push("aivault secrets create --name " + std::string(claim.name) + " --scope global");
-    required.set(claim.name, claim.placeholder);
+    required.set(claim.name, claim.placeholder.view());
   }
   std::string note = "Each command asks for the value without showing it.";
   if (!provider->setup_url.empty()) note += " Get it at " + std::string(provider->setup_url) + ".";

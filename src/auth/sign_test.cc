@@ -25,11 +25,11 @@ struct Wish {
 };
 
 policy::PlannedRequest planned(const Wish& wish) {
-  static constexpr std::array<std::string_view, 5> kMethods{
+  static constexpr std::array<registry::TextView, 5> kMethods{
       "GET", "POST", "PUT", "PATCH", "DELETE"};
-  static constexpr std::array<std::string_view, 1> kPaths{"/"};
+  static constexpr std::array<registry::TextView, 1> kPaths{"/"};
   static constexpr std::array kAllow{registry::Rule{kMethods, kPaths}};
-  static constexpr std::array<std::string_view, 1> kHosts{"api.test"};
+  static constexpr std::array<registry::TextView, 1> kHosts{"api.test"};
   registry::Capability capability;
   capability.provider = "custom";
   capability.form = registry::PathForm::prefix;
@@ -124,10 +124,10 @@ TEST(Sign, FramesBodiesByWhatIsKnown) {
 
 // Case 141.
 TEST(Sign, AsksForAWebSocketWithAKeyOfItsOwnAndNoExtension) {
-  static constexpr std::array<std::string_view, 1> kMethods{"WS"};
-  static constexpr std::array<std::string_view, 1> kPaths{"/"};
+  static constexpr std::array<registry::TextView, 1> kMethods{"WS"};
+  static constexpr std::array<registry::TextView, 1> kPaths{"/"};
   static constexpr std::array kAllow{registry::Rule{kMethods, kPaths}};
-  static constexpr std::array<std::string_view, 1> kHosts{"api.test"};
+  static constexpr std::array<registry::TextView, 1> kHosts{"api.test"};
   registry::Capability capability;
   capability.form = registry::PathForm::prefix;
   capability.hosts = kHosts;

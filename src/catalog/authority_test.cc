@@ -74,7 +74,7 @@ class World {
     return authority_of(snapshot(), asker, std::move(shown), who.now);
   }
   // "granted", "hidden", ... or the reason why there is no authority at all.
-  std::string judge(Who who, const char* capability) {
+  std::string judge(Who who, std::string_view capability) {
     const auto authority = ask(std::move(who));
     if (!authority) return authority.error().reason;
     switch (authority->judge(*registry::find_capability(capability))) {
@@ -107,10 +107,10 @@ class World {
   std::unique_ptr<vault::Vault> vault_;
 };
 
-const char* emitting() {
+std::string emitting() {
   for (const auto& provider : registry::providers()) {
     for (const auto& capability : provider.capabilities) {
-      if (capability.emits) return capability.id.data();
+      if (capability.emits) return std::string(capability.id);
     }
   }
   return "";

@@ -28,7 +28,7 @@ std::string composite_name(const registry::Provider& provider,
 }
 
 bool needs_composite(const registry::AuthKind& kind) {
-  return kind.secrets.size() > 1 || kind.word == "basic" || kind.word.starts_with("multi-");
+  return kind.secrets.size() > 1 || kind.word == "basic" || kind.word.view().starts_with("multi-");
 }
 
 registry::AuthSpec spec_of(const registry::AuthKind& kind) {

@@ -84,7 +84,7 @@ OwnCapability::OwnCapability(Definition definition) : definition_(std::move(defi
   capability_.form = registry::PathForm::prefix;
   capability_.websocket = true;  // Where GET is listed; no read-only identity may do it.
   capability_.hosts = hosts_;
-  capability_.allow = {&rule_, 1};
+  capability_.allow = std::span(&rule_, 1);
   // Key management of a known vendor stays out of reach whatever the operator's prefixes say.
   if (const auto* provider = registry::find_provider(definition_.provider); provider != nullptr) {
     capability_.never = provider->never;
@@ -137,8 +137,8 @@ std::string OwnCapability::body() const {
 
 Value to_json(const registry::Capability& capability) {
   return Value::object(
-      {{"id", capability.id},
-       {"provider", capability.provider},
+      {{"id", capability.id.view()},
+       {"provider", capability.provider.view()},
        {"allow",
         Value::object({{"hosts", texts(capability.hosts)},
                        {"methods", texts(registry::methods_of(capability))},

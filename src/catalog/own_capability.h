@@ -36,7 +36,7 @@ class OwnCapability {
  private:
   explicit OwnCapability(Definition definition);
   Definition definition_;
-  std::vector<std::string_view> hosts_, methods_, paths_;
+  std::vector<registry::TextView> hosts_, methods_, paths_;
   registry::Rule rule_;
   registry::Capability capability_;
 };

@@ -15,10 +15,10 @@ bool is_damaged(const Error& error) { return error.reason == "row_integrity"; }
 
 // "provider 'openai'", "family 'google'"
 std::string owner_of(const registry::Claim& claim) {
-  const auto colon = claim.pin.find(':');
-  if (colon == std::string_view::npos) return "provider '" + std::string(claim.pin) + "'";
-  return std::string(claim.pin.substr(0, colon)) + " '" + std::string(claim.pin.substr(colon + 1)) +
-         "'";
+  const auto pin = claim.pin.view();
+  const auto colon = pin.find(':');
+  if (colon == std::string_view::npos) return "provider '" + std::string(pin) + "'";
+  return std::string(pin.substr(0, colon)) + " '" + std::string(pin.substr(colon + 1)) + "'";
 }
 
 // A claimed name is an alias only of a secret with the pin that the name gives.
@@ -59,7 +59,7 @@ std::vector<const registry::Provider*> providers_of(const registry::Claim* one,
   std::vector<const registry::Provider*> providers;
   for (const auto* claim : {one, other}) {
     if (claim == nullptr) continue;
-    for (const auto* provider : claim->providers) {
+    for (const registry::Provider* provider : claim->providers) {
       if (std::ranges::find(providers, provider) == providers.end()) providers.push_back(provider);
     }
   }

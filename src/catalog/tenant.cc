@@ -76,7 +76,7 @@ bool is_named(const registry::Provider& provider, const http::Authority& host) {
 void adopt(const registry::Provider& provider, const http::Authority& host, Params& params) {
   if (is_named(provider, host)) return;
   for (const auto& slot : provider.slots) {
-    for (const auto pattern : slot.hosts) {
+    for (const std::string_view pattern : slot.hosts) {
       if (pattern == kOwnHost || !fits(provider, pattern, host, params)) continue;
       const auto filled = fill(pattern.substr(0, pattern.rfind(':')), host.host());
       if (filled && find(params, filled->param) == nullptr) {
@@ -88,7 +88,7 @@ void adopt(const registry::Provider& provider, const http::Authority& host, Para
 
 // The host that a slot uses without a bound one.
 std::optional<std::string> host_by_default(const registry::Slot& slot, const Params& params) {
-  for (const auto pattern : slot.hosts) {
+  for (const std::string_view pattern : slot.hosts) {
     if (pattern == kOwnHost || pattern.find('{') == std::string_view::npos) continue;
     if (auto expanded = with_params(pattern, params)) return expanded;
   }
@@ -99,7 +99,7 @@ std::optional<std::string> host_by_default(const registry::Slot& slot, const Par
 
 void note_missing(const registry::Slot& slot, Tenant& tenant) {
   bool by_param = false;
-  for (const auto pattern : slot.hosts) {
+  for (const std::string_view pattern : slot.hosts) {
     if (pattern == kOwnHost) continue;
     for (auto open = pattern.find('{'); open != std::string_view::npos;
          open = pattern.find('{', open + 1)) {

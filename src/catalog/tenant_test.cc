@@ -11,10 +11,10 @@ using registry::Param;
 using registry::Provider;
 using registry::Slot;
 
-constexpr std::array<std::string_view, 1> kTenantHosts = {"{sub}.desk.test"};
-constexpr std::array<std::string_view, 2> kChoice = {"api.desk.test", "eu.desk.test"};
-constexpr std::array<std::string_view, 1> kWildcard = {"*.any.test"};
-constexpr std::array<std::string_view, 2> kBoth = {"api.hub.test", "api.{sub}.own.test"};
+constexpr std::array<registry::TextView, 1> kTenantHosts = {"{sub}.desk.test"};
+constexpr std::array<registry::TextView, 2> kChoice = {"api.desk.test", "eu.desk.test"};
+constexpr std::array<registry::TextView, 1> kWildcard = {"*.any.test"};
+constexpr std::array<registry::TextView, 2> kBoth = {"api.hub.test", "api.{sub}.own.test"};
 constexpr std::array<Param, 1> kParams = {{{"sub", "Subdomain", "host-label", true, "acme"}}};
 constexpr std::array<Param, 1> kOptional = {{{"sub", "Subdomain", "host-label", false, "acme"}}};
 

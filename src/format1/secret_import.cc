@@ -185,7 +185,7 @@ class SecretImport {
   // When all members of what is made of several secrets are there.
   Result<void> keep_in_step() {
     for (const auto& [claim, scope] : claimed_) {
-      for (const auto* provider : claim->providers) {
+      for (const registry::Provider* provider : claim->providers) {
         const auto steps =
             catalog::keep_in_step(run_.change, *provider, scope, claim->secret, run_.who);
         Result<void> outcome;

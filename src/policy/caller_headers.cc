@@ -67,7 +67,8 @@ constexpr auto kAccountSelectors = std::to_array<std::string_view>({"openai-orga
 
 constexpr std::array<std::string_view, 2> kRanges = {"range", "if-range"};
 
-bool holds(std::span<const std::string_view> names, std::string_view name) {
+template <typename Names>
+bool holds(const Names& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 

@@ -15,12 +15,12 @@ namespace {
 
 // One rule, one slot: enough of a capability for every row.
 struct Owned {
-  std::vector<std::string_view> methods, paths, hosts, except, never;
+  std::vector<registry::TextView> methods, paths, hosts, except, never;
   std::vector<registry::Rule> rules;
   registry::Capability capability;
-  Owned(std::vector<std::string_view> allowed_methods,
-        std::vector<std::string_view> allowed_paths,
-        std::vector<std::string_view> allowed_hosts,
+  Owned(std::vector<registry::TextView> allowed_methods,
+        std::vector<registry::TextView> allowed_paths,
+        std::vector<registry::TextView> allowed_hosts,
         registry::PathForm form = registry::PathForm::prefix)
       : methods(std::move(allowed_methods)),
         paths(std::move(allowed_paths)),
@@ -236,7 +236,7 @@ TEST(Decide, AnswersWithTheFirstRowThatFails) {
 TEST(Decide, ChoosesExactlyOneHost) {
   struct Row {
     std::vector<std::string> credential;
-    std::vector<std::string_view> capability;
+    std::vector<registry::TextView> capability;
     std::string_view outcome;  // The authority, or the end of the message.
   };
   for (const auto& row : std::vector<Row>{
@@ -429,7 +429,7 @@ TEST(Decide, HoldsForEveryExampleOfTheRegistry) {
       if (!capability.example.query.empty()) path += "?" + std::string(capability.example.query);
       const auto result =
           decide(capability, credential, call_of(std::string(capability.example.method), path));
-      EXPECT_TRUE(result) << capability.id << ' ' << path << ' ' << verdict(result);
+      EXPECT_TRUE(result) << capability.id.view() << ' ' << path << ' ' << verdict(result);
       ++judged;
     }
   }

@@ -52,7 +52,7 @@ Result<std::string> check_pattern(std::string_view text) {
     return refuse("must be a capability id, or a prefix and one final '*'");
   }
   const auto* known = registry::find_capability(pattern);
-  return std::string(known != nullptr ? known->id : pattern);
+  return std::string(known != nullptr ? known->id.view() : pattern);
 }
 
 }  // namespace aivault::policy

@@ -20,8 +20,8 @@ using registry::Rule;
 class Made {
  public:
   Made(std::string_view id,
-       std::vector<std::string_view> methods,
-       std::vector<std::string_view> paths,
+       std::vector<registry::TextView> methods,
+       std::vector<registry::TextView> paths,
        PathForm form = PathForm::pattern)
       : methods_(std::move(methods)), paths_(std::move(paths)) {
     rules_.front() = Rule{methods_, paths_};
@@ -35,7 +35,7 @@ class Made {
   Capability capability;
 
  private:
-  std::vector<std::string_view> methods_, paths_;
+  std::vector<registry::TextView> methods_, paths_;
   std::array<Rule, 1> rules_;
 };
 
@@ -82,7 +82,7 @@ TEST(MatchingCapabilities, PutsTheMostSpecificFirst) {
 
 TEST(MatchingCapabilities, SkipsWhatIsCutOut) {
   Made wide("z/wide", {"GET"}, {"/v1"});
-  constexpr std::array<std::string_view, 1> kKeys = {"/v1/keys"};
+  constexpr std::array<registry::TextView, 1> kKeys = {"/v1/keys"};
   wide.capability.except = kKeys;
   const std::vector<const Capability*> offered{&wide.capability};
   EXPECT_EQ(ids(matching_capabilities(offered, "GET", "/v1/things")), "z/wide");

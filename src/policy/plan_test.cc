@@ -9,10 +9,10 @@ namespace aivault::policy {
 namespace {
 
 PlannedRequest planned(CallRequest call, CredentialPolicy credential) {
-  static constexpr std::array<std::string_view, 3> kMethods{"GET", "HEAD", "POST"};
-  static constexpr std::array<std::string_view, 1> kPaths{"/"};
+  static constexpr std::array<registry::TextView, 3> kMethods{"GET", "HEAD", "POST"};
+  static constexpr std::array<registry::TextView, 1> kPaths{"/"};
   static constexpr std::array kAllow{registry::Rule{kMethods, kPaths}};
-  static constexpr std::array<std::string_view, 1> kHosts{"api.test"};
+  static constexpr std::array<registry::TextView, 1> kHosts{"api.test"};
   registry::Capability capability;
   capability.provider = "custom";
   capability.form = registry::PathForm::prefix;

@@ -42,8 +42,8 @@ TEST(ReadOnly, JudgesARegistryCapabilityByItsClass) {
 }
 
 registry::Capability graphql() {
-  static constexpr std::array<std::string_view, 1> kPost = {"POST"};
-  static constexpr std::array<std::string_view, 1> kPaths = {"/graphql$"};
+  static constexpr std::array<registry::TextView, 1> kPost = {"POST"};
+  static constexpr std::array<registry::TextView, 1> kPaths = {"/graphql$"};
   static const std::array<registry::Rule, 1> kRules = {registry::Rule{kPost, kPaths}};
   registry::Capability made;
   made.graphql = true;

@@ -1,6 +1,6 @@
 // Checks of registry files: what must hold before a definition may be compiled in. Every fault is
 // reported; a file that breaks one rule is still judged by the others.
-// Thread: any. Errors: problems with a code (FILE-4 ... SET-4) at the place of the fault.
+// Thread: any. Errors: problems with a code (FILE-4 ... SET-5) at the place of the fault.
 #pragma once
 
 #include <map>
@@ -39,13 +39,26 @@ std::vector<FamilyEntry> parse_families(std::string_view file,
                                         std::string_view text,
                                         Problems& problems);
 
-// Every id ever released, with its class ("retired" for those that never ship again).
-using Lock = std::map<std::string, std::string>;
+// What a capability could do when it was released.
+struct Released {
+  std::optional<CallClass> highest = {};  // nullopt: not known.
+  bool emits = false;
+  std::set<std::string> hosts = {};
+  bool retired = false;  // Never ships again; the others say nothing.
+  bool operator==(const Released&) const = default;
+};
+// Every id ever released.
+using Lock = std::map<std::string, Released>;
 Lock parse_lock(std::string_view file, std::string_view text, Problems& problems);
 Lock lock_of(std::span<const ProviderFile> files, const Lock& before);
 std::string print_lock(const Lock& lock);
 
-// All files together: HOST-5, CAP-1, SET-1, SET-2, SET-4.
+void check_widening(std::span<const ProviderFile> files,
+                    const Lock& lock,
+                    Problems& problems);                                     // SET-3
+void check_totals(std::span<const ProviderFile> files, Problems& problems);  // SET-5
+
+// All files together: HOST-5, CAP-1, SET-1 to SET-5.
 void check_set(std::span<const ProviderFile> files,
                std::span<const FamilyEntry> families,
                const Lock& lock,

@@ -128,7 +128,7 @@ TEST(Check, TakesSeveralSecretsForAnExchangeOfJson) {
   const auto& oauth = std::get<OAuth2Auth>(file->kinds[1].spec.value());
   EXPECT_EQ(oauth.default_ttl_s, 600);
   const OwnProvider own(*std::move(file));
-  EXPECT_NE(own.definition().kinds[1].config.find(R"("default_ttl_s":600)"),
+  EXPECT_NE(own.definition().kinds[1].config.view().find(R"("default_ttl_s":600)"),
             std::string_view::npos);
 }
 

@@ -40,6 +40,8 @@ class SetChecks {
     check_families();
     check_lock();
     check_request_headers();
+    check_widening(files_, lock_, problems_);
+    check_totals(files_, problems_);
   }
 
  private:
@@ -228,7 +230,7 @@ class SetChecks {
       for (const auto& file : files_) {
         if (id.starts_with(file.id.text + "/")) owner = &file;
       }
-      if (value == "retired" && live_.contains(id) && owner != nullptr) {
+      if (value.retired && live_.contains(id) && owner != nullptr) {
         add(*owner, owner->id.at, "SET-2", "the retired id '" + id + "' is never used again");
       }
       if (live_.contains(id) || old_.contains(id)) continue;

@@ -48,6 +48,9 @@ Lines problems_of(const std::vector<ProviderFile>& files,
   return problems.lines();
 }
 
+const Released kReleased{.highest = CallClass::read, .hosts = {"a.example.com"}};
+const Released kRetired{.retired = true};
+
 TEST(CheckSet, AcceptsStrangers) {
   EXPECT_EQ(problems_of({provider("a", "a.example.com", "A"), provider("b", "b.example.com", "B")}),
             Lines());
@@ -96,21 +99,21 @@ TEST(CheckSet, GivesASecretNameOneOwnerOutsideAFamily) {
 
 TEST(CheckSet, HoldsReleasedIdsToTheirPromise) {
   const std::vector<ProviderFile> files = {provider("a", "a.example.com", "A")};
-  EXPECT_EQ(problems_of(files, {}, {{"a/things", "read"}}), Lines());
-  EXPECT_EQ(problems_of(files, {}, {{"a/gone", "read"}}),
+  EXPECT_EQ(problems_of(files, {}, {{"a/things", kReleased}}), Lines());
+  EXPECT_EQ(problems_of(files, {}, {{"a/gone", kReleased}}),
             (Lines{"a.json:1:28: error SET-2: 'a/gone' was released: it must stay live, become an "
                    "alias or be retired"}));
-  EXPECT_EQ(problems_of(files, {}, {{"b/gone", "read"}}),
+  EXPECT_EQ(problems_of(files, {}, {{"b/gone", kReleased}}),
             (Lines{"ids.lock:1:1: error SET-2: 'b/gone' was released: it must stay live, become an "
                    "alias or be retired"}));
-  EXPECT_EQ(problems_of(files, {}, {{"a/things", "retired"}}),
+  EXPECT_EQ(problems_of(files, {}, {{"a/things", kRetired}}),
             (Lines{"a.json:1:28: error SET-2: the retired id 'a/things' is never used again"}));
 }
 
 TEST(CheckSet, AllowsUnderscoresOnlyInReleasedIds) {
   const std::vector<ProviderFile> files = {
       provider("a", "a.example.com", "A", R"("aliases": { "a/old_things": "a/things" },)")};
-  EXPECT_EQ(problems_of(files, {}, {{"a/old_things", "read"}}), Lines());
+  EXPECT_EQ(problems_of(files, {}, {{"a/old_things", kReleased}}), Lines());
   EXPECT_EQ(problems_of(files),
             (Lines{"a.json:6:16: error CAP-1: invalid capability id 'a/old_things': a/<name>, in "
                    "lower case with '-' between words"}));
@@ -128,12 +131,14 @@ TEST(Lock, KeepsEveryIdAndPrintsWhatItReads) {
                                                     "A",
                                                     R"("aliases": { "a/old": "a/things" },
   "retired": { "a/dead": { "reason": "r", "release": "1" } },)")};
-  const Lock lock = lock_of(files, {{"a/dead", "write"}, {"b/other", "destructive"}});
+  const Released other{
+      .highest = CallClass::destructive, .emits = true, .hosts = {"b.test", "{sub}.b.test"}};
+  const Lock lock = lock_of(files, {{"a/dead", kReleased}, {"b/other", other}});
   EXPECT_EQ(lock,
-            (Lock{{"a/dead", "retired"},
-                  {"a/old", "read"},
-                  {"a/things", "read"},
-                  {"b/other", "destructive"}}));
+            (Lock{{"a/dead", kRetired},
+                  {"a/old", kReleased},
+                  {"a/things", kReleased},
+                  {"b/other", other}}));
   Problems problems;
   EXPECT_EQ(parse_lock("ids.lock", print_lock(lock), problems), lock);
   EXPECT_TRUE(problems.all().empty());
@@ -141,12 +146,19 @@ TEST(Lock, KeepsEveryIdAndPrintsWhatItReads) {
 
 TEST(Lock, ReportsLinesThatItCannotRead) {
   Problems problems;
-  parse_lock(
-      "ids.lock", "# c\n\nb/x read\na/x read\na/y sometimes\nnonsense\nc/x read\n", problems);
+  parse_lock("ids.lock",
+             "# c\n\nb/x read h.test\na/x read h.test\na/y sometimes h.test\nnonsense\n"
+             "c/x read\nc/y retired h.test\nc/z write emits\nd/x read h.test\n",
+             problems);
+  const std::string form =
+      "error SET-2: a line reads '<id> <class> [emits] <host>...' or '<id> retired'";
   EXPECT_EQ(problems.lines(),
             (Lines{"ids.lock:4:1: error SET-2: ids must be sorted and unique",
-                   "ids.lock:5:1: error SET-2: a line reads '<id> <class>' or '<id> retired'",
-                   "ids.lock:6:1: error SET-2: a line reads '<id> <class>' or '<id> retired'"}));
+                   "ids.lock:5:1: " + form,
+                   "ids.lock:6:1: " + form,
+                   "ids.lock:7:1: " + form,
+                   "ids.lock:8:1: " + form,
+                   "ids.lock:9:1: " + form}));
 }
 
 TEST(CheckSet, WantsFamiliesOfProvidersThatClaimTheirSecrets) {

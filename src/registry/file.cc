@@ -42,6 +42,7 @@ class ProviderParser {
                                     "shares_host",
                                     "aliases",
                                     "retired",
+                                    "widened",
                                     "sdk"});
     if (!opened) return std::nullopt;
     if (const auto* schema = read_.member(root, "schema", json::Kind::number);
@@ -259,6 +260,10 @@ class ProviderParser {
       }
       provider_.aliases.push_back(
           {read_.key_of(member), read_.checked(member.value, "aliases", 128)});
+    });
+    each_member(root, "widened", [&](const json::Member& member) {
+      provider_.widened.push_back(
+          {read_.key_of(member), read_.checked(member.value, "widened", kLongestSentence)});
     });
     each_member(root, "retired", [&](const json::Member& member) {
       const json::Value& item = member.value;

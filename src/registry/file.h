@@ -99,6 +99,11 @@ struct AliasEntry {
   Text id, target;
 };
 
+// Why a capability may do more than when it was released.
+struct WidenedEntry {
+  Text id, reason;
+};
+
 struct RetiredEntry {
   Text id, reason, release;
   Texts replacements;
@@ -121,6 +126,7 @@ struct ProviderFile {
   std::vector<CapabilityEntry> capabilities;
   std::vector<AliasEntry> aliases;
   std::vector<RetiredEntry> retired;
+  std::vector<WidenedEntry> widened;
   Text setup_url, looks_like;
   Texts setup_steps;
   std::vector<SdkEntry> sdk;

@@ -2,7 +2,7 @@
 // Thread: any; pure.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,12 +15,13 @@ std::optional<std::string> text_of_provider(std::string_view id);
 
 namespace tables {
 
-// By registry_gen, in the order of providers(); zlib.
+// By registry_gen, in the order of providers(). No pointers, as in the other tables.
 struct FileText {
-  std::string_view compressed;
-  std::size_t size = 0;  // Of the text.
+  std::uint32_t at = 0, packed_size = 0;  // Its place in packed_texts(); zlib.
+  std::uint32_t size = 0;                 // Of the text.
 };
 std::span<const FileText> file_texts();
+std::string_view packed_texts();
 
 }  // namespace tables
 }  // namespace aivault::registry

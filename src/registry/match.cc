@@ -11,7 +11,8 @@ namespace {
 constexpr std::array<std::string_view, 8> kMethodOrder = {
     "GET", "HEAD", "QUERY", "POST", "PUT", "PATCH", "DELETE", "WS"};
 
-bool lists(std::span<const std::string_view> methods, std::string_view method) {
+template <typename Methods>
+bool lists(const Methods& methods, std::string_view method) {
   return std::ranges::any_of(
       methods, [&](std::string_view listed) { return equals_ignore_case(listed, method); });
 }
@@ -24,7 +25,7 @@ bool serves(const Capability& capability, const Rule& rule, std::string_view met
 template <typename Action>
 void for_each_path(const Capability& capability, Action action) {
   for (const auto& rule : capability.allow) {
-    for (const auto path : rule.paths) action(path);
+    for (const std::string_view path : rule.paths) action(path);
   }
 }
 
@@ -103,7 +104,7 @@ std::vector<std::string_view> methods_of(const Capability& capability) {
   }
   // Operator-defined capabilities may name further methods.
   for (const auto& rule : capability.allow) {
-    for (const auto method : rule.methods) {
+    for (const std::string_view method : rule.methods) {
       if (!lists(kMethodOrder, method)) add_once(methods, method);
     }
   }

@@ -11,7 +11,7 @@
 namespace aivault::registry {
 namespace {
 
-using Words = std::vector<std::string_view>;
+using Words = std::vector<TextView>;
 
 // Owns what a Capability points to: { GET POST DELETE /v1/things, WS /live }.
 struct Sample {
@@ -175,10 +175,11 @@ TEST(ClassOf, IsDestructiveForAnUnreadGraphqlBody) {
 TEST(Describe, ListsMethodsBeginningsAndPatterns) {
   const Sample sample;
   const auto capability = sample.capability();
-  EXPECT_EQ(methods_of(capability), (Words{"GET", "POST", "DELETE"}));
+  EXPECT_EQ(methods_of(capability), (std::vector<std::string_view>{"GET", "POST", "DELETE"}));
   EXPECT_EQ(prefixes_of(capability),
             (std::vector<std::string>{"/v1/things", "/v1/stuff/", "/live"}));
-  EXPECT_EQ(patterns_of(capability), (Words{"/v1/things", "/v1/stuff/{id}$", "/live$"}));
+  EXPECT_EQ(patterns_of(capability),
+            (std::vector<std::string_view>{"/v1/things", "/v1/stuff/{id}$", "/live$"}));
   EXPECT_EQ(default_path_of(capability), "");
 }
 

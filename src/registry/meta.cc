@@ -11,10 +11,39 @@ namespace {
 
 constexpr json::Limits kFamilyLimits{.bytes = std::size_t{64} << 10U, .depth = 4};
 constexpr std::string_view kRetired = "retired";
+constexpr std::string_view kEmits = "emits";
 
-bool is_lock_value(std::string_view word) {
-  return word == kRetired || word == to_string(CallClass::read) ||
-         word == to_string(CallClass::write) || word == to_string(CallClass::destructive);
+std::optional<CallClass> class_named(std::string_view word) {
+  for (const auto value : {CallClass::read, CallClass::write, CallClass::destructive}) {
+    if (word == to_string(value)) return value;
+  }
+  return std::nullopt;
+}
+
+// The words behind the id: "retired", or a class, perhaps "emits", and the hosts.
+std::optional<Released> released(std::span<const std::string_view> words) {
+  if (words.empty()) return std::nullopt;
+  if (words.front() == kRetired) {
+    return words.size() == 1 ? std::optional(Released{.retired = true}) : std::nullopt;
+  }
+  Released entry;
+  entry.highest = class_named(words.front());
+  words = words.subspan(1);
+  entry.emits = !words.empty() && words.front() == kEmits;
+  if (entry.emits) words = words.subspan(1);
+  entry.hosts.insert(words.begin(), words.end());
+  if (!entry.highest || entry.hosts.empty()) return std::nullopt;
+  return entry;
+}
+
+Released released(const ProviderFile& file, const CapabilityEntry& capability) {
+  Released entry;
+  entry.highest = capability.declared;
+  entry.emits = capability.emits;
+  if (const auto* slot = file.find_slot(capability.slot.text); slot != nullptr) {
+    for (const auto& host : slot->hosts) entry.hosts.insert(host.text);
+  }
+  return entry;
 }
 
 std::set<std::string> set_of(const Texts& texts) {
@@ -55,15 +84,18 @@ Lock parse_lock(std::string_view file, std::string_view text, Problems& problems
   for (const auto line : split(text, '\n')) {
     ++number;
     if (line.empty() || line.starts_with('#')) continue;
-    const auto blank = line.find(' ');
-    const auto id = line.substr(0, blank);
-    const auto value = blank == std::string_view::npos ? "" : line.substr(blank + 1);
-    if (!is_lock_value(value) || id.find('/') == std::string_view::npos) {
-      problems.error(file, {number, 1}, "SET-2", "a line reads '<id> <class>' or '<id> retired'");
+    const auto words = split(line, ' ');
+    const auto id = words.front();
+    auto entry = released(std::span(words).subspan(1));
+    if (!entry || id.find('/') == std::string_view::npos) {
+      problems.error(file,
+                     {number, 1},
+                     "SET-2",
+                     "a line reads '<id> <class> [emits] <host>...' or '<id> retired'");
     } else if (id <= before) {
       problems.error(file, {number, 1}, "SET-2", "ids must be sorted and unique");
     } else {
-      lock.emplace(id, value);
+      lock.emplace(id, *std::move(entry));
       before = id;
     }
   }
@@ -74,25 +106,31 @@ Lock lock_of(std::span<const ProviderFile> files, const Lock& before) {
   Lock lock = before;
   for (const auto& file : files) {
     for (const auto& capability : file.capabilities) {
-      if (capability.declared) lock[capability.id.text] = to_string(*capability.declared);
-    }
-    for (const auto& alias : file.aliases) {
-      for (const auto& capability : file.capabilities) {
-        if (capability.id.text == alias.target.text && capability.declared) {
-          lock[alias.id.text] = to_string(*capability.declared);
+      if (!capability.declared) continue;
+      lock[capability.id.text] = released(file, capability);
+      for (const auto& alias : file.aliases) {
+        if (alias.target.text == capability.id.text) {
+          lock[alias.id.text] = lock[capability.id.text];
         }
       }
     }
-    for (const auto& retired : file.retired) lock[retired.id.text] = kRetired;
+    for (const auto& retired : file.retired) lock[retired.id.text] = Released{.retired = true};
   }
   return lock;
 }
 
 std::string print_lock(const Lock& lock) {
   std::string text =
-      "# Every capability id ever released, with its class. Written by registry_gen "
-      "--update-lock.\n";
-  for (const auto& [id, value] : lock) text += id + " " + value + "\n";
+      "# Every capability id ever released, with its class, whether it emits, and its hosts.\n"
+      "# Written by registry_gen --update-lock.\n";
+  for (const auto& [id, entry] : lock) {
+    text += id;
+    if (entry.retired) text += " " + std::string(kRetired);
+    if (entry.highest) text += " " + std::string(to_string(*entry.highest));
+    if (entry.emits) text += " " + std::string(kEmits);
+    for (const auto& host : entry.hosts) text += " " + host;
+    text += "\n";
+  }
   return text;
 }
 

@@ -33,16 +33,16 @@ class BesideChecks {
     Lock released;
     for (const auto& capability : file_.capabilities) {
       const auto* known = registry::find_capability(capability.id.text);
-      if (known != nullptr) released.emplace(capability.id.text, "read");
+      if (known != nullptr) released.emplace(capability.id.text, Released{});
     }
     for (const auto& alias : file_.aliases) {
       if (registry::find_capability(alias.id.text) != nullptr) {
-        released.emplace(alias.id.text, "read");
+        released.emplace(alias.id.text, Released{});
       }
     }
     for (const auto& retired : file_.retired) {
       if (registry::find_retired(retired.id.text) != nullptr) {
-        released.emplace(retired.id.text, "retired");
+        released.emplace(retired.id.text, Released{.retired = true});
       }
     }
     return released;
@@ -72,7 +72,7 @@ class BesideChecks {
   void check_request_headers() {
     const auto injected = injected_headers();
     for (const auto& name : file_.request_headers) {
-      if (std::ranges::find(injected, std::string_view(name.text)) == injected.end()) continue;
+      if (std::ranges::find(injected, name.text) == injected.end()) continue;
       add(name, "SET-4", "callers may not send '" + name.text + "': a provider injects it");
     }
   }

@@ -221,9 +221,9 @@ TEST(OperatorFile, KnowsFilesThatAreNotInForce) {
 TEST(FileTexts, AreThoseOfTheCompiledInProviders) {
   for (const auto& provider : providers()) {
     const auto text = text_of_provider(provider.id);
-    ASSERT_TRUE(text) << provider.id;
+    ASSERT_TRUE(text) << provider.id.view();
     const auto judged = judge_file(*text, Registry());
-    ASSERT_TRUE(judged.provider) << provider.id << ' ' << judged.problems.lines().front();
+    ASSERT_TRUE(judged.provider) << provider.id.view() << ' ' << judged.problems.lines().front();
     const auto& same = judged.provider->definition();
     EXPECT_EQ(same.id, provider.id);
     ASSERT_EQ(same.capabilities.size(), provider.capabilities.size());
@@ -247,7 +247,7 @@ TEST(Registry, FindsWhoListsAHost) {
   EXPECT_EQ(provider_of_host(""), nullptr);
   for (const auto& provider : providers()) {
     for (const auto& slot : provider.slots) {
-      for (const auto host : slot.hosts) {
+      for (const std::string_view host : slot.hosts) {
         if (host.find_first_of("{*") != std::string_view::npos) continue;
         ASSERT_NE(provider_of_host(host), nullptr) << host;
       }

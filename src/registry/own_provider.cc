@@ -28,13 +28,13 @@ std::string_view OwnProvider::keep(std::string text) {
   return texts_.emplace_back(std::move(text));
 }
 
-std::span<const std::string_view> OwnProvider::keep(const Texts& texts) {
+ListView<TextView> OwnProvider::keep(const Texts& texts) {
   auto& list = lists_.emplace_back();
   for (const auto& text : texts) list.emplace_back(text.text);
   return list;
 }
 
-std::span<const std::string_view> OwnProvider::keep(std::vector<std::string> texts) {
+ListView<TextView> OwnProvider::keep(std::vector<std::string> texts) {
   auto& list = lists_.emplace_back();
   for (auto& text : texts) list.push_back(keep(std::move(text)));
   return list;
@@ -93,7 +93,7 @@ void OwnProvider::make_kinds() {
 }
 
 // A kind that serves some slots only is one that the capabilities of the others do not have.
-std::span<const std::string_view> OwnProvider::keep_kinds(const CapabilityEntry& entry) {
+ListView<TextView> OwnProvider::keep_kinds(const CapabilityEntry& entry) {
   const bool any_limited =
       std::ranges::any_of(file_.kinds, [](const KindEntry& kind) { return !kind.slots.empty(); });
   if (!entry.kinds.empty() || !any_limited) return keep(entry.kinds);
@@ -110,7 +110,7 @@ Capability OwnProvider::make(const CapabilityEntry& entry) {
   capability.provider = file_.id.text;
   capability.summary = entry.summary.text;
   capability.declared = entry.declared.value_or(CallClass::destructive);
-  const auto slot = std::ranges::find(slots_, std::string_view(entry.slot.text), &Slot::name);
+  const auto slot = std::ranges::find(slots_, entry.slot.text, &Slot::name);
   if (slot != slots_.end()) capability.hosts = slot->hosts;
   auto& rules = rules_.emplace_back();
   for (const auto& rule : entry.allow) rules.push_back({keep(rule.methods), keep(rule.paths)});
@@ -183,7 +183,7 @@ void OwnProvider::make_claims() {
   for (const auto& kind : kinds_) {
     for (const auto& secret : kind.secrets) names.insert(secret.name);
   }
-  for (const auto name : names) claims_.push_back({name, definition_.id, {&self_, 1}});
+  for (const auto name : names) claims_.push_back({name, definition_.id, std::span(&self_, 1)});
 }
 
 }  // namespace aivault::registry

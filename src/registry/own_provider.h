@@ -28,13 +28,13 @@ class OwnProvider {
   // One for each secret name, pinned to this provider; sorted by name.
   std::span<const Claim> claims() const { return claims_; }
   // Lower-case names of the headers that its kinds inject, sorted.
-  std::span<const std::string_view> injected_headers() const { return injected_; }
+  std::span<const TextView> injected_headers() const { return injected_; }
 
  private:
   std::string_view keep(std::string text);
-  std::span<const std::string_view> keep(const Texts& texts);
-  std::span<const std::string_view> keep(std::vector<std::string> texts);
-  std::span<const std::string_view> keep_kinds(const CapabilityEntry& entry);
+  ListView<TextView> keep(const Texts& texts);
+  ListView<TextView> keep(std::vector<std::string> texts);
+  ListView<TextView> keep_kinds(const CapabilityEntry& entry);
   void make_slots();
   void make_token_endpoints();
   void make_kinds();
@@ -46,7 +46,7 @@ class OwnProvider {
 
   const ProviderFile file_;
   std::deque<std::string> texts_;
-  std::deque<std::vector<std::string_view>> lists_;
+  std::deque<std::vector<TextView>> lists_;
   std::deque<std::vector<Rule>> rules_;
   std::deque<std::vector<ClassRule>> class_rules_;
   std::deque<std::vector<SecretClaim>> secrets_;
@@ -61,9 +61,9 @@ class OwnProvider {
   std::vector<Alias> aliases_;
   std::vector<Retired> retired_;
   Provider definition_;
-  const Provider* self_ = nullptr;
+  Ref<Provider> self_;
   std::vector<Claim> claims_;
-  std::span<const std::string_view> injected_;
+  ListView<TextView> injected_;
 };
 
 }  // namespace aivault::registry

@@ -103,7 +103,7 @@ const Capability* Registry::find_capability(std::string_view id) const {
   if (own == nullptr) return nullptr;
   const auto* alias = find_sorted(own->aliases(), id, [](const Alias& entry) { return entry.id; });
   return find_sorted(own->definition().capabilities,
-                     alias != nullptr ? alias->target : id,
+                     alias != nullptr ? alias->target.view() : id,
                      [](const Capability& entry) { return entry.id; });
 }
 
@@ -130,6 +130,6 @@ bool Registry::is_refused(std::string_view provider) const {
 
 std::string_view digest() { return tables::digest(); }
 
-std::span<const std::string_view> injected_headers() { return tables::injected_headers(); }
+std::span<const TextView> injected_headers() { return tables::injected_headers(); }
 
 }  // namespace aivault::registry

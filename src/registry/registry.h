@@ -29,7 +29,7 @@ std::span<const Family> families();  // Sorted by name.
 bool accepts_pin(std::string_view provider, std::string_view pin);
 std::string_view digest();  // 64 hex digits of BLAKE2b over the definitions.
 // Lower-case names of every header that any kind of any provider injects.
-std::span<const std::string_view> injected_headers();
+std::span<const TextView> injected_headers();
 
 // The compiled-in providers with the operator's own of one moment. The ids of the latter begin with
 // "x-" and their secret names are claimed by nobody else, so neither ever answers for the other.

@@ -25,12 +25,13 @@ TEST(Registry, FindsEveryProviderAndCapabilityByItsId) {
   EXPECT_TRUE(std::ranges::is_sorted(providers(), {}, &Provider::id));
   for (const auto& provider : providers()) {
     EXPECT_EQ(find_provider(provider.id), &provider);
-    EXPECT_TRUE(std::ranges::is_sorted(provider.capabilities, {}, &Capability::id)) << provider.id;
+    EXPECT_TRUE(std::ranges::is_sorted(provider.capabilities, {}, &Capability::id))
+        << provider.id.view();
   }
   for_each_capability([](const Provider& provider, const Capability& capability) {
     EXPECT_EQ(find_capability(capability.id), &capability);
     EXPECT_EQ(capability.provider, provider.id);
-    EXPECT_FALSE(capability.hosts.empty()) << capability.id;
+    EXPECT_FALSE(capability.hosts.empty()) << capability.id.view();
   });
   EXPECT_EQ(find_provider("nobody"), nullptr);
   EXPECT_EQ(find_provider(""), nullptr);
@@ -76,10 +77,11 @@ TEST(Registry, KnowsWhoClaimsASecretName) {
     for (const auto& kind : provider.kinds) {
       for (const auto& secret : kind.secrets) {
         const auto* claim = claim_of(secret.name);
-        ASSERT_NE(claim, nullptr) << secret.name;
+        ASSERT_NE(claim, nullptr) << secret.name.view();
         EXPECT_EQ(claim->secret, secret.name);
-        EXPECT_NE(std::ranges::find(claim->providers, &provider), claim->providers.end());
-        EXPECT_TRUE(accepts_pin(provider.id, claim->pin)) << claim->pin;
+        EXPECT_NE(std::ranges::find(claim->providers, &provider, &Ref<Provider>::get),
+                  claim->providers.end());
+        EXPECT_TRUE(accepts_pin(provider.id, claim->pin)) << claim->pin.view();
       }
     }
   }
@@ -94,7 +96,7 @@ TEST(Registry, PinsTheSecretOfAFamilyToTheFamily) {
   ASSERT_NE(claim, nullptr);
   EXPECT_EQ(claim->pin, "family:google");
   std::vector<std::string_view> users;
-  for (const auto* provider : claim->providers) users.push_back(provider->id);
+  for (const Provider* provider : claim->providers) users.push_back(provider->id);
   EXPECT_EQ(users, (std::vector<std::string_view>{"gemini", "google-places"}));
   EXPECT_EQ(claim_of("GEMINI_API_KEY")->pin, "gemini");
 }
@@ -131,7 +133,8 @@ TEST(Registry, ListsEveryInjectedHeader) {
   }
   for (const auto& provider : providers()) {
     for (const auto& name : provider.request_headers) {
-      EXPECT_FALSE(std::ranges::binary_search(listed, name)) << provider.id << " " << name;
+      EXPECT_FALSE(std::ranges::binary_search(listed, name))
+          << provider.id.view() << " " << name.view();
     }
   }
 }
@@ -145,13 +148,13 @@ TEST(Registry, EveryExampleIsAllowedAndStaysWithinItsClass) {
   for_each_capability([](const Provider&, const Capability& capability) {
     const auto& example = capability.example;
     const auto target = http::parse_target(example.path);
-    ASSERT_TRUE(target.has_value()) << capability.id;
+    ASSERT_TRUE(target.has_value()) << capability.id.view();
     EXPECT_EQ(target->path(), example.path);
-    EXPECT_TRUE(allows(capability, example.method, example.path)) << capability.id;
-    EXPECT_FALSE(is_excluded(capability, example.path)) << capability.id;
+    EXPECT_TRUE(allows(capability, example.method, example.path)) << capability.id.view();
+    EXPECT_FALSE(is_excluded(capability, example.path)) << capability.id.view();
     EXPECT_LE(class_of(capability, example.method, example.path, example.query),
               capability.declared)
-        << capability.id;
+        << capability.id.view();
   });
 }
 
@@ -217,8 +220,9 @@ TEST(Registry, NoCapabilityReachesWhatItsProviderForbids) {
     for (const auto pattern : provider.never) {
       const auto path = sample_of(pattern);
       for (const auto& capability : provider.capabilities) {
-        EXPECT_TRUE(is_excluded(capability, path)) << capability.id << " " << path;
-        EXPECT_TRUE(is_excluded(capability, with_other_case(path))) << capability.id << " " << path;
+        EXPECT_TRUE(is_excluded(capability, path)) << capability.id.view() << " " << path;
+        EXPECT_TRUE(is_excluded(capability, with_other_case(path)))
+            << capability.id.view() << " " << path;
       }
     }
   }

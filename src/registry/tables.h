@@ -11,13 +11,13 @@ namespace aivault::registry::tables {
 
 // An id of a capability: its own, an alias, or one that is retired.
 struct Name {
-  std::string_view id;
-  const Capability* capability = nullptr;
-  const Retired* retired = nullptr;
+  TextView id;
+  Ref<Capability> capability;
+  Ref<Retired> retired;
 };
 struct Host {
-  std::string_view host;
-  const Provider* provider = nullptr;  // The first one that lists it.
+  TextView host;
+  Ref<Provider> provider;  // The first one that lists it.
 };
 
 // A list that is sorted by its key, and the index of that key.
@@ -32,7 +32,7 @@ Indexed<Name> names();          // By id.
 Indexed<Claim> claims();        // By secret.
 Indexed<Host> hosts();          // By host; exact ones.
 std::span<const Family> families();
-std::span<const std::string_view> injected_headers();
+std::span<const TextView> injected_headers();
 std::string_view digest();
 
 }  // namespace aivault::registry::tables

@@ -22,11 +22,11 @@ T require(Result<T> result) {
 }  // namespace
 
 auth::SignedRequest signed_request(const RequestWish& wish) {
-  static constexpr std::array<std::string_view, 6> kMethods{
+  static constexpr std::array<registry::TextView, 6> kMethods{
       "GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"};
-  static constexpr std::array<std::string_view, 1> kPaths{"/v1"};
+  static constexpr std::array<registry::TextView, 1> kPaths{"/v1"};
   static constexpr std::array kAllow{registry::Rule{kMethods, kPaths}};
-  const std::array<std::string_view, 1> hosts{wish.authority};
+  const std::array<registry::TextView, 1> hosts{wish.authority};
   registry::Capability capability;
   capability.id = "custom/things";
   capability.provider = "custom";

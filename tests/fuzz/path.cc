@@ -42,7 +42,7 @@ void must_not_climb(std::string_view path) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::vector<std::string_view> methods{"GET"}, paths{kPrefix}, hosts{"api.test"};
+  static const std::vector<registry::TextView> methods{"GET"}, paths{kPrefix}, hosts{"api.test"};
   static const std::vector<registry::Rule> rules{{methods, paths}};
   registry::Capability capability;
   capability.id = "custom/things";

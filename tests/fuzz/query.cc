@@ -19,7 +19,7 @@ void must_read_the_same(const http::Target& first, const http::Target& second) {
 }
 
 void must_not_imitate(const std::string& raw) {
-  static const std::vector<std::string_view> methods{"GET"}, paths{"/"}, hosts{"api.test"};
+  static const std::vector<registry::TextView> methods{"GET"}, paths{"/"}, hosts{"api.test"};
   static const std::vector<registry::Rule> rules{{methods, paths}};
   registry::Capability capability;
   capability.id = "custom/things";

@@ -179,7 +179,7 @@ class Gate {
   }
 
  private:
-  std::vector<std::string_view> methods_{"GET"}, paths_, hosts_{kHost};
+  std::vector<registry::TextView> methods_{"GET"}, paths_, hosts_{kHost};
   std::vector<registry::Rule> rules_;
   registry::Capability capability_;
   policy::CredentialPolicy credential_;
