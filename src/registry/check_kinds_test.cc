@@ -103,8 +103,8 @@ TEST(Check, AKindOfOneSlotServesItsCapabilitiesAlone) {
   const OwnProvider own(*std::move(file));
   for (const auto& capability : own.definition().capabilities) {
     const bool has_login = std::ranges::find(capability.kinds, "login") != capability.kinds.end();
-    EXPECT_FALSE(has_login) << capability.id;
-    EXPECT_FALSE(capability.kinds.empty()) << capability.id;
+    EXPECT_FALSE(has_login) << capability.id.view();
+    EXPECT_FALSE(capability.kinds.empty()) << capability.id.view();
   }
 }
 

@@ -42,7 +42,7 @@ TEST(CheckWidening, WantsAWordForAHigherClass) {
   auto before = kAsNow;
   before.highest = CallClass::write;
   EXPECT_EQ(widened(good(), before),
-            (Lines{"acme.json:39:13: error SET-3: 'acme/tickets' was released as write and is "
+            (Lines{"acme.json:37:13: error SET-3: 'acme/tickets' was released as write and is "
                    "destructive now: say under 'widened' why existing grants may grow"}));
   EXPECT_EQ(widened(good(R"("widened": { "acme/tickets": "0.3.0: deletes, too" }, )"), before),
             Lines());
@@ -52,7 +52,7 @@ TEST(CheckWidening, WantsAWordForAnotherHost) {
   auto before = kAsNow;
   before.hosts = {"api.acme.example"};
   EXPECT_EQ(widened(good(), before),
-            (Lines{"acme.json:39:13: error SET-3: 'acme/tickets' was released without the host "
+            (Lines{"acme.json:37:13: error SET-3: 'acme/tickets' was released without the host "
                    "'{sub}.acme.example': say under 'widened' why existing grants may grow"}));
 }
 
@@ -60,13 +60,13 @@ TEST(CheckWidening, WantsAWordForAnswersThatHoldACredential) {
   auto files = good();
   files.front().capabilities.back().emits = true;
   EXPECT_EQ(widened(files, kAsNow),
-            (Lines{"acme.json:39:13: error SET-3: 'acme/tickets' was released without 'emits': "
+            (Lines{"acme.json:37:13: error SET-3: 'acme/tickets' was released without 'emits': "
                    "say under 'widened' why existing grants may grow"}));
 }
 
 TEST(CheckWidening, RefusesAWordForNobody) {
   EXPECT_EQ(widened(good(R"("widened": { "acme/gone": "0.3.0: why" }, )"), kAsNow),
-            (Lines{"acme.json:45:16: error SET-3: 'widened' names no capability of this file"}));
+            (Lines{"acme.json:43:16: error SET-3: 'widened' names no capability of this file"}));
 }
 
 TEST(CheckTotals, RefusesMoreIdsThanTheTablesHold) {
