@@ -10,6 +10,7 @@ import threading
 import unittest
 
 import world
+from control_group import ControlGroup
 from lib.http_socket import HttpSocket
 from world import SOCKET, Attack, Refused, as_user, wait_until
 
@@ -17,84 +18,28 @@ MIB = 1 << 20
 MEMORY_MAX = 128 * MIB
 # Who runs it there says how much of it requests may hold; the rest is for programs, threads and buffers.
 LITTLE = '[limits]\nmemory = "32MiB"\n'
+KILLS = {1: ("memory.oom_control", "oom_kill"), 2: ("memory.events", "oom_kill")}
+PEAK = {1: "memory.max_usage_in_bytes", 2: "memory.peak"}  # The latter is younger than the controller.
 CONFIGURATION = pathlib.Path("/home/aivault/.aivault/config.toml")
 ENVELOPE = 32 * MIB
-ENTERS = pathlib.Path("/home/aivault/enters")
 HEAD = (b"POST /aivault/proxy HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % ENVELOPE)
-
-
-class Controller:
-    """A control group with a memory limit that root has made for the daemon; of version 1 or 2, whichever can be had."""
-
-    V1, V2 = pathlib.Path("/sys/fs/cgroup/memory"), pathlib.Path("/sys/fs/cgroup")
-    FILES = {1: ("memory.limit_in_bytes", "memory.max_usage_in_bytes"), 2: ("memory.max", "memory.peak")}
-
-    def __init__(self, version, place):
-        self.version, self.place = version, place
-        self.limit_file, self.peak_file = (place / name for name in self.FILES[version])
-
-    @classmethod
-    def make(cls, limit):
-        """One, or the reason why there is none."""
-        reasons = []
-        for version, base in ((1, cls.V1), (2, cls.V2), (2, cls.V2 / "unified")):
-            place = base / f"aivault-test-{os.getpid()}"
-            try:
-                if version == 2 and "memory" not in (base / "cgroup.subtree_control").read_text().split():
-                    raise OSError("no memory controller for groups below")
-                place.mkdir()
-            except OSError as problem:
-                reasons.append(f"version {version} at {base}: {problem}")
-                continue
-            made = cls(version, place)
-            try:
-                made.limit_file.write_text(str(limit))
-                return made, f"the memory controller of version {version} at {base}"
-            except OSError as problem:
-                place.rmdir()
-                reasons.append(f"version {version} at {base}: {problem}")
-        return None, "; ".join(reasons)
-
-    # A program that becomes the daemon once it is in the group; only root can put it there.
-    PREFIX = ("/bin/sh", "-c", f'echo $$ > {ENTERS}.new; mv {ENTERS}.new {ENTERS}; while [ -e {ENTERS} ]; do sleep 0.05; done; '
-              'exec "$@"', "sh")
-
-    def take_in(self):
-        wait_until(ENTERS.exists, 60, "who is to enter")
-        (self.place / "cgroup.procs").write_text(ENTERS.read_text())
-        ENTERS.unlink()
-
-    def peak(self):
-        try:
-            return int(self.peak_file.read_text())
-        except OSError:
-            return None  # memory.peak is younger than the controller.
-
-    def kills(self):
-        name = "memory.oom_control" if self.version == 1 else "memory.events"
-        return next((int(line.split()[1]) for line in (self.place / name).read_text().splitlines()
-                     if line.startswith("oom_kill ")), 0)
-
-    def remove(self):
-        wait_until(lambda: not (self.place / "cgroup.procs").read_text().split(), 30, "the group is empty")
-        self.place.rmdir()
 
 
 class LittleMemory(Attack):
     def begin(self, configuration, prefix=(), group=None):
         self.replaces_daemon = True
         self.stop_daemon()
+        self.addCleanup(self.as_before)
         CONFIGURATION.write_text(configuration)
         os.chmod(CONFIGURATION, 0o644)
-        type(self).daemon_prefix = Controller.PREFIX if group else tuple(prefix)
-        porter = threading.Thread(target=group.take_in) if group else None
-        if porter:
-            porter.start()
-        self.start_daemon()
-        if porter:
-            porter.join()
-        type(self).daemon_prefix = ()
-        self.addCleanup(self.as_before)
+        if group:
+            group.start_daemon(type(self))
+            return
+        type(self).daemon_prefix = tuple(prefix)
+        try:
+            self.start_daemon()
+        finally:
+            type(self).daemon_prefix = ()
 
     def as_before(self):
         self.stop_daemon()
@@ -103,7 +48,7 @@ class LittleMemory(Attack):
         self.assertServes("agent2")
 
     def limited_group(self):
-        group, how = Controller.make(MEMORY_MAX)
+        group, how = ControlGroup.make("memory", MEMORY_MAX, "memory")
         print(f"DS14: {how if group else 'no control group, ' + how}", flush=True)
         if group is None:
             raise unittest.SkipTest(f"no memory controller can be had: {how}")
@@ -193,10 +138,10 @@ class LittleMemory(Attack):
     def test_DS14_a_daemon_with_128_mib_sheds_load(self):
         group = self.limited_group()
         self.begin(LITTLE, group=group)
-        self.assertEqual([str(self.daemon.pid)], (group.place / "cgroup.procs").read_text().split())
+        self.assertEqual([self.daemon.pid], group.members())
         self.assertShedsLoad()
-        self.assertEqual(0, group.kills())
-        peak = group.peak()
+        self.assertEqual(0, group.number(*KILLS[group.version]) or 0)
+        peak = group.number(PEAK[group.version])
         self.assertLessEqual(peak or 0, MEMORY_MAX)
         print(f"DS14: at most {peak // MIB if peak else '?'} MiB", flush=True)
 
