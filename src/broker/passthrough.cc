@@ -83,10 +83,8 @@ Result<std::shared_ptr<const Secret>> Broker::Impl::take_native_token(const std:
     if (auto current = current_snapshot(*vault)) snapshot = *std::move(current);
   }
   if (snapshot) {
-    for (const auto& credential : snapshot->credentials()) {
-      if (credential.provider == provider_of(*snapshot, account)) {
-        auths.push_back(&credential.policy.auth);
-      }
+    for (const auto* credential : candidates(*snapshot, provider_of(*snapshot, account), {})) {
+      auths.push_back(&credential->policy.auth);
     }
   }
   return policy::take_native_token(headers, target, auths);
