@@ -24,10 +24,16 @@ foreach(line IN LISTS layer_lines)
   endif()
 endforeach()
 
+# Without the times of headers in it, ccache finds a precompiled header and what was compiled with it again.
+function(aivault_precompile target)
+  target_precompile_headers(${target} PRIVATE ${ARGN})
+  target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+endfunction()
+
 # Asio is compiled once, in src/upstream/asio_impl.cc, and precompiled where coroutines live.
 foreach(module upstream tokens broker server daemon)
   get_target_property(type aivault_${module} TYPE)
   if(type STREQUAL "STATIC_LIBRARY")
-    target_precompile_headers(aivault_${module} PRIVATE <boost/asio.hpp> <boost/asio/ssl.hpp> <string> <vector> <memory>)
+    aivault_precompile(aivault_${module} <boost/asio.hpp> <boost/asio/ssl.hpp> <string> <vector> <memory>)
   endif()
 endforeach()
