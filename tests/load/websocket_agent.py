@@ -37,7 +37,8 @@ class Caller:
     def __init__(self, plan, dice):
         self.dice = dice
         self.buffer, self.message = bytearray(), bytearray()
-        self.expected, self.begin, self.next, self.is_closing = None, None, 0.0, False
+        self.expected, self.begin, self.next = None, None, 0.0
+        self.is_closing, self.was_closed = False, False
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(PATIENCE)
         self.socket.connect(plan["socket"])
@@ -71,7 +72,7 @@ class Caller:
         """What became of what was sent; None while it is not answered in full."""
         piece = self.socket.recv(1 << 16)
         if not piece:
-            return "closed" if self.is_closing and self.expected is None else "closed too early"
+            return "closed" if self.is_closing and self.was_closed else "closed too early"
         self.buffer += piece
         while len(self.buffer) >= 2:
             first, size, at = self.buffer[0], self.buffer[1], 2
@@ -92,7 +93,8 @@ class Caller:
     def frame(self, first, payload):
         opcode, fin = first & 0x0F, first & 0x80
         if opcode == CLOSE:
-            return None if self.is_closing and payload == struct.pack(">H", 1000) else f"close {payload!r}"
+            self.was_closed = self.is_closing and payload == struct.pack(">H", 1000)
+            return None if self.was_closed else f"close {payload!r}"
         if opcode:
             self.opcode = opcode
         self.message += payload

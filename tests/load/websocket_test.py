@@ -44,8 +44,8 @@ class WebSockets(Load):
         print(f"{seen}; resident at most {self.status_kib('VmHWM') >> 10} MiB", file=sys.stderr)
         self.assertEqual({"echo", "closed"}, set(seen.outcomes), str(seen))
         self.assertEqual(most, seen.outcomes["closed"])
-        # Each of them got through several times, however slow the machine is.
-        self.assertGreater(seen.outcomes["echo"], 2 * most)
+        # However slow the machine is: a usual one comes to eight times as many.
+        self.assertGreater(seen.outcomes["echo"], most)
         if is_release():
             self.assertLess(self.status_kib("VmHWM"), MOST_KIB)
         wait_until(lambda: descriptors(self.pid) <= before + 4, 45, "the descriptors are back")
