@@ -117,6 +117,15 @@ std::string listed(const std::vector<std::string>& texts, std::string_view betwe
   return whole;
 }
 
+// A private child takes little of it; that it can be read is all it says.
+Check check_config_of_child(const ConfigurationState& state) {
+  if (!state.problem.empty()) {
+    return check("config", State::fail, state.problem, "aivaultd --check-config");
+  }
+  if (state.files.empty()) return check("config", State::ok, "no file");
+  return check("config", State::ok, listed(state.files, ", ") + " can be read");
+}
+
 Check check_config(const ConfigurationState& state) {
   if (!state.problem.empty()) {
     return check("config",
@@ -210,7 +219,10 @@ std::vector<Check> checks_of_process(const DaemonFacts& facts) {
 
 std::vector<Check> checks_of_surroundings(const DaemonFacts& facts) {
   std::vector<Check> checks;
-  if (facts.configuration) checks.push_back(check_config(facts.configuration()));
+  if (facts.configuration) {
+    const auto state = facts.configuration();
+    checks.push_back(facts.private_child ? check_config_of_child(state) : check_config(state));
+  }
   checks.push_back(either("dev-overrides",
                           facts.development.empty(),
                           State::fail,

@@ -110,6 +110,19 @@ TEST(DoctorOfTheConfiguration, ComparesFilesWithWhatIsInForce) {
             Verdict(State::fail, state.problem + "; what was read before is in force"));
 }
 
+TEST(DoctorOfTheConfiguration, SaysInAPrivateChildThatFilesCanBeRead) {
+  DaemonFacts facts;
+  facts.private_child = true;
+  ConfigurationState state;
+  state.to_reload = {"limits.calls"};
+  facts.configuration = [&state] { return state; };
+  EXPECT_EQ(verdict_of(facts, "config"), Verdict(State::ok, "no file"));
+  state.files = {"/a.toml"};
+  EXPECT_EQ(verdict_of(facts, "config"), Verdict(State::ok, "/a.toml can be read"));
+  state.problem = "/a.toml:1: unknown key 'x'";
+  EXPECT_EQ(verdict_of(facts, "config"), Verdict(State::fail, state.problem));
+}
+
 TEST(DoctorOfDevelopment, FailsWhereAnOverrideIsSet) {
   DaemonFacts facts;
   EXPECT_EQ(verdict_of(facts, "dev-overrides"), Verdict(State::ok, "none"));

@@ -264,11 +264,12 @@ class Reload(Scenario):
 
     def test_doctor_compares_the_files_with_what_is_in_force(self):
         self.write("[limits]\ncalls = 9\n")
-        self.v.start_daemon()
 
         def config():
             check = self.doctor()["config"]
             return check["status"], check["detail"]
+        self.assertEqual(("ok", f"{self.file} can be read"), config(), "there is no daemon")
+        self.v.start_daemon()
         self.assertEqual(("ok", f"{self.file}; in force: limits.calls = 9"), config())
         self.write("[limits]\ncalls = 8\nmemory = 999999999\n")
         self.assertEqual(("warn", "changed since it was read: limits.calls"), config())
