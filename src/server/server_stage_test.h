@@ -196,7 +196,7 @@ class ServerStage {
   }
   ~ServerStage() {
     on_loop([this] { server_->stop(); });
-    for (int i = 0; i < 500 && open > 0; ++i) std::this_thread::sleep_for(2ms);
+    for (int i = 0; i < 10000 && open > 0; ++i) std::this_thread::sleep_for(2ms);
     loop_.stop();
     thread_.join();
     operators_.join();
@@ -226,7 +226,7 @@ class ServerStage {
 
   // The answer arrives before the count has changed.
   bool has_answered(int calls) {
-    for (int i = 0; i < 1000 && answered_ < calls; ++i) std::this_thread::sleep_for(1ms);
+    for (int i = 0; i < 20000 && answered_ < calls; ++i) std::this_thread::sleep_for(1ms);
     return answered_ == calls;
   }
 
@@ -234,7 +234,7 @@ class ServerStage {
   // Until that many connections have a request under way.
   bool is_busy_with(std::size_t requests) {
     const auto busy = [this] { return server_->busy_connections(); };
-    for (int i = 0; i < 1000 && on_loop(busy) != requests; ++i) std::this_thread::sleep_for(1ms);
+    for (int i = 0; i < 20000 && on_loop(busy) != requests; ++i) std::this_thread::sleep_for(1ms);
     return on_loop(busy) == requests;
   }
 

@@ -295,7 +295,7 @@ TEST(Server, AcceptsOnAListeningSocket) {
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(listening.connect().ask(get("/aivault/health")).status, 200);
   }
-  for (int i = 0; i < 200 && stage.open > 0; ++i) std::this_thread::sleep_for(5ms);
+  for (int i = 0; i < 4000 && stage.open > 0; ++i) std::this_thread::sleep_for(5ms);
   EXPECT_EQ(stage.open, 0U);
 }
 

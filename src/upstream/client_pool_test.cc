@@ -242,15 +242,15 @@ TEST(ClientPool, OpensAtMost64ConnectionsPerKeyAndLetsTheRestWait) {
                           count_call(pair.caller, pair.get(), patient, ok, timed_out),
                           boost::asio::detached);
   }
-  for (int i = 0; i < 1000 && most < 64; ++i) pair.caller.run_for(10ms);
+  for (int i = 0; i < 2000 && most < 64; ++i) pair.caller.run_for(10ms);
   boost::asio::co_spawn(pair.caller.loop(),
                         count_call(pair.caller, pair.get(), hasty, ok, timed_out),
                         boost::asio::detached);
-  for (int i = 0; i < 100 && timed_out == 0; ++i) pair.caller.run_for(10ms);
+  for (int i = 0; i < 2000 && timed_out == 0; ++i) pair.caller.run_for(10ms);
   EXPECT_EQ(timed_out, 1);
   EXPECT_EQ(ok, 0);
   go = true;
-  for (int i = 0; i < 1000 && ok < 100; ++i) pair.caller.run_for(10ms);
+  for (int i = 0; i < 2000 && ok < 100; ++i) pair.caller.run_for(10ms);
   EXPECT_EQ(ok, 100);
   EXPECT_EQ(most, 64);
   EXPECT_EQ(pair.server.accepted(), 64);
