@@ -87,8 +87,9 @@ Result<void> look_at_secrets(vault::Reader& reader, const registry::Registry& kn
           found.orphans.push_back(secret);
         }
       } else if (const auto* claim = known.claim_of(secret.name); claim != nullptr) {
-        for (const registry::Provider* provider : claim->providers)
+        for (const registry::Provider* provider : claim->providers) {
           found.places.emplace(provider, secret.scope);
+        }
       }
     }
     if (page.size() < kPage) return {};

@@ -111,8 +111,8 @@ Result<SslContextPtr> Trust::make_context(std::string_view extra_ca_pem) const {
   SSL_CTX_set_mode(tls,
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                        SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
-  SSL_CTX_set_read_ahead(tls,
-                         1);  // One look at the socket for a record, not one for its header too.
+  // One look at the socket for a record, not one for its header too.
+  SSL_CTX_set_read_ahead(tls, 1);
   SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, nullptr);
   auto* store = SSL_CTX_get_cert_store(tls);
   add_all(store, roots_);

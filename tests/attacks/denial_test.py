@@ -13,7 +13,7 @@ import time
 import world
 from lib.http_socket import HttpSocket
 from lib.scenario import is_release
-from world import SOCKET, Attack, Refused, as_user, canary, descriptors, wait_until
+from world import SOCKET, Attack, Refused, as_user, canary, descriptors, fork_without_end, wait_until
 
 CALL = json.dumps({"capability": "acme/call", "request": {"method": "GET", "path": "/v1"}}).encode()
 REQUEST = (b"POST /aivault/proxy HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(CALL)) + CALL
@@ -270,21 +270,8 @@ class Denial(Attack):
 
         def bomb():
             os.setsid()
-            os.nice(19)
             resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
-            begin = time.monotonic()
-            while time.monotonic() < begin + 20:
-                try:
-                    os.fork()
-                except OSError:
-                    with socket.socket(socket.AF_UNIX) as door:  # As many as there can be, and each of them calls.
-                        try:
-                            door.connect(str(SOCKET))
-                            door.sendall(REQUEST)
-                            door.recv(100)
-                        except OSError:
-                            pass
-            os._exit(0)
+            fork_without_end(REQUEST, 20)
         child = os.fork()
         if child == 0:
             try:

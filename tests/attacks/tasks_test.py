@@ -2,13 +2,11 @@
 
 import os
 import signal
-import socket
-import time
 import unittest
 
 import world
 from control_group import ControlGroup
-from world import SOCKET, Attack, as_user, wait_until
+from world import Attack, as_user, fork_without_end, wait_until
 
 OF_DAEMON = 64   # TasksMax= of its unit.
 OF_BOMB = 200    # The machine that runs the tests is to survive it.
@@ -28,24 +26,6 @@ class Tasks(Attack):
         self.stop_daemon()
         self.start_daemon()
         self.assertServes("agent2")
-
-    @staticmethod
-    def bomb():
-        os.nice(19)
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            try:
-                os.fork()
-            except OSError:
-                with socket.socket(socket.AF_UNIX) as door:  # As many as there can be, and each of them asks.
-                    door.settimeout(20)
-                    try:
-                        door.connect(str(SOCKET))
-                        door.sendall(REQUEST)
-                        door.recv(100)
-                    except OSError:
-                        pass
-        os._exit(0)
 
     def kill_all(self, group):
         (group.place / "pids.max").write_text("0")  # Nobody has children from now on.
@@ -69,7 +49,7 @@ class Tasks(Attack):
         if child == 0:
             try:
                 theirs.enter(os.getpid())
-                as_user("agent1", self.bomb)
+                as_user("agent1", lambda: fork_without_end(REQUEST, 60))
             finally:
                 os._exit(0)
         try:

@@ -44,6 +44,25 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def fork_without_end(request, seconds):
+    """A fork bomb of the lowest priority. Each of its processes that cannot fork asks the daemon."""
+    os.nice(19)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.fork()
+        except OSError:
+            with socket.socket(socket.AF_UNIX) as door:
+                door.settimeout(20)
+                try:
+                    door.connect(str(SOCKET))
+                    door.sendall(request)
+                    door.recv(100)
+                except OSError:
+                    pass
+    os._exit(0)
+
+
 def as_user(name, act, groups=True):
     """Runs `act` in a process of that user and returns what it returns; an exception of it is raised here."""
     entry = pwd.getpwnam(name)

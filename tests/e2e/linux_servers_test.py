@@ -115,6 +115,11 @@ class LinuxServers(Scenario):
         self.assertEqual(expected, done.returncode, f"{line}\n{done.stdout[-2000:]!r}\n{done.stderr[-2000:]!r}")
         return done.stdout.decode() + done.stderr.decode()
 
+    def doctor(self, expected=0):
+        """What the checks say, by their ids."""
+        report = self.sh("sudo -u aivault -H aivault doctor --json", expected, NO_OVERRIDES)
+        return {check["id"]: check for check in json.loads(re.sub(r"\}\n[^{}]*$", "}", report))["checks"]}
+
     def as_person(self, line, env=None):
         """Typed by somebody who has a vault of their own."""
         return self.sh("runuser -u person -- env HOME=/home/person sh -c " + shlex.quote("cd; " + line), env=env)
@@ -280,8 +285,7 @@ class LinuxServers(Scenario):
             pathlib.Path("/etc/systemd/system", name).write_text(text)
 
         def checks(expected=0):
-            report = json.loads(re.sub(r"\}\n[^{}]*$", "}", self.sh("sudo -u aivault -H aivault doctor --json", expected, NO_OVERRIDES)))
-            return {check["id"]: check["status"] for check in report["checks"]}
+            return {name: check["status"] for name, check in self.doctor(expected).items()}
 
         wanted = {"socket-directory": "ok", "socket-group": "ok", "agent-groups": "ok", "boot-directory": "ok", "unit": "ok"}
         self.assertLessEqual(wanted.items(), checks().items())
@@ -347,8 +351,9 @@ class LinuxServers(Scenario):
         self.sh("sudo systemctl reload aivaultd-shared.service")
 
         def config():
-            report = self.sh("sudo -u aivault -H aivault doctor --json || true")
-            return {check["id"]: check["detail"] for check in json.loads(re.sub(r"\}\n[^{}]*$", "}", report))["checks"]}["config"]
+            found = self.doctor(1)  # The daemon was started with overrides of development, which is a failure.
+            self.assertEqual(["dev-overrides"], [name for name, check in found.items() if check["status"] == "fail"])
+            return found["config"]["detail"]
         self.wait_for(lambda: config() == "changed since the start: sandbox.require", "the reload, and what needs a restart")
         self.sh("sudo rm /etc/aivault/aivaultd.toml")
         self.assertEqual("changed since it was read: limits.calls", config())
