@@ -67,9 +67,8 @@ class TextView {
   constexpr TextView() = default;
   template <std::convertible_to<std::string_view> String>
     requires(!std::same_as<String, TextView>)
-  constexpr TextView(
-      const String& text)  // NOLINT(google-explicit-constructor): as std::string_view.
-      : chars_(std::span<const char>(std::string_view(text))) {}
+  // NOLINTNEXTLINE(google-explicit-constructor): as std::string_view.
+  constexpr TextView(const String& text) : chars_(std::span<const char>(std::string_view(text))) {}
   static constexpr TextView in_tables(std::size_t offset, std::size_t size) {
     TextView text;
     text.chars_ = ListView<char>::in_tables(offset, size);
@@ -77,9 +76,8 @@ class TextView {
   }
 
   constexpr std::string_view view() const { return {chars_.data(), chars_.size()}; }
-  constexpr operator std::string_view() const {
-    return view();
-  }  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): as std::string.
+  constexpr operator std::string_view() const { return view(); }
   constexpr bool empty() const { return chars_.empty(); }
   constexpr std::size_t size() const { return chars_.size(); }
 
@@ -122,6 +120,7 @@ class Ref {
 
 }  // namespace aivault::registry
 
+// NOLINTBEGIN(readability-identifier-naming): the names are the standard library's.
 template <typename T>
 inline constexpr bool std::ranges::enable_borrowed_range<aivault::registry::ListView<T>> = true;
 
@@ -134,3 +133,4 @@ template <template <typename> typename Of, template <typename> typename As>
 struct std::basic_common_reference<std::string_view, aivault::registry::TextView, Of, As> {
   using type = std::string_view;
 };
+// NOLINTEND(readability-identifier-naming)

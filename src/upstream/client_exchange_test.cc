@@ -21,7 +21,6 @@ namespace aivault::upstream {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Outcome;
 using testing::PatternBody;
 using testing::RequestWish;
 using testing::response;
