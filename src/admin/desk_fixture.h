@@ -15,9 +15,11 @@
 namespace aivault::admin {
 
 class DeskFixture : public ::testing::Test {
+ public:
+  ~DeskFixture() override;
+
  protected:
   DeskFixture();
-  ~DeskFixture() override;
 
   // Target: percent-encoded path and query; body: JSON text, empty for none.
   Result<Answer> ask(std::string_view method, std::string_view target, std::string_view body = "");

@@ -20,7 +20,7 @@ using testing::response;
 class NoWriting {
  public:
   NoWriting() {
-    ::signal(SIGXFSZ, SIG_IGN);
+    static_cast<void>(::signal(SIGXFSZ, SIG_IGN));
     ::getrlimit(RLIMIT_FSIZE, &before_);
     const rlimit none{1, before_.rlim_max};
     ::setrlimit(RLIMIT_FSIZE, &none);

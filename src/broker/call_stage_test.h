@@ -60,8 +60,11 @@ inline boost::asio::awaitable<Outcome> make_call(Broker& broker, Call call, std:
   for (;;) {
     const std::span<std::byte> room(into);
     auto got = co_await (*answer)->read(room);
-    if (!got) outcome.error = std::move(got).error();
-    if (!got || *got == 0) co_return outcome;
+    if (!got) {
+      outcome.error = std::move(got).error();
+      co_return outcome;
+    }
+    if (*got == 0) co_return outcome;
     outcome.body += text_of(room.first(*got));
   }
 }

@@ -166,9 +166,9 @@ asio::awaitable<void> SocketRelay::pump(Flow& flow) {
 asio::awaitable<bool> SocketRelay::pass_on(Flow& flow, std::span<char>& in, std::size_t room) {
   std::string frames;
   take(flow, in, frames);
-  auto held = hold(flow, std::max(flow.held, room + frames.capacity()));
+  const auto held = hold(flow, std::max(flow.held, room + frames.capacity()));
   if (!held && !ended_by_) {
-    ended_by_ = std::move(held).error();
+    ended_by_ = held.error();
     ended_code_ = websocket::kTryAgain;
   }
   if (held && !frames.empty() && !stopping_) {

@@ -54,12 +54,17 @@ void print(std::FILE* stream, std::string_view text) {
   static_cast<void>(std::fwrite(text.data(), 1, text.size(), stream));
 }
 
-void ignore(int number) { static_cast<void>(std::signal(number, SIG_IGN)); }
+void ignore(int number) {
+  struct sigaction nothing{};
+  nothing.sa_handler = SIG_IGN;
+  static_cast<void>(::sigaction(number, &nothing, nullptr));
+}
 
 // glibc learns from large blocks that were freed to keep more of them. What a flood took goes back
 // to the system instead, or a daemon with a limit of memory has none left for its operator.
 void give_memory_back() {
   constexpr int kLargeBlock = 256 << 10;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet.
   static_cast<void>(::mallopt(M_MMAP_THRESHOLD, kLargeBlock));
 }
 

@@ -61,8 +61,9 @@ std::size_t count(const Headers& headers, std::string_view name) {
 
 Parsed<std::uint64_t> parse_length(std::string_view text) {
   std::uint64_t length = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, problem] = std::from_chars(text.data(), end, length);
+  const auto* begin = text.data();
+  const auto* end = begin + text.size();
+  const auto [stop, problem] = std::from_chars(begin, end, length);
   if (problem != std::errc() || stop != end) return refuse(400, "invalid content-length");
   return length;
 }

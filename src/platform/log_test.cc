@@ -14,13 +14,15 @@ namespace aivault::platform {
 namespace {
 
 class LogTest : public testing::Test {
+ public:
+  ~LogTest() override { std::filesystem::remove_all(directory_); }
+
  protected:
   LogTest() {
     EXPECT_NE(::mkdtemp(directory_.data()), nullptr);
     path_ = directory_ + "/out";
     out_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600));
   }
-  ~LogTest() override { std::filesystem::remove_all(directory_); }
 
   std::string text(const std::string& name = "out") const {
     std::ostringstream all;

@@ -44,10 +44,10 @@ TEST(ReadOnly, JudgesARegistryCapabilityByItsClass) {
 registry::Capability graphql() {
   static constexpr std::array<registry::TextView, 1> kPost = {"POST"};
   static constexpr std::array<registry::TextView, 1> kPaths = {"/graphql$"};
-  static const std::array<registry::Rule, 1> kRules = {registry::Rule{kPost, kPaths}};
+  static const std::array<registry::Rule, 1> rules = {registry::Rule{kPost, kPaths}};
   registry::Capability made;
   made.graphql = true;
-  made.allow = kRules;
+  made.allow = rules;
   return made;
 }
 

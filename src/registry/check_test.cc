@@ -19,7 +19,7 @@ struct Fault {
 };
 
 const std::vector<Fault>& faults() {
-  static const std::vector<Fault> kFaults = {
+  static const std::vector<Fault> all_faults = {
       {R"json("schema": 1,)json",
        R"json("schema": 1, "schema": 1,)json",
        {"acme.json:2:16: error FILE-1: JSON holds a duplicate key"}},
@@ -356,7 +356,7 @@ const std::vector<Fault>& faults() {
        R"json(["acme-account", "x-acme-key"])json",
        {"acme.json:21:39: error SET-4: callers may not send 'x-acme-key': a provider injects it"}},
   };
-  return kFaults;
+  return all_faults;
 }
 
 TEST(CheckFile, AcceptsAGoodFile) { EXPECT_EQ(problems_of(kGood), std::vector<std::string>()); }
