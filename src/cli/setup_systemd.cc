@@ -132,7 +132,10 @@ Result<void> ensure_sealed_key(SetupRun& run, const Plan& plan) {
     return failed("cannot create '" + directory_of(path) + "'");
   }
   TRY_ASSIGN(const auto key, pipe_with_new_key());
-  return run.run(command, key.get());
+  TRY(run.run(command, key.get()));
+  // Sealed, but nobody's business.
+  if (::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0) return failed("cannot protect '" + path + "'");
+  return {};
 }
 
 Reached* operator_daemon(Attempt& attempt, const platform::User& user) {

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -95,12 +96,13 @@ bool can_lock_memory() {
   return locked;
 }
 
+// sysinfo(2), because a unit with ProcSubset=pid shows no /proc/swaps.
 Swap read_swap() {
-  const std::string swaps = read_small("/proc/swaps");
-  if (swaps.empty()) return Swap::unknown;
-  if (std::ranges::count(swaps, '\n') <= 1) return Swap::none;
-  const std::string cgroups = read_small("/proc/self/cgroup");
-  for (const auto line : split(cgroups, '\n')) {
+  struct sysinfo facts{};
+  if (::sysinfo(&facts) != 0) return Swap::unknown;
+  if (facts.totalswap == 0) return Swap::none;
+  const std::string groups = read_small("/proc/self/cgroup");
+  for (const auto line : split(groups, '\n')) {
     if (!line.starts_with("0::")) continue;
     const std::string limit = "/sys/fs/cgroup" + std::string(line.substr(3)) + "/memory.swap.max";
     if (trim(read_small(limit.c_str())) == "0") return Swap::none;
@@ -137,6 +139,23 @@ bool is_for_good(const Identity& wanted) {
     return std::ranges::count(ids, id) == std::ssize(ids);
   };
   return all(uids, wanted.uid) && all(gids, wanted.gid) && ::setuid(0) != 0 && ::setgid(0) != 0;
+}
+
+// A service manager that has given none may forbid capset(2) itself, as our unit's SystemCallFilter
+// does.
+Result<void> drop_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> held{};
+  const bool is_known = ::syscall(SYS_capget, &header, held.data()) == 0;
+  const auto is_empty = [](const __user_cap_data_struct& set) {
+    return set.effective == 0 && set.permitted == 0 && set.inheritable == 0;
+  };
+  if (is_known && std::ranges::all_of(held, is_empty)) return {};
+  const std::array<__user_cap_data_struct, 2> nothing{};
+  if (::syscall(SYS_capset, &header, nothing.data()) != 0) {
+    return os_error("cannot drop capabilities");
+  }
+  return {};
 }
 
 }  // namespace
@@ -191,11 +210,7 @@ Result<void> drop_privileges(const std::optional<Identity>& become) {
   }
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (become) TRY(change_identity(*become));
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  const std::array<__user_cap_data_struct, 2> nothing{};
-  if (::syscall(SYS_capset, &header, nothing.data()) != 0) {
-    return os_error("cannot drop capabilities");
-  }
+  TRY(drop_capabilities());
   if (become && !is_for_good(*become)) {
     return vault_unavailable("internal", "the uid of root can be gained again");
   }

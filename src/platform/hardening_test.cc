@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -10,10 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <sstream>
 
 namespace aivault::platform {
@@ -113,6 +119,22 @@ TEST(Hardening, MakesRootAnotherUserForGood) {
     }
     return ::setuid(0) != 0 && ::seteuid(0) != 0 && ::open("/etc/shadow", O_RDONLY) < 0 &&
            !read_hardening().dumpable;
+  }));
+}
+
+TEST(Hardening, NeedsNoPermissionToDropWhatIsNotHeld) {
+  EXPECT_TRUE(in_child([] {
+    if (!drop_privileges(::geteuid() == 0 ? std::optional(Identity{4711, 4712}) : std::nullopt))
+      return false;
+    // As the unit's SystemCallFilter: capset(2) belongs to systemd's group @privileged.
+    std::array<sock_filter, 4> rules{
+        sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_capset, 0, 1),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    sock_fprog program{rules.size(), rules.data()};
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return false;
+    return drop_privileges(std::nullopt).has_value();
   }));
 }
 

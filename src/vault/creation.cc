@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -163,8 +164,10 @@ Result<void> make_vault_with(const platform::Directory& root,
 ProviderChoice automatic_choice(const Options& options) {
   ProviderChoice choice;
   const auto& directory = options.keys.credentials_directory;
-  if (!directory.empty() &&
-      ::access((directory + "/" + choice.credential_name).c_str(), F_OK) == 0) {
+  if (directory.empty()) return choice;
+  // One that is there and cannot be looked at must not become a key file on the disk: its use says
+  // why.
+  if (::access((directory + "/" + choice.credential_name).c_str(), F_OK) == 0 || errno != ENOENT) {
     choice.kind = ProviderChoice::Kind::systemd_creds;
   }
   return choice;

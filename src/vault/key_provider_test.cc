@@ -227,5 +227,15 @@ TEST_F(KeyProviders, AreChosenAutomaticallyByWhatThereIs) {
   EXPECT_FALSE(std::filesystem::exists(place_.key_file()));
 }
 
+TEST_F(KeyProviders, PutNoKeyOnTheDiskBecauseACredentialCannotBeLookedAt) {
+  auto options = place_.options();
+  options.keys = sources_;
+  options.keys.credentials_directory = write("no-directory", "", 0600);
+  const auto vault = Vault::open_or_create(options);
+  ASSERT_FALSE(vault);
+  EXPECT_EQ(vault.error().reason, "key_unavailable");
+  EXPECT_FALSE(std::filesystem::exists(place_.key_file()));
+}
+
 }  // namespace
 }  // namespace aivault::vault
