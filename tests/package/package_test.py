@@ -6,10 +6,15 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+from lib.booted import BootedMachine, CannotBoot  # noqa: E402
+
 USER = "aivpkg"
 
 
@@ -184,6 +189,46 @@ class Package(unittest.TestCase):
         machine.do("test", "-f", f"{vault}/data/vault/vault.db")
         machine.do("test", "-f", f"{vault}/keys/kek.key")
         machine.do("getent", "passwd", USER)
+
+    def test_a_new_version_serves_after_an_upgrade_and_no_call_is_refused(self):
+        try:
+            machine = BootedMachine()
+            self.addCleanup(machine.close)
+            machine.furnish()
+            machine.boot()
+        except CannotBoot as reason:
+            self.skipTest(f"no machine can be booted here: {reason}")
+        for package in (self.kept, self.newer()):
+            shutil.copy(package, machine.path(f"/opt/{package.name}"))
+        install = "dpkg --force-depends -i "
+        machine.sh(f"rm -f /usr/local/bin/aivault*; {install} /opt/{self.kept.name}")
+        self.assertEqual("", machine.sh("systemctl list-unit-files --no-legend 'aivault*'", code=None), "nothing starts by itself")
+        machine.sh("useradd -m owner; useradd -m agent; runuser -u owner aivault status; "
+                   "aivault setup agent-access --agent-user agent --daemon-user owner; aivault setup systemd --daemon-user owner")
+        self.assertIn("ExecStart=/usr/bin/aivaultd --shared", machine.sh("systemctl cat aivaultd-shared.service"))
+        before = machine.sh("systemctl show --value -p MainPID aivaultd-shared.service")
+        # Somebody asks all the time.
+        asking = ("while ! test -e /tmp/over; do curl -sf --unix-socket /run/aivault/aivaultd.sock http://a/aivault/health "
+                  ">/dev/null || echo refused; echo asked; done > /tmp/asked")
+        machine.sh(f"setsid runuser -u agent -- sh -c '{asking}' >/dev/null 2>&1 </dev/null &")
+        machine.sh(f"{install} /opt/newer.deb")
+        after = machine.sh("systemctl show --value -p MainPID aivaultd-shared.service")
+        self.assertNotIn(after, (before, "0\n"))
+        self.assertEqual("active\n", machine.sh("systemctl is-active aivaultd-shared.service"))
+        self.assertNotIn("(deleted)", machine.sh(f"readlink /proc/{after.strip()}/exe"))
+        machine.sh("touch /tmp/over; sleep 0.5")
+        asked = machine.sh("cat /tmp/asked").splitlines()
+        self.assertGreater(len(asked), 3)
+        self.assertEqual({"asked"}, set(asked))
+
+        machine.sh("dpkg -r aivault")
+        self.assertEqual("", machine.sh("pgrep -x aivaultd", code=1))
+        machine.sh("dpkg -P aivault")
+        self.assertEqual("", machine.sh("ls -d /run/aivault /etc/systemd/system/aivaultd-shared.* /etc/systemd/system/*/aivaultd-shared.* "
+                                        "/etc/tmpfiles.d/aivault.conf /etc/aivault 2>/dev/null", code=2))
+        machine.sh("test -f /home/owner/.aivault/data/vault/vault.db -a -f /home/owner/.aivault/keys/kek.key")
+        machine.reboot()
+        self.assertEqual("", machine.sh("systemctl --failed --no-legend"))
 
 
 if __name__ == "__main__":
