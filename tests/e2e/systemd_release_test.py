@@ -4,6 +4,7 @@ says of them, with real users."""
 import json
 import pathlib
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -239,6 +240,44 @@ class Systemd(Scenario):
         self.machine.reboot()
         self.check_call()
         self.assertEqual("", self.sh("find /home/aivault /root /run /tmp -name '*kek*' ! -path '*/credentials/*'"))
+
+    def test_the_rest_of_the_guide_and_other_doors(self):
+        self.set_up()
+        guide = (pathlib.Path(__file__).resolve().parents[2] / "docs/linux-servers.md").read_text()
+        # A mirror of the audit, with the directory named in a drop-in.
+        self.sh("install -d -o aivault -m 0700 /var/log/aivault; mkdir -p /etc/systemd/system/aivaultd-shared.service.d; "
+                "printf '[Service]\\nReadWritePaths=/var/log/aivault\\n' > /etc/systemd/system/aivaultd-shared.service.d/mirror.conf; "
+                "systemctl daemon-reload")
+        for line in re.search(r"sandbox.require = true` makes.*?```sh\n(.*?)```", guide, re.S).group(1).splitlines():
+            self.sh(re.sub(r"\bsudo -u (\w+) -H\b", r"runuser -u \1 --", line).replace("sudo ", ""))
+        self.check_call()
+        mirror = re.search(r'audit_mirror = "[^"]*"', guide).group(0)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.sh(f"printf '{mirror}\\nlisten = \"127.0.0.1:{port}\"\\n' >> /etc/aivault/aivaultd.toml; systemctl restart {SERVICE}")
+        self.check_call()
+        self.wait_for(lambda: "acme/call" in self.sh("cat /var/log/aivault/audit.jsonl", code=None), "the mirror")
+        # TCP, by a token that is bound to the caller's uid: the kernel's table says whose socket it is.
+        self.as_operator("aivault agent create worker --user agent --allow acme/call")
+        token = json.loads(self.as_operator("aivault agent token worker"))["token"]
+        ask = f"curl -s -o /dev/null -w '%{{http_code}}' -X POST -H 'authorization: Bearer {token}' http://127.0.0.1:{port}/v/acme/v1/x"
+        self.assertEqual("200", self.as_agent(ask))
+        self.sh("useradd other")
+        self.assertEqual("401", self.sh("runuser -u other -- " + ask))
+        # A program that knows nothing of it.
+        before = len(self.up.requests)
+        self.as_agent("aivault run -- sh -c 'curl -sf -X POST -H \"authorization: Bearer $AIVAULT_TOKEN\" "
+                      "$AIVAULT_BASE_URL/v/acme/v1/x'")
+        self.assertEqual(before + 1, len(self.up.requests))
+        # The vault is put back; the daemon makes way for that, and the next call starts it.
+        self.sh("echo 'a passphrase of archives' > /home/aivault/p; chown aivault /home/aivault/p; chmod 600 /home/aivault/p")
+        self.as_operator("aivault backup --output /home/aivault/b --passphrase-file /home/aivault/p")
+        self.as_operator("aivault capability delete acme/call")
+        self.as_agent(CALL, code=1)
+        self.as_operator("aivault restore --input /home/aivault/b --passphrase-file /home/aivault/p --force")
+        self.check_call()
+        self.assertEqual("active\n", self.sh(f"systemctl is-active {SERVICE}"))
 
     def test_a_home_elsewhere(self):
         self.sh("useradd -m -d /srv/vault -s /bin/bash aivault; useradd -m -s /bin/bash agent")
