@@ -2,6 +2,7 @@
 // Thread: the operator thread, except where a member says otherwise.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -39,7 +40,9 @@ struct DaemonFacts {
   std::vector<std::string> listen_origins;     // Of pages that may call it all the same.
   std::function<json::Value()> hardening;      // Object of daemon.md 7.3.
   std::function<std::uint64_t()> log_dropped;  // Lines.
-  std::vector<std::string> development;        // AIVAULT_DEV_* variables that it heeds.
+  // The last call of the daemon's own user; unset: not known.
+  std::function<std::optional<std::chrono::steady_clock::time_point>()> last_own_call;
+  std::vector<std::string> development;  // AIVAULT_DEV_* variables that it heeds.
   // For `doctor`, which they may keep waiting; unset: there is nothing to say.
   std::function<ConfigurationState()> configuration;
   std::function<Result<std::size_t>()> count_roots;

@@ -255,12 +255,15 @@ std::vector<Check> checks_of_access(const catalog::Access& access,
   return {check_agents(access, problems, now, uid_of_user), check_default_access(access)};
 }
 
+std::string isolation_text(const DaemonFacts& facts) {
+  return "callers under uid " + std::to_string(facts.uid) + " are not isolated from the vault";
+}
+
 Check check_isolation(const DaemonFacts& facts, bool has_own_callers) {
   if (!has_own_callers) {
     return check("isolation", State::ok, "no call of the daemon's own user since yesterday");
   }
-  auto detail =
-      "callers under uid " + std::to_string(facts.uid) + " are not isolated from the vault";
+  auto detail = isolation_text(facts);
   // In a person's own vault that is how it is; agents of a server are to have users of their own.
   if (!facts.shared) return check("isolation", State::ok, std::move(detail));
   return check("isolation",

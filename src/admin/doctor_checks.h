@@ -37,6 +37,10 @@ std::vector<vault::Vault::Check> checks_of_access(const catalog::Access& access,
                                                   UnixMs now,
                                                   const UidOfUser& uid_of_user);
 
+// What of callers that run as the daemon's own user, on whose account no other user is the
+// boundary.
+std::string isolation_text(const DaemonFacts& facts);
+
 // isolation: whether programs that run as the daemon's own user have called since yesterday.
 vault::Vault::Check check_isolation(const DaemonFacts& facts, bool has_own_callers);
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
+#include <chrono>
 
 #include "admin/attention.h"
+#include "admin/doctor_checks.h"
 #include "admin/handlers.h"
 #include "admin/records.h"
 #include "admin/shapes.h"
@@ -31,6 +33,14 @@ Value mirror_path(const std::string& path) { return path.empty() ? Value() : Val
 void add_mirror_problem(const vault::MirrorState& mirror, Value& problems) {
   if (mirror.problem.empty()) return;
   add_problems({{"audit", "mirror", mirror.problem}}, problems);
+}
+
+// Where agents are to have users of their own. `doctor` looks further back, into the audit.
+void add_isolation_problem(const DaemonFacts& facts, Value& problems) {
+  const auto last = facts.shared && facts.last_own_call ? facts.last_own_call() : std::nullopt;
+  if (!last || std::chrono::steady_clock::now() - *last > std::chrono::days(1)) return;
+  add_problems({{"isolation", "uid " + std::to_string(facts.uid), isolation_text(facts)}},
+               problems);
 }
 
 Value daemon_section(const DaemonFacts& facts,
@@ -161,6 +171,7 @@ Result<Answer> status(Desk& desk, const Request&) {
   if (vault) {
     state = (*vault)->status();
     add_mirror_problem((*vault)->mirror_state(), problems);
+    add_isolation_problem(desk.facts, problems);
     const auto found = find_attention(desk, **vault, Look::first);
     if (found) {
       add_problems(found->records, problems);

@@ -164,6 +164,11 @@ void Broker::forget_secrets() { impl_->forget_secrets(); }
 tokens::Logins& Broker::logins() { return impl_->logins(); }
 void Broker::break_off() { impl_->break_off(); }
 
+std::optional<std::chrono::steady_clock::time_point> Broker::last_own_call() const {
+  const auto last = impl_->last_own_call();
+  return last == std::chrono::steady_clock::time_point() ? std::nullopt : std::optional(last);
+}
+
 std::size_t Broker::running() const { return impl_->running().running(); }
 std::size_t Broker::idle_upstreams() const { return impl_->idle_upstreams(); }
 std::size_t Broker::open_upstreams() const { return impl_->open_upstreams(); }

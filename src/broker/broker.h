@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -77,6 +78,10 @@ class Broker {
   void set_limits(const Limits& limits);
   // From now on it is the daemon that ends calls before their time.
   void break_off();
+
+  // When a call last came from the daemon's own user, which nothing isolates from the vault; none
+  // since its start. Thread: any.
+  std::optional<std::chrono::steady_clock::time_point> last_own_call() const;
 
   std::size_t running() const;
   std::size_t idle_upstreams() const;  // Connections that are kept for the next call.

@@ -2,6 +2,11 @@
 // Thread: the event loop.
 #pragma once
 
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,6 +56,7 @@ class Broker::Impl {
 
   vault::Slot& slot() { return slot_; }
   const RunningCalls& running() const { return running_; }
+  std::chrono::steady_clock::time_point last_own_call() const { return last_own_call_; }
   void settle();
   void forget_secrets() {
     derived_ = {};
@@ -206,6 +212,9 @@ class Broker::Impl {
   Options options_;
   tokens::Logins logins_;
   RunningCalls running_;
+  const std::int64_t own_uid_ = ::geteuid();
+  // Zero: none yet. Written on the loop.
+  std::atomic<std::chrono::steady_clock::time_point> last_own_call_{};
   Tally tally_;
   std::shared_ptr<Refusals> refusals_;
   std::shared_ptr<EndQueue> ends_;

@@ -53,6 +53,7 @@ asio::awaitable<Error> ended(EndRecord& record, Error why, EndRecord::Bytes byte
 }  // namespace
 
 asio::awaitable<Result<std::unique_ptr<Answer>>> Broker::Impl::invoke(Call call) {
+  if (call.caller.uid == own_uid_) last_own_call_ = std::chrono::steady_clock::now();
   auto ticket = running_.begin(call.caller.uid);
   auto event = event_of(call.caller, call.request_id);
   event.capability = call.envelope.capability;

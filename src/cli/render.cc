@@ -145,6 +145,7 @@ std::string render_status(const Value& all, const std::string& socket, const Sty
   if (const auto failure = problem_of(all, "audit"); !failure.empty()) {
     text += line("Audit mirror", "failing (" + failure + ")");
   }
+  if (const auto who = problem_of(all, "isolation"); !who.empty()) text += line("Isolation", who);
   if (const auto count = items_in(all, "problems").size(); count > 0) {
     text += line("Problems", std::to_string(count) + " (run aivault doctor)");
   }

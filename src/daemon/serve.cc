@@ -232,6 +232,7 @@ Result<int> serve(const Settings& settings,
   for_broker.notices = &notices;
   for_broker.metrics = &metrics;
   broker::Broker broker(loop.get_executor(), slot, catalog, *client, std::move(for_broker));
+  facts.last_own_call = [&broker] { return broker.last_own_call(); };
   slot.on_lock([&] { asio::post(loop, [&broker] { broker.forget_secrets(); }); });
   Lifecycle lifecycle(loop,
                       log,

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import pwd
 import re
 import shlex
 import signal
@@ -179,6 +180,12 @@ class LinuxServers(Scenario):
         self.assertEqual(facts.st_gid, SOCKET.stat().st_gid)
         self.assertEqual(0o2750, stat.S_IMODE(SOCKET.parent.stat().st_mode))
         self.check_call("sudo -u agent -H " + CALL)
+        # Calls of the vault's own user are told, because nothing isolates those.
+        own = f"callers under uid {pwd.getpwnam('aivault').pw_uid} are not isolated from the vault"
+        self.assertNotIn(own, self.sh("sudo -u aivault -H aivault status"))
+        self.check_call("sudo -u aivault -H " + CALL)
+        self.assertIn("Isolation: " + own, self.sh("sudo -u aivault -H aivault status"))
+        self.assertEqual(("warn", own), tuple(self.doctor(1)["isolation"][key] for key in ("status", "detail")))
         for how in ("runuser -u agent -- ", "setpriv --reuid=agent --regid=agent --init-groups "):
             with self.subTest(how=how):
                 self.check_call(how + CALL)
@@ -199,6 +206,24 @@ class LinuxServers(Scenario):
         self.sh("sudo -u aivault -H aivault restart")
         self.check_call("sudo -u agent -H " + CALL)
         self.assertIn("is already running", self.sh("sudo -u aivault -H aivaultd --shared"))
+
+    def test_the_daemon_is_started_in_each_printed_way(self):
+        self.sh("sudo -u aivault -H aivault status")
+        self.add_key()
+        self.sh("sudo aivault setup agent-access --agent-user agent --daemon-user aivault")
+        guide = (pathlib.Path(__file__).resolve().parents[2] / "docs/linux-servers.md").read_text()
+        lines = re.search(r"Then one of\n\n```sh\n(.*?)```", guide, re.S).group(1).splitlines()
+        self.assertEqual(["sudo", "runuser", "setpriv", "su"], [line.split()[0] for line in lines])
+        for line in lines:
+            with self.subTest(line=line):
+                process = self.start(line)
+                self.check_call("sudo -u agent -H " + CALL)
+                pid, = running()
+                uids = re.search(r"Uid:\t(\d+)\t(\d+)\t(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).groups()
+                self.assertEqual({str(pwd.getpwnam("aivault").pw_uid)}, set(uids))
+                os.kill(pid, signal.SIGTERM)
+                process.wait(30)
+                self.assertFalse(SOCKET.exists())
 
     def test_who_is_not_in_the_group_learns_what_to_run(self):
         self.sh("sudo useradd -m visitor")
