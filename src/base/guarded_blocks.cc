@@ -3,9 +3,13 @@
 #include <sodium.h>
 
 #include <array>
+#include <atomic>
 #include <mutex>
 #include <new>
 #include <optional>
+#include <unordered_set>
+
+#include "base/secret_memory.h"
 
 namespace aivault::guarded {
 namespace {
@@ -31,9 +35,8 @@ class Shelf {
       if (kept.count > 0) return kept.blocks[--kept.count] + (kClasses[*fitting] - size);
     }
     const auto whole = fitting ? kClasses[*fitting] : size;
-    auto* block = static_cast<std::byte*>(sodium_malloc(whole));
-    if (block == nullptr) throw std::bad_alloc();
-    return block + (whole - size);  // Its end is the end of the block, where the guard page is.
+    return make(whole) +
+           (whole - size);  // Its end is the end of the block, where the guard page is.
   }
 
   void give_back(std::byte* bytes, std::size_t size) noexcept {
@@ -49,16 +52,59 @@ class Shelf {
         return;
       }
     }
-    sodium_free(block);  // Wipes too.
+    destroy(block, fitting ? kClasses[*fitting] : size);
   }
 
+  void prefer_secret_memory() {
+    auto* probe = map_secret_memory(1);
+    if (probe == nullptr) return;
+    unmap_secret_memory(probe, 1);
+    for (std::size_t i = 0; i < kClasses.size(); ++i) {
+      auto& kept = kept_[i];
+      while (kept.count > 0) destroy(kept.blocks[--kept.count], kClasses[i]);
+    }
+    prefers_secret_ = is_all_secret_ = true;
+  }
+  bool is_all_secret() const { return is_all_secret_; }
+
  private:
+  std::byte* make(std::size_t size) {
+    if (prefers_secret_) {
+      if (auto* block = map_secret_memory(size); block != nullptr) {
+        const std::lock_guard lock(mutex_);
+        secret_.insert(block);
+        return block;
+      }
+      is_all_secret_ = false;
+    }
+    auto* block = static_cast<std::byte*>(sodium_malloc(size));
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
+  }
+
+  // Both wipe.
+  void destroy(std::byte* block, std::size_t size) noexcept {
+    if (forget(block)) {
+      unmap_secret_memory(block, size);
+    } else {
+      sodium_free(block);
+    }
+  }
+
+  bool forget(std::byte* block) {
+    const std::lock_guard lock(mutex_);
+    return secret_.erase(block) != 0;
+  }
+
   struct Kept {
     std::array<std::byte*, kKeptPerClass> blocks{};
     std::size_t count = 0;
   };
   std::mutex mutex_;
   std::array<Kept, kClasses.size()> kept_;
+  std::unordered_set<std::byte*> secret_;  // Of memfd_secret(2).
+  bool prefers_secret_ = false;            // Constant once there is a second thread.
+  std::atomic<bool> is_all_secret_ = false;
 };
 
 // Lives as long as the process: secrets in other static objects may outlast it otherwise.
@@ -73,5 +119,7 @@ Shelf& shelf() {
 
 std::byte* take(std::size_t size) { return shelf().take(size); }
 void give_back(std::byte* bytes, std::size_t size) noexcept { shelf().give_back(bytes, size); }
+void prefer_secret_memory() { shelf().prefer_secret_memory(); }
+bool is_secret_memory() { return shelf().is_all_secret(); }
 
 }  // namespace aivault::guarded

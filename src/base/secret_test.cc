@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "base/guarded_blocks.h"
 #include "base/reveal.h"
 #include "base/wipe.h"
 
@@ -104,6 +108,44 @@ TEST(Wipe, ClearsTheWholeCapacity) {
   wipe(text);
   EXPECT_TRUE(text.empty());
   for (int i = 1; i < 100; ++i) ASSERT_EQ(bytes[i], '\0') << i;
+}
+
+// Permissions and what follows them of the line of /proc/self/maps that holds the address.
+std::string mapping_of(const std::byte* address) {
+  const auto wanted = reinterpret_cast<std::uintptr_t>(address);
+  std::ifstream maps("/proc/self/maps");
+  std::uintptr_t first = 0, last = 0;
+  char dash = 0;
+  for (std::string rest; maps >> std::hex >> first >> dash >> last && std::getline(maps, rest);) {
+    if (first <= wanted && wanted < last) return rest.substr(1);
+  }
+  return "nothing";
+}
+
+bool is_secret(const std::byte* address) {
+  return mapping_of(address).find("/secretmem") != std::string::npos;
+}
+
+// Run last: what it prefers holds for the rest of the process.
+TEST(SecretMemory, IsUsedWhereTheKernelHasIt) {
+  auto before = Secret::copy_of(std::string_view("of the time before"));
+  guarded::prefer_secret_memory();
+  if (!guarded::is_secret_memory()) GTEST_SKIP() << "this kernel has no memfd_secret(2)";
+  std::vector<Secret> secrets;
+  for (const std::size_t size : {1U, 63U, 64U, 65U, 4096U, 4097U, 16384U, 16385U, 100000U}) {
+    auto secret = Secret::zeroed(size);
+    const auto bytes = secret.writable(Reveal());
+    std::ranges::fill(bytes, std::byte{0x5a});
+    EXPECT_TRUE(is_secret(bytes.data()) && is_secret(bytes.data() + bytes.size() - 1)) << size;
+    // The next byte belongs to the guard page.
+    EXPECT_EQ(mapping_of(bytes.data() + bytes.size()).substr(0, 4), "---p") << size;
+    EXPECT_TRUE(secret.clone() == secret);
+    secrets.push_back(std::move(secret));
+  }
+  EXPECT_EQ(before.text(Reveal()), "of the time before");
+  before = Secret();
+  secrets.clear();
+  EXPECT_TRUE(guarded::is_secret_memory());
 }
 
 }  // namespace

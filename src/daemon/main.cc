@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/guarded_blocks.h"
 #include "daemon/arguments.h"
 #include "daemon/effective.h"
 #include "daemon/readiness.h"
@@ -209,6 +210,7 @@ int run(int count, char** words) {
     print(stderr, "aivaultd must not be started with raised privileges\n");
     return kStartError;
   }
+  guarded::prefer_secret_memory();
   ignore(SIGPIPE);
   ignore(SIGXFSZ);  // A file that may not grow is a full disk, not our end.
   ignore(SIGHUP);   // A closed terminal ends no daemon; the event loop hears of it later.

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "base/guarded_blocks.h"
 #include "platform/hardening.h"
 #include "sandbox/sandbox.h"
 
@@ -27,6 +28,11 @@ std::string_view name_of(platform::Swap swap) {
   return "unknown";
 }
 
+std::string_view secret_memory(bool is_locked) {
+  if (guarded::is_secret_memory()) return "memfd_secret";
+  return is_locked ? "mlock" : "plain";
+}
+
 // A build with sanitizers has no sandbox.
 std::string_view sandbox_mode(bool enforced) {
   if (!enforced) return "off";
@@ -47,7 +53,7 @@ json::Value hardening_report(Supervisor supervisor, bool enforced) {
        {"noNewPrivs", state.no_new_privileges},
        {"sandboxMode", sandbox_mode(enforced)},
        {"seccomp", name_of(sandbox.seccomp)},
-       {"secretMemory", state.memory_locked ? "mlock" : "plain"},
+       {"secretMemory", secret_memory(state.memory_locked)},
        {"supervisor", name_of(supervisor)},
        {"swap", name_of(state.swap)}});
 }

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,6 +16,7 @@
 #include <system_error>
 
 #include "base/text.h"
+#include "platform/file_system.h"
 
 namespace aivault::platform {
 namespace {
@@ -35,19 +35,6 @@ tl::unexpected<Error> unsafe_file(const std::string& path, const std::string& wh
 tl::unexpected<Error> not_writable(const std::string& path, int error) {
   const auto reason = error == ENOENT || error == ENOTDIR ? "damaged" : "not_writable";
   return vault_unavailable(reason, "vault not writable: " + path + ": " + reason_of(error));
-}
-
-// NFS, SMB, CIFS, SMB2, AFS (two implementations), as statfs(2) names them.
-bool is_network(int descriptor) {
-  constexpr std::array<std::uint32_t, 6> kNetwork{
-      0x6969, 0x517B, 0xFF534D42, 0xFE534D42, 0x5346414F, 0x6B414653};
-  struct statfs facts{};
-  if (::fstatfs(descriptor, &facts) != 0) return false;
-  const auto type = static_cast<std::uint32_t>(facts.f_type);
-  for (const auto network : kNetwork) {
-    if (type == network) return true;
-  }
-  return false;
 }
 
 Result<void> make_all(const std::string& path) {
@@ -125,6 +112,10 @@ Result<Directory> Directory::open(const std::string& path) {
   std::string real(resolved.get());
   Descriptor descriptor(::open(real.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!descriptor) return unsafe_directory(real, reason_of(errno));
+  // First, because what such a file system says of owners and modes means nothing.
+  if (const auto flaw = flaw_of_place(descriptor.get()); !flaw.empty()) {
+    return unsafe_directory(real, "it is on " + std::string(flaw));
+  }
   struct stat facts{};
   if (::fstat(descriptor.get(), &facts) != 0) return unsafe_directory(real, reason_of(errno));
   // Root too: a place that its owner can change is not one to work in with more rights.
@@ -133,9 +124,6 @@ Result<Directory> Directory::open(const std::string& path) {
   }
   if ((facts.st_mode & kWritableByOthers) != 0) {
     return unsafe_directory(real, "others can write to it; run chmod 700 '" + real + "'");
-  }
-  if (is_network(descriptor.get())) {
-    return unsafe_directory(real, "it is on a network file system, where locks are not reliable");
   }
   bool tightened = false;
   if ((facts.st_mode & kAnyForOthers) != 0) {
@@ -285,11 +273,6 @@ std::vector<std::string> Directory::names() const {
     names.emplace_back(entry->d_name);
   }
   return names;
-}
-
-bool is_on_network(const std::string& path) {
-  const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return directory && is_network(directory.get());
 }
 
 std::optional<std::int64_t> pid_of_temporary(std::string_view name) {

@@ -21,7 +21,8 @@ namespace aivault::platform {
 class Directory {
  public:
   // The owner is the effective uid. Writable by others: refused. Readable by
-  // others: tightened to 0700. On a network file system: refused, locks are not reliable there.
+  // others: tightened to 0700. On a file system without
+  // owners, modes or reliable locks: refused.
   static Result<Directory> open(const std::string& path);
   // Makes it, and missing ones above it, with mode 0700; opens an existing one. To hold something
   // new: root is refused where another user owns it or anything above it.
@@ -65,9 +66,6 @@ class Directory {
   uid_t owner_;
   bool tightened_;
 };
-
-// Is that directory on NFS, SMB or AFS? What cannot be looked at is not.
-bool is_on_network(const std::string& path);
 
 // "<name>.tmp.<pid>.<random>": the pid of such a name, else nullopt.
 std::optional<std::int64_t> pid_of_temporary(std::string_view name);

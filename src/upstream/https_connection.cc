@@ -1,5 +1,6 @@
 #include "upstream/https_connection.h"
 
+#include <fcntl.h>
 #include <openssl/err.h>
 
 #include <chrono>
@@ -65,6 +66,8 @@ asio::awaitable<Result<void>> HttpsConnection::connect_one(const Tcp::endpoint& 
   socket_.close(error);
   socket_.open(endpoint.protocol(), error);
   if (error) co_return refuse(error.message());
+  // Asio opens sockets that a started program would inherit.
+  static_cast<void>(::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC));
   asio::steady_timer attempt(socket_.get_executor());
   // The token dies with this attempt: a late alarm must not disturb what follows.
   auto token = std::make_shared<int>();

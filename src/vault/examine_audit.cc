@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "platform/directory.h"
+#include "platform/file_system.h"
 #include "vault/layout.h"
 
 namespace aivault::vault {
@@ -22,10 +22,10 @@ Check check_file_system(const std::string& root) {
   if (::statvfs(root.c_str(), &facts) != 0) {
     return {"filesystem", State::fail, root + " cannot be looked at", "ls -ld '" + root + "'"};
   }
-  if (platform::is_on_network(root)) {
+  if (const auto flaw = platform::flaw_of_place(root); !flaw.empty()) {
     return {"filesystem",
             State::fail,
-            root + " is on a network file system, where locks are not reliable",
+            root + " is on " + std::string(flaw),
             "mv '" + root + "' to a local disk and set AIVAULT_DIR"};
   }
   if ((facts.f_flag & ST_RDONLY) != 0) {

@@ -1,5 +1,6 @@
 """Attacks on the daemon's process and its environment (EP)."""
 
+import base64
 import ctypes
 import errno
 import json
@@ -10,11 +11,10 @@ import re
 import shutil
 import signal
 import subprocess
-import unittest
 
 import world
-from world import Attack, Refused, as_user, wait_until
-from lib.scenario import is_release
+from world import KEY, VAULT, Attack, Refused, as_user, wait_until
+from lib.scenario import needs_release
 
 HOSTILE = {"SSL_CERT_FILE": "/home/agent1/ca.pem", "SSL_CERT_DIR": "/home/agent1",
            "SSLKEYLOGFILE": "/home/aivault/keylog", "HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9",
@@ -156,7 +156,7 @@ class Processes(Attack):
                 self.assertNotIn(f"{name}={value}".encode(), environment)
         self.assertFalse(os.path.exists(HOSTILE["SSLKEYLOGFILE"]))
 
-    @unittest.skipUnless(is_release(), "development builds have such variables")
+    @needs_release("development builds have such variables")
     def test_EP9_a_release_has_no_development_switch(self):
         for variable in ("AIVAULT_DEV_RESOLVE", "AIVAULT_DEV_CA_CERT_PATH", "AIVAULT_DEV_ALLOW_SECRET_ECHO"):
             for user, words in (("agent1", ("aivault", "invoke", "acme/call", "--method", "GET", "--path", "/v1")),
@@ -165,7 +165,7 @@ class Processes(Attack):
                 self.assertIn(b"is disabled in release builds", refused.stderr)
         self.assertEqual([], self.up.requests)
 
-    @unittest.skipUnless(is_release(), "sanitizers lock no memory")
+    @needs_release("sanitizers lock no memory")
     def test_EP10_keys_are_on_locked_pages_that_are_left_out_of_dumps(self):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         self.assertGreater(int(re.search(r"VmLck:\s+(\d+)", status)[1]), 0)
@@ -173,6 +173,36 @@ class Processes(Attack):
         locked = [each.split() for each in flags if "lo" in each.split()]
         self.assertTrue(locked)
         self.assertFalse([each for each in locked if "dd" not in each], "locked pages go into dumps")
+
+    def memory(self):
+        """What root's debugger sees: every mapping that can be read, and the names of those that cannot."""
+        seen, hidden = [], set()
+        with open(f"/proc/{self.pid}/mem", "rb", buffering=0) as memory:
+            for line in pathlib.Path(f"/proc/{self.pid}/maps").read_text().splitlines():
+                place, access, _, _, _, *name = line.split(maxsplit=5)
+                if not access.startswith("r") or name == ["[vvar]"]:
+                    continue
+                start, end = (int(word, 16) for word in place.split("-"))
+                try:
+                    memory.seek(start)
+                    seen.append(memory.read(end - start))
+                except OSError:
+                    hidden.add(name[0] if name else "")
+        return b"".join(seen), hidden
+
+    @needs_release("sanitizers keep copies")
+    def test_EP10_the_master_key_is_hidden_even_from_root(self):
+        self.assertServes()
+        kind = json.loads(self.operator("status", "--json").stdout)["daemon"]["hardening"]["secretMemory"]
+        if kind != "memfd_secret":
+            self.skipTest(f"this kernel gives no secret memory ({kind})")
+        memory, hidden = self.memory()
+        self.assertIn(VAULT.name.encode(), memory)  # It is the daemon's.
+        self.assertEqual({"/secretmem (deleted)"}, hidden - {"[vsyscall]", "[vvar_vclock]"})
+        text = KEY.read_bytes().strip()
+        for form in (text, base64.b64decode(text)):
+            for place in range(0, len(form) - 15):
+                self.assertNotIn(form[place:place + 16], memory, "a part of the master key is where root can read it")
 
     def test_EP11_a_started_program_gets_a_fixed_environment_and_no_descriptor(self):
         # The daemon starts none; what it holds is closed on exec all the same.
@@ -182,14 +212,14 @@ class Processes(Attack):
                 self.assertTrue(flags & os.O_CLOEXEC, (entry.name, os.readlink(f"/proc/{self.pid}/fd/{entry.name}")))
         self.assertEqual("", pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text())
 
-    @unittest.skipUnless(is_release(), "a build with sanitizers has no sandbox")
+    @needs_release("a build with sanitizers has no sandbox")
     def test_EP13_a_daemon_that_was_taken_over_reaches_no_risky_call(self):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         self.assertIn("NoNewPrivs:\t1", status)
         if self.self_test()["io-uring"] == "pass":
             self.assertIn("Seccomp:\t2", status)
 
-    @unittest.skipUnless(is_release(), "a build with sanitizers has no sandbox")
+    @needs_release("a build with sanitizers has no sandbox")
     def test_EP14_a_daemon_that_was_taken_over_reaches_no_foreign_file_and_runs_nothing(self):
         self.self_test()
 

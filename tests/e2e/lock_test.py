@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import pathlib
 import struct
 import sys
 import threading
@@ -15,6 +16,7 @@ from lib.memory import found_in_memory
 from lib.scenario import Scenario, canary, main
 from lib.vault import wait_until
 
+OLDER_KERNEL = pathlib.Path(__file__).parent / "lib/older_kernel.py"
 PASSPHRASE = "correct horse battery staple"
 
 
@@ -67,8 +69,9 @@ def encoded(purpose, *fields):
 class Lock(Scenario):
     CALL = ("invoke", "acme/call", "--method", "GET", "--path", "/v1")
 
-    def passphrase_vault(self):
+    def passphrase_vault(self, daemon_prefix=()):
         vault = self.vault()
+        vault.daemon_prefix = daemon_prefix
         made = vault.ok("init", "--provider", "passphrase", "--passphrase-file", "-", stdin=PASSPHRASE + "\n")
         self.assertEqual("passphrase", made.json()["providerType"])
         vault.start_daemon()
@@ -77,8 +80,8 @@ class Lock(Scenario):
     def unlock(self, vault, *flags, passphrase=PASSPHRASE):
         return vault.ok("unlock", "--passphrase-file", "-", *flags, stdin=passphrase)
 
-    def used_vault(self):
-        vault, upstream = self.passphrase_vault(), self.upstream()
+    def used_vault(self, daemon_prefix=()):
+        vault, upstream = self.passphrase_vault(daemon_prefix), self.upstream()
         value = canary()
         self.unlock(vault)
         vault.add_api(upstream, self.ca, value)
@@ -138,7 +141,19 @@ class Lock(Scenario):
 
     @unittest.skipUnless(os.geteuid() == 0, "reads the memory of another process as root")
     def test_after_lock_the_daemons_memory_holds_nothing(self):
-        vault, upstream, value = self.used_vault()
+        # Where the kernel hides secrets from us, we see nothing of what is wiped either: both are tried.
+        with self.subTest("locked memory"):
+            self.look_into_memory([sys.executable, OLDER_KERNEL], is_hidden=False)
+        kind = self.look_into_memory([], is_hidden=None)
+        self.assertIn(kind, ("memfd_secret", "mlock", "plain"))
+
+    def look_into_memory(self, daemon_prefix, is_hidden):
+        """What a debugger of root finds while a call waits, and after `lock`. None: the daemon says what it uses."""
+        vault, upstream, value = self.used_vault(daemon_prefix)
+        kind = vault.ok("status", "--json").json()["daemon"]["hardening"]["secretMemory"]
+        if is_hidden is None:
+            is_hidden = kind == "memfd_secret"
+        self.assertEqual(is_hidden, kind == "memfd_secret")
         vault.ok(*self.CALL)
         header = json.loads((vault.root / "vault.json").read_text())
         kek = argon2id(PASSPHRASE.encode(), header["provider"])
@@ -162,7 +177,10 @@ class Lock(Scenario):
         go_on.set()
         waiting.communicate(timeout=60)
         self.assertEqual(0, waiting.returncode)
-        self.assertLessEqual({"KEK", "wrap", "row MAC", "set", "state", "value"}, during)
+        # The key of the API goes through the TLS library, whose buffers are its own.
+        at_least = set() if is_hidden else {"KEK", "wrap", "row MAC", "set", "state", "value"}
+        self.assertLessEqual(at_least, during)
+        self.assertLessEqual(during, {"value"} if is_hidden else set(needles))
         vault.ok("lock")
         deadline = time.monotonic() + 1
         left = found_in_memory(vault.daemon.pid, needles)
@@ -172,8 +190,9 @@ class Lock(Scenario):
 
         # The same when the time of an unlock is over and nobody asks for anything.
         self.unlock(vault, "--for", "10s")
-        self.assertIn("KEK", found_in_memory(vault.daemon.pid, {"KEK": kek}))
+        self.assertEqual(not is_hidden, "KEK" in found_in_memory(vault.daemon.pid, {"KEK": kek}))
         wait_until(lambda: not found_in_memory(vault.daemon.pid, needles), 60, what="a clean memory")
+        return kind
 
     @unittest.skipUnless(os.geteuid() == 0, "reads the memory of another process as root")
     def test_a_key_from_the_environment_stays_in_locked_memory_alone(self):

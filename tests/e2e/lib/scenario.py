@@ -1,6 +1,7 @@
 """The class every end-to-end test derives from, and its command line."""
 
 import argparse
+import functools
 import os
 import pathlib
 import secrets
@@ -52,6 +53,18 @@ class Scenario(unittest.TestCase):
 
 def is_release():
     return os.environ.get("AIVAULT_BUILD") == "release"
+
+
+def needs_release(reason):
+    """Decides when the test runs: what is built is known only then."""
+    def decorate(test):
+        @functools.wraps(test)
+        def run(self):
+            if not is_release():
+                self.skipTest(reason)
+            test(self)
+        return run
+    return decorate
 
 
 def main():

@@ -60,6 +60,7 @@ class Vault:
         self.socket = (self.root if layout == "dir" else self.base / ".aivault") / "run/aivaultd.sock"
         self.log = self.base / "daemon.log"
         self.daemon = None
+        self.daemon_prefix = ()  # of the command line of a daemon that is started: what becomes it
         self.outputs = []   # every byte the programs printed, for searches
 
     def __enter__(self):
@@ -148,7 +149,7 @@ class Vault:
         environment = self.environment({"AIVAULTD_READY_FD": str(writing), **(env or {})})
         user = self.user.popen_arguments() if self.user else {}
         with open(self.log, "ab") as log:
-            self.daemon = subprocess.Popen([str(DAEMON), *arguments], env=environment, cwd="/",
+            self.daemon = subprocess.Popen([*self.daemon_prefix, str(DAEMON), *arguments], env=environment, cwd="/",
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                            pass_fds=[writing], **user)
         os.close(writing)
