@@ -51,7 +51,7 @@ class LittleMemory(Attack):
         group, how = ControlGroup.make("memory", MEMORY_MAX, "memory")
         print(f"DS14: {how if group else 'no control group, ' + how}", flush=True)
         if group is None:
-            raise unittest.SkipTest(f"no memory controller can be had: {how}")
+            raise unittest.SkipTest(f"this machine: no memory controller can be had: {how}")
         self.addCleanup(group.remove)  # After the daemon has left it.
         return group
 

@@ -195,7 +195,7 @@ class Processes(Attack):
         self.assertServes()
         kind = json.loads(self.operator("status", "--json").stdout)["daemon"]["hardening"]["secretMemory"]
         if kind != "memfd_secret":
-            self.skipTest(f"this kernel gives no secret memory ({kind})")
+            self.skipTest(f"this machine: its kernel gives no secret memory ({kind})")
         memory, hidden = self.memory()
         self.assertIn(VAULT.name.encode(), memory)  # It is the daemon's.
         self.assertEqual({"/secretmem (deleted)"}, hidden - {"[vsyscall]", "[vvar_vclock]"})

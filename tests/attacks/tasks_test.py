@@ -18,7 +18,7 @@ class Tasks(Attack):
         group, how = ControlGroup.make("pids", limit, name)
         print(f"DS15: {how if group else 'no control group, ' + how}", flush=True)
         if group is None:
-            raise unittest.SkipTest(f"no pids controller can be had: {how}")
+            raise unittest.SkipTest(f"this machine: no pids controller can be had: {how}")
         self.addCleanup(group.remove)
         return group
 

@@ -18,7 +18,7 @@ def install(directory):
             urllib.request.urlopen(REGISTRY, timeout=20).close()
         except OSError as error:
             # A machine without that registry can say nothing about other makers' programs.
-            raise unittest.SkipTest(f"NOT RUN: the npm registry cannot be reached: {error}") from None
+            raise unittest.SkipTest(f"this machine: NOT RUN: the npm registry cannot be reached: {error}") from None
         raise
 
 

@@ -116,7 +116,7 @@ class Examples(Conformance):
     def test_sandboxed(self):
         made = subprocess.run(["unshare", "--user", "--map-current-user", "--net", "--mount", "true"], capture_output=True, text=True)
         if made.returncode != 0:
-            self.skipTest(f"user namespaces are forbidden here: {made.stderr.strip()}")
+            self.skipTest(f"this machine: user namespaces are forbidden: {made.stderr.strip()}")
         self.environment["WORK"] = "/var/tmp"
         listed = self.run_it(self.example("sandboxed.sh"), "python3", "-c",
                              "import os, socket, urllib.request as u\n"

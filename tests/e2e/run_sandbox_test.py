@@ -17,6 +17,7 @@ from lib.scenario import main
 from lib.users import TemporaryUser, may_make_users
 from lib import vault as programs
 from lib.vault import wait_until
+from lib.verdict import MACHINE
 
 # Each attempt prints its name and "done", or what stopped it. The world is a JSON object on stdin.
 PROBE = textwrap.dedent("""
@@ -141,7 +142,7 @@ class Sandbox(Conformance):
     def setUp(self):
         lack = why_impossible(self.user)
         if lack:
-            self.skipTest(lack)
+            self.skipTest(MACHINE + lack)
         self.stage()
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="aiv-work-", dir="/tmp"))
         self.addCleanup(shutil.rmtree, self.work, ignore_errors=True)

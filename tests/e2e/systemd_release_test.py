@@ -13,6 +13,7 @@ import unittest
 from lib.booted import BootedMachine, CannotBoot
 from lib import machine
 from lib.scenario import Scenario, canary, main
+from lib.verdict import MACHINE
 
 SOCKET = "/run/aivault/aivaultd.sock"
 SERVICE = "aivaultd-shared.service"
@@ -48,7 +49,7 @@ class Systemd(Scenario):
             self.machine.furnish()
             self.machine.boot()
         except CannotBoot as reason:
-            self.skipTest(f"no machine can be booted here: {reason}")
+            self.skipTest(f"{MACHINE}cannot boot another: {reason}")
         import lib.vault
         for program in ("aivault", "aivaultd"):
             self.put(lib.vault.BIN / program, f"/usr/local/bin/{program}", "0755")

@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 from lib.booted import BootedMachine, CannotBoot  # noqa: E402
+from lib.verdict import MACHINE, run_tests  # noqa: E402
 
 USER = "aivpkg"
 
@@ -197,7 +198,7 @@ class Package(unittest.TestCase):
             machine.furnish()
             machine.boot()
         except CannotBoot as reason:
-            self.skipTest(f"no machine can be booted here: {reason}")
+            self.skipTest(f"{MACHINE}cannot boot another: {reason}")
         for package in (self.kept, self.newer()):
             shutil.copy(package, machine.path(f"/opt/{package.name}"))
         install = "dpkg --force-depends -i "
@@ -232,4 +233,4 @@ class Package(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    run_tests(sys.argv)

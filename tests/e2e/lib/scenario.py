@@ -10,6 +10,8 @@ import sys
 import tempfile
 import unittest
 
+from lib.verdict import RELEASE, run_tests
+
 
 def canary(prefix="sk-live-"):
     """A secret no other byte sequence on the machine equals."""
@@ -61,7 +63,7 @@ def needs_release(reason):
         @functools.wraps(test)
         def run(self):
             if not is_release():
-                self.skipTest(reason)
+                self.skipTest(RELEASE + reason)
             test(self)
         return run
     return decorate
@@ -81,4 +83,4 @@ def main():
     if "lib.vault" in sys.modules:
         module = sys.modules["lib.vault"]
         module.BIN, module.CLI, module.DAEMON = binaries, binaries / "aivault", binaries / "aivaultd"
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    run_tests([sys.argv[0], *rest], is_release())
