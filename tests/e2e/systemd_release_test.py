@@ -280,6 +280,18 @@ class Systemd(Scenario):
         self.check_call()
         self.assertEqual("active\n", self.sh(f"systemctl is-active {SERVICE}"))
 
+    def test_programs_that_are_copied_over(self):
+        self.set_up()
+        before = self.show("MainPID")
+        guide = (pathlib.Path(__file__).resolve().parents[2] / "docs/linux-servers.md").read_text()
+        self.sh("cp /usr/local/bin/aivault /usr/local/bin/aivaultd /opt")
+        for line in re.search(r"## A new version.*?```sh\n(.*?)```", guide, re.S).group(1).splitlines():
+            line = line.split("#")[0].replace("install -m 0755 aivault aivaultd", "install -m 0755 /opt/aivault /opt/aivaultd")
+            self.sh(re.sub(r"\bsudo -u (\w+) -H\b", r"runuser -u \1 --", line).replace("sudo ", ""))
+        self.assertNotEqual(before, self.show("MainPID"))
+        self.assertNotIn("(deleted)", self.sh(f"readlink /proc/{self.show('MainPID')}/exe"))
+        self.check_call()
+
     def test_a_home_elsewhere(self):
         self.sh("useradd -m -d /srv/vault -s /bin/bash aivault; useradd -m -s /bin/bash agent")
         self.add_api()
