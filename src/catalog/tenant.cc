@@ -4,13 +4,13 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/version.h"
 #include "registry/operator_file.h"
 
 namespace aivault::catalog {
 namespace {
 
 constexpr std::string_view kOwnHost = "{own}";
-constexpr std::string_view kVersion = AIVAULT_VERSION;
 
 const std::string* find(const Params& params, std::string_view name) {
   const auto found =
@@ -202,7 +202,7 @@ std::optional<std::string> with_params(std::string_view text, const Params& para
     if (close == std::string_view::npos) return std::nullopt;
     const auto name = text.substr(open + 1, close - open - 1);
     if (name == "version") {
-      result += kVersion;
+      result += version();
     } else if (const auto* value = find(params, name); value != nullptr) {
       result += *value;
     } else {

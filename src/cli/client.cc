@@ -13,11 +13,11 @@
 #include <utility>
 
 #include "base/encoding.h"
+#include "base/version.h"
 #include "cli/exit_status.h"
 #include "cli/outcome.h"
 #include "cli/render_parts.h"
 #include "cli/secret_input.h"
-#include "cli/version.h"
 #include "json/write.h"
 
 namespace aivault::cli {
@@ -280,8 +280,8 @@ Result<void> Client::introduce() {
 Result<Client> Client::at(Session& session, Reached reached) {
   Client client(session, std::move(reached));
   TRY(client.introduce());
-  if (client.daemon_version_ != kVersion && !client.reached_.is_private) {
-    session.notice("aivault " + std::string(kVersion) + " is talking to aivaultd " +
+  if (client.daemon_version_ != version() && !client.reached_.is_private) {
+    session.notice("aivault " + std::string(version()) + " is talking to aivaultd " +
                    client.daemon_version_ + "; run `aivault restart`");
   }
   return client;

@@ -3,13 +3,13 @@
 #include <string>
 
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/call_exchange.h"
 #include "cli/call_request.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/markdown.h"
 #include "cli/raw_output.h"
-#include "cli/version.h"
 #include "json/parse.h"
 #include "json/write.h"
 #include "protocol/frame.h"

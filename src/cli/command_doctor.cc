@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/version.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/doctor_as.h"
@@ -13,7 +14,6 @@
 #include "cli/render.h"
 #include "cli/render_parts.h"
 #include "cli/socket_check.h"
-#include "cli/version.h"
 
 namespace aivault::cli {
 namespace {
@@ -52,7 +52,7 @@ Finding check_binaries(const std::optional<std::string>& daemon) {
 }
 
 Finding check_version(const std::string& daemon_version) {
-  const std::string ours(kVersion);
+  const std::string ours(version());
   if (daemon_version == ours) return {"ok", "aivault and aivaultd are " + ours, ""};
   return {"warn", "aivault is " + ours + ", aivaultd is " + daemon_version, "aivault restart"};
 }

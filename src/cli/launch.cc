@@ -13,8 +13,8 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/vault_header.h"
-#include "cli/version.h"
 #include "platform/key_variables.h"
 #include "platform/places.h"
 

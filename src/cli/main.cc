@@ -5,6 +5,7 @@
 #include <csignal>
 #include <exception>
 
+#include "base/version.h"
 #include "cli/argument_memory.h"
 #include "cli/exit_status.h"
 #include "cli/help.h"
@@ -12,7 +13,6 @@
 #include "cli/reach.h"
 #include "cli/secret_input.h"
 #include "cli/session.h"
-#include "cli/version.h"
 
 namespace aivault::cli {
 namespace {
@@ -68,7 +68,7 @@ int run_program(int count, char** words) {
     return kSuccess;
   }
   if (std::holds_alternative<ShowVersion>(parsed)) {
-    session.print("aivault " + std::string(kVersionText) + "\n");
+    session.print("aivault " + std::string(version_text()) + "\n");
     return kSuccess;
   }
   return run_command(session, std::get<Arguments>(parsed));

@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "base/encoding.h"
+#include "base/version.h"
 #include "cli/connection.h"
 #include "cli/mcp_answer.h"
-#include "cli/version.h"
 #include "json/write.h"
 
 namespace aivault::cli {
@@ -192,12 +192,13 @@ McpServer::Answer McpServer::initialize(const McpMessage& message) {
   if (asked == nullptr) return failure(McpCode::invalid_params, "'protocolVersion' is missing");
   state_ = State::asked;
   const auto known = std::ranges::find(kVersions, asked->text());
-  return Value::object({{"protocolVersion", known == kVersions.end() ? kVersions.front() : *known},
-                        {"capabilities",
-                         Value::object({{"tools", Value::object({{"listChanged", true}})},
-                                        {"resources", Value::object()}})},
-                        {"serverInfo", Value::object({{"name", "aivault"}, {"version", kVersion}})},
-                        {"instructions", kInstructions}});
+  return Value::object(
+      {{"protocolVersion", known == kVersions.end() ? kVersions.front() : *known},
+       {"capabilities",
+        Value::object(
+            {{"tools", Value::object({{"listChanged", true}})}, {"resources", Value::object()}})},
+       {"serverInfo", Value::object({{"name", "aivault"}, {"version", version()}})},
+       {"instructions", kInstructions}});
 }
 
 Result<void> McpServer::load_tools() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/guarded_blocks.h"
+#include "base/version.h"
 #include "daemon/arguments.h"
 #include "daemon/effective.h"
 #include "daemon/readiness.h"
@@ -45,11 +46,6 @@ namespace {
 
 constexpr int kStartError = 1;
 constexpr int kUsageError = 2;
-#ifdef AIVAULT_DEV_OVERRIDES
-constexpr std::string_view kVersionText = AIVAULT_VERSION " (dev overrides)";
-#else
-constexpr std::string_view kVersionText = AIVAULT_VERSION;
-#endif
 
 void print(std::FILE* stream, std::string_view text) {
   static_cast<void>(std::fwrite(text.data(), 1, text.size(), stream));
@@ -231,7 +227,7 @@ int run(int count, char** words) {
     return 0;
   }
   if (std::holds_alternative<ShowVersion>(parsed)) {
-    print(stdout, "aivaultd " + std::string(kVersionText) + "\n");
+    print(stdout, "aivaultd " + std::string(version_text()) + "\n");
     return 0;
   }
   if (std::get<Arguments>(parsed).tests_sandbox) return test_sandbox();

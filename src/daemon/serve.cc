@@ -16,6 +16,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "admin/desk.h"
+#include "base/version.h"
 #include "broker/broker.h"
 #include "catalog/approvals.h"
 #include "catalog/catalog.h"
@@ -62,7 +63,7 @@ server::Server::Limits connection_limits(const ServiceLimits& limits, std::size_
 broker::Broker::Options broker_options(const Settings& settings, std::size_t max_descriptors) {
   const auto& development = settings.development;
   broker::Broker::Options options;
-  options.version = AIVAULT_VERSION;
+  options.version = version();
   options.limits = call_limits(settings.limits, max_descriptors);
   options.secret_echo = development.secret_echo;
   options.allow_remote_clients = development.allow_remote_clients;
@@ -85,7 +86,7 @@ server::Server::Options server_options(const Settings& settings, std::size_t max
 void describe_process(metrics::Metrics& metrics) {
   using Seconds = std::chrono::duration<double>;
   const Seconds since_epoch = std::chrono::system_clock::now().time_since_epoch();
-  metrics.set(metrics::Name::build_info, 1, {AIVAULT_VERSION});
+  metrics.set(metrics::Name::build_info, 1, {version()});
   metrics.set(metrics::Name::start_time_seconds, since_epoch.count());
 }
 
@@ -94,7 +95,7 @@ admin::DaemonFacts daemon_facts(const Settings& settings,
                                 bool autostarted,
                                 const platform::Log& log) {
   admin::DaemonFacts facts;
-  facts.version = AIVAULT_VERSION;
+  facts.version = version();
   facts.socket = settings.socket;
   facts.pid = ::getpid();
   facts.uid = ::geteuid();
@@ -208,7 +209,7 @@ Result<int> serve(const Settings& settings,
   Greeting greeting(slot,
                     log,
                     record,
-                    {.version = AIVAULT_VERSION,
+                    {.version = std::string(version()),
                      .listeners = settings.is_shared() ? "operator agent" : "operator"});
   TRY(open_existing(slot, greeting, settings, readiness, log));
 
@@ -268,7 +269,7 @@ Result<int> serve(const Settings& settings,
   std::optional<DailyCheck> daily_check;
   if (!settings.private_child) daily_check.emplace(slot, log);
   log.info("daemon.ready",
-           {{"version", AIVAULT_VERSION},
+           {{"version", std::string(version())},
             {"pid", std::to_string(::getpid())},
             {"socket", settings.socket},
             {"agent_socket", settings.is_shared() ? settings.agent_socket : "none"}});
