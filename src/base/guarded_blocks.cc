@@ -47,7 +47,9 @@ class Shelf {
       block -= kClasses[*fitting] - size;
       const std::lock_guard lock(mutex_);
       auto& kept = kept_[*fitting];
-      if (kept.count < kKeptPerClass) {
+      // What stood in at a bad moment is not to serve for ever.
+      const bool is_good = !prefers_secret_ || secret_.contains(block);
+      if (is_good && kept.count < kKeptPerClass) {
         kept.blocks[kept.count++] = block;
         return;
       }
@@ -71,8 +73,7 @@ class Shelf {
   std::byte* make(std::size_t size) {
     if (prefers_secret_) {
       if (auto* block = map_secret_memory(size); block != nullptr) {
-        const std::lock_guard lock(mutex_);
-        secret_.insert(block);
+        remember(block, size);
         return block;
       }
       is_all_secret_ = false;
@@ -88,6 +89,16 @@ class Shelf {
       unmap_secret_memory(block, size);
     } else {
       sodium_free(block);
+    }
+  }
+
+  void remember(std::byte* block, std::size_t size) {
+    try {
+      const std::lock_guard lock(mutex_);
+      secret_.insert(block);
+    } catch (...) {
+      unmap_secret_memory(block, size);
+      throw;
     }
   }
 

@@ -14,11 +14,12 @@ std::byte* take(std::size_t size);
 void give_back(std::byte* bytes, std::size_t size) noexcept;
 
 // From now on new blocks are of memfd_secret(2), where the kernel has it: it takes their pages out
-// of its own view of the memory, so that neither root's debugger nor a hibernation image holds
-// them. For a process that never forks: a child would not have them. Thread: the first, once.
+// of its own view of the memory, so that no debugger reads them there and no hibernation image
+// holds them. For a process that never forks: a child would not have them. Thread: the first, once.
 void prefer_secret_memory();
-// Whether every block taken since then was of it; false where the kernel has none, or when its
-// limit (RLIMIT_MEMLOCK) was reached and locked memory stood in.
+// Whether every block taken since then was of it; false where the kernel has none, or once a limit
+// (RLIMIT_MEMLOCK, descriptors) was reached and an ordinary block stood in: guarded, and locked as
+// far as that limit lets it.
 bool is_secret_memory();
 
 }  // namespace aivault::guarded

@@ -6,6 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+
 namespace aivault::guarded {
 namespace {
 
@@ -18,7 +21,16 @@ std::size_t whole_pages(std::size_t size) {
   return (size + page_size() - 1) / page_size() * page_size();
 }
 
-// Over a part of what is reserved already, so that nothing else can come between the guard pages.
+// A block that is smaller than its pages begins within the first; what is before it stays zero,
+// which shows at its end that nobody wrote there.
+constexpr std::size_t kCanary = 16;
+
+bool is_untouched(const std::byte* bytes, std::size_t before) {
+  const auto looked_at = std::min(before, kCanary);
+  return sodium_is_zero(reinterpret_cast<const unsigned char*>(bytes - looked_at), looked_at) == 1;
+}
+
+// Over a part of what is reserved already. Where it fails nothing may be left there.
 bool map_over(void* place, std::size_t size) {
   const auto file = static_cast<int>(::syscall(SYS_memfd_secret, O_CLOEXEC));
   if (file < 0) return false;
@@ -26,7 +38,8 @@ bool map_over(void* place, std::size_t size) {
       ::ftruncate(file, static_cast<off_t>(size)) == 0 &&
       ::mmap(place, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
   ::close(file);
-  return is_mapped && ::madvise(place, size, MADV_DONTFORK) == 0;
+  if (is_mapped) ::madvise(place, size, MADV_DONTFORK);
+  return is_mapped;
 }
 
 }  // namespace
@@ -38,7 +51,9 @@ std::byte* map_secret_memory(std::size_t size) {
   if (start == MAP_FAILED) return nullptr;
   auto* first = static_cast<std::byte*>(start) + page_size();
   if (!map_over(first, pages)) {
-    ::munmap(start, reserved);
+    // Only the guard pages are ours for sure: another thread may have got what lay between them.
+    ::munmap(start, page_size());
+    ::munmap(first + pages, page_size());
     return nullptr;
   }
   return first + (pages - size);
@@ -47,6 +62,7 @@ std::byte* map_secret_memory(std::size_t size) {
 void unmap_secret_memory(std::byte* bytes, std::size_t size) noexcept {
   sodium_memzero(bytes, size);
   const auto pages = whole_pages(size);
+  if (!is_untouched(bytes, pages - size)) std::abort();
   ::munmap(bytes + size - pages - page_size(), pages + 2 * page_size());
 }
 

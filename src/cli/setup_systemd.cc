@@ -118,10 +118,17 @@ Result<void> ensure_directories(SetupRun& run, const Plan& plan) {
   return ensure_private_directory(run, plan.user);
 }
 
+// Sealed, but nobody's business.
+Result<void> protect(const std::string& path) {
+  if (::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0) return failed("cannot protect '" + path + "'");
+  return {};
+}
+
 // A key that only this machine can open; the vault is made with it at the first start.
 Result<void> ensure_sealed_key(SetupRun& run, const Plan& plan) {
   const std::string path(kSealedKey);
-  if (!plan.seals_key || exists(path)) return {};
+  if (exists(path)) return run.is_dry() ? Result<void>() : protect(path);
+  if (!plan.seals_key) return {};
   if (exists(plan.user.home + "/.aivault/data/vault/vault.json")) {
     return failed("a vault exists already; change its key with `aivault rotate-master --provider " +
                   std::string("systemd-creds`"));
@@ -133,9 +140,7 @@ Result<void> ensure_sealed_key(SetupRun& run, const Plan& plan) {
   }
   TRY_ASSIGN(const auto key, pipe_with_new_key());
   TRY(run.run(command, key.get()));
-  // Sealed, but nobody's business.
-  if (::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0) return failed("cannot protect '" + path + "'");
-  return {};
+  return protect(path);
 }
 
 Reached* operator_daemon(Attempt& attempt, const platform::User& user) {
@@ -185,7 +190,11 @@ Result<void> ensure_units(Session& session, SetupRun& run, const Plan& plan) {
   if (!active || run.ask({"systemctl", "is-enabled", "--quiet", socket, service}) != 0) {
     TRY(run.run({"systemctl", "enable", "--now", socket, service}));
   }
-  if (active && changed) TRY(run.run({"systemctl", "try-restart", socket, service}));
+  // The socket of a running daemon is exchanged only for another one: who waits in it would be
+  // refused.
+  if (active && socket_changed) TRY(run.run({"systemctl", "try-restart", socket, service}));
+  if (active && !socket_changed && service_changed)
+    TRY(run.run({"systemctl", "try-restart", service}));
   return {};
 }
 

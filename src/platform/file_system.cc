@@ -49,6 +49,7 @@ std::string_view flaw_of_place(int directory) {
   const auto type = static_cast<std::uint32_t>(facts.f_type);
   if (type == V9FS_MAGIC) {
     std::ifstream file("/proc/self/mountinfo");
+    if (!file) return "a 9p file system that cannot be told from a drive of Windows";
     const std::string mounts(std::istreambuf_iterator<char>(file), {});
     const auto device =
         std::to_string(major(place.st_dev)) + ":" + std::to_string(minor(place.st_dev));

@@ -81,6 +81,7 @@ class Package(unittest.TestCase):
         shutil.copy(cls.package, cls.kept)
         cls.tree = cls.scratch / "tree"
         run("dpkg-deb", "--raw-extract", cls.kept, cls.tree)
+        cls.newer = cls.make_newer()
 
     def test_holds_programs_pages_completions_and_nothing_that_starts(self):
         files = {str(path.relative_to(self.tree)) for path in self.tree.rglob("*") if path.is_file()}
@@ -137,13 +138,14 @@ class Package(unittest.TestCase):
         for entry in document["packages"]:
             self.assertTrue(entry["versionInfo"], entry["name"])
 
-    def newer(self):
+    @classmethod
+    def make_newer(cls):
         """The same package under a higher version."""
-        tree = self.scratch / "newer"
-        shutil.copytree(self.tree, tree, symlinks=True)
+        tree = cls.scratch / "newer"
+        shutil.copytree(cls.tree, tree, symlinks=True)
         control = tree / "DEBIAN/control"
         control.write_text(control.read_text().replace("\nVersion: ", "\nVersion: 9:"))
-        package = self.scratch / "newer.deb"
+        package = cls.scratch / "newer.deb"
         run("dpkg-deb", "--root-owner-group", "--build", tree, package)
         return package
 
@@ -165,7 +167,7 @@ class Package(unittest.TestCase):
         vault = f"/home/{USER}/.aivault"
         listed = machine.do(*as_user, "aivault", "secrets", "list").stdout
 
-        machine.do("dpkg", "--force-depends", "-i", machine.put(self.newer(), "second.deb"))
+        machine.do("dpkg", "--force-depends", "-i", machine.put(self.newer, "second.deb"))
         self.assertIn("9:", machine.do("dpkg-query", "-W", "-f", "${Version}", "aivault").stdout)
         self.assertEqual(listed, machine.do(*as_user, "aivault", "secrets", "list").stdout)
 
@@ -199,7 +201,7 @@ class Package(unittest.TestCase):
             machine.boot()
         except CannotBoot as reason:
             self.skipTest(f"{MACHINE}cannot boot another: {reason}")
-        for package in (self.kept, self.newer()):
+        for package in (self.kept, self.newer):
             shutil.copy(package, machine.path(f"/opt/{package.name}"))
         install = "dpkg --force-depends -i "
         machine.sh(f"rm -f /usr/local/bin/aivault*; {install} /opt/{self.kept.name}")
@@ -208,6 +210,8 @@ class Package(unittest.TestCase):
                    "aivault setup agent-access --agent-user agent --daemon-user owner; aivault setup systemd --daemon-user owner")
         self.assertIn("ExecStart=/usr/bin/aivaultd --shared", machine.sh("systemctl cat aivaultd-shared.service"))
         before = machine.sh("systemctl show --value -p MainPID aivaultd-shared.service")
+        # The unit of the version before was another one.
+        machine.sh("sed -i 's/^TasksMax=.*/TasksMax=63/' /etc/systemd/system/aivaultd-shared.service; systemctl daemon-reload")
         # Somebody asks all the time.
         asking = ("while ! test -e /tmp/over; do curl -sf --unix-socket /run/aivault/aivaultd.sock http://a/aivault/health "
                   ">/dev/null || echo refused; echo asked; done > /tmp/asked")
@@ -222,12 +226,23 @@ class Package(unittest.TestCase):
         self.assertGreater(len(asked), 3)
         self.assertEqual({"asked"}, set(asked))
 
+        # A vault that a restart would lock is left to its operator.
+        machine.sh("runuser -u owner -- aivault rotate-master --provider passphrase --new-passphrase 'correct horse battery staple'")
+        before = machine.sh("systemctl show --value -p MainPID aivaultd-shared.service")
+        self.assertIn("aivault unlock", machine.sh(f"{install} /opt/newer.deb"))
+        self.assertEqual(before, machine.sh("systemctl show --value -p MainPID aivaultd-shared.service"))
+        # What somebody has stopped stays so.
+        machine.sh("systemctl disable --now aivaultd-shared.socket aivaultd-shared.service")
+        machine.sh(f"{install} /opt/newer.deb")
+        self.assertEqual("inactive\n", machine.sh("systemctl is-active aivaultd-shared.service", code=3))
+        machine.sh("systemctl enable --now aivaultd-shared.socket aivaultd-shared.service")
+
         machine.sh("dpkg -r aivault")
         self.assertEqual("", machine.sh("pgrep -x aivaultd", code=1))
         machine.sh("dpkg -P aivault")
         self.assertEqual("", machine.sh("ls -d /run/aivault /etc/systemd/system/aivaultd-shared.* /etc/systemd/system/*/aivaultd-shared.* "
                                         "/etc/tmpfiles.d/aivault.conf /etc/aivault 2>/dev/null", code=2))
-        machine.sh("test -f /home/owner/.aivault/data/vault/vault.db -a -f /home/owner/.aivault/keys/kek.key")
+        machine.sh("test -f /home/owner/.aivault/data/vault/vault.db")
         machine.reboot()
         self.assertEqual("", machine.sh("systemctl --failed --no-legend"))
 

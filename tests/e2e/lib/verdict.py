@@ -15,4 +15,6 @@ def run_tests(argv, is_release=False):
     unproved = [] if os.geteuid() != 0 else [(test, why) for test, why in result.skipped if not why.startswith(allowed)]
     for test, why in unproved:
         print(f"skipped, although this is root: {test}: {why}", file=sys.stderr)
+    if result.testsRun == 0 and not result.skipped:
+        sys.exit("no test has run")
     sys.exit(0 if result.wasSuccessful() and not unproved else 1)
