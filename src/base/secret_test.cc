@@ -35,6 +35,7 @@ TEST(Secret, MayBeEmpty) {
   for (const auto& secret : {Secret(), Secret::copy_of(""), Secret::join({}), Secret::zeroed(0)}) {
     EXPECT_TRUE(secret.empty());
     EXPECT_EQ(secret.text(Reveal()), "");
+    // NOLINTNEXTLINE(readability-container-size-empty): the comparison is what is tested.
     EXPECT_TRUE(secret == Secret());
   }
 }

@@ -4,6 +4,7 @@ from being written."""
 import fcntl
 import json
 import os
+import sys
 import threading
 import unittest
 
@@ -20,6 +21,8 @@ class Keys(Scenario):
     def setUp(self):
         self.v = self.vault()
         self.v.ok("init", "--provider", "passphrase", "--passphrase-file", "-", stdin=PASSPHRASE)
+        # What is in secret memory we could not see, nor that it is wiped.
+        self.v.daemon_prefix = [sys.executable, lock_test.OLDER_KERNEL]
         self.v.start_daemon()
         self.v.ok("unlock", "--passphrase-file", "-", stdin=PASSPHRASE)
         header = json.loads((self.v.root / "vault.json").read_text())

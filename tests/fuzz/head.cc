@@ -23,6 +23,14 @@ void must_be_strict(const http::Headers& headers) {
   }
 }
 
+// Of what the caller asked for, what we can undo.
+void must_be_codings(std::string_view value) {
+  for (const auto item : split(value, ',')) {
+    const auto coding = trim(item);
+    MUST(coding == "gzip" || coding == "deflate" || coding == "br" || coding == "zstd");
+  }
+}
+
 void must_keep_what_is_harmless(const http::Headers& headers) {
   policy::CredentialPolicy credential;
   credential.auth = registry::HeaderAuth{"x-thing-key", "{{secret}}"};
@@ -34,6 +42,7 @@ void must_keep_what_is_harmless(const http::Headers& headers) {
   for (std::size_t i = 0; i < kept->size(); ++i) {
     const auto& header = (*kept)[i];
     MUST(http::is_token(header.name) && http::is_field_value(header.value));
+    if (header.name == "accept-encoding") must_be_codings(header.value);
     for (std::size_t j = 0; j < i; ++j) MUST((*kept)[j].name != header.name);
     for (const std::string_view name : {"authorization",
                                         "cookie",
@@ -48,8 +57,7 @@ void must_keep_what_is_harmless(const http::Headers& headers) {
                                         "expect",
                                         "range",
                                         "proxy-authorization",
-                                        "x-http-method-override",
-                                        "accept-encoding"}) {
+                                        "x-http-method-override"}) {
       MUST(header.name != name);
     }
     MUST(!header.name.starts_with("x-forwarded-") && !header.name.starts_with("x-aivault-"));
