@@ -133,8 +133,11 @@ Result<int> run_doctor(Session& session, const Arguments& arguments) {
   auto client = check_daemon(session, routes, checks);
   if (!client) {
     auto child = Client::in_private_child(session);
-    if (child) client.emplace(*std::move(child));
-    if (!child) add(checks, "versions", {"fail", child.error().message, ""});
+    if (child) {
+      client.emplace(*std::move(child));
+    } else {
+      add(checks, "versions", {"fail", child.error().message, ""});
+    }
   }
   if (client) {
     add(checks, "versions", check_version(client->daemon_version()));

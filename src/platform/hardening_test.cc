@@ -21,6 +21,7 @@
 #include <functional>
 #include <optional>
 #include <sstream>
+#include <string_view>
 
 namespace aivault::platform {
 namespace {
@@ -88,11 +89,14 @@ TEST(Hardening, KnowsTheVariablesToRemove) {
 TEST(Hardening, OverwritesRemovedVariables) {
   EXPECT_TRUE(in_child([] {
     std::string entry = "AIVAULT_KEY=very-secret-key";
+    // NOLINTBEGIN(concurrency-mt-unsafe): a process of one thread.
     ::putenv(entry.data());  // As at start: the environment is this very memory.
     ::setenv("AIVAULT_DIR", "/kept", 1);
     clean_environment();
+    const char* kept = ::getenv("AIVAULT_DIR");
     return ::getenv("AIVAULT_KEY") == nullptr && entry.find("secret") == std::string::npos &&
-           std::string(::getenv("AIVAULT_DIR")) == "/kept";
+           kept != nullptr && std::string_view(kept) == "/kept";
+    // NOLINTEND(concurrency-mt-unsafe)
   }));
 }
 

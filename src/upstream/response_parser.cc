@@ -27,7 +27,8 @@ tl::unexpected<Error> refuse(const std::string& what) {
 // seen the line of the last chunk, that no fewer bytes come back to it.
 constexpr std::size_t kShortestEnd = 5;
 
-// Nothing of it was used up: is it the line of a last chunk, and a bit of what follows?
+// Nothing of it was used up, and no chunk came before: is it the line of a last chunk, and a bit of
+// what follows? After a chunk it would be none, because the end of that chunk comes first.
 bool is_begun_end(std::string_view received) {
   return received.size() < kShortestEnd && received.starts_with('0') &&
          received.find("\r\n") != std::string_view::npos;
@@ -47,6 +48,7 @@ class ResponseParser::Impl final : public beast::http::basic_parser<false> {
   ResponseHead head;
   std::span<std::byte> into;
   std::size_t produced = 0;
+  bool has_chunk = false;  // One that is not the last.
 
  private:
   std::size_t take(std::string_view body, error_code& error) {
@@ -76,7 +78,9 @@ class ResponseParser::Impl final : public beast::http::basic_parser<false> {
   std::size_t on_body_impl(beast::string_view body, error_code& error) override {
     return take(body, error);
   }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
+  void on_chunk_header_impl(std::uint64_t size, beast::string_view, error_code&) override {
+    has_chunk = has_chunk || size > 0;
+  }
   std::size_t on_chunk_body_impl(std::uint64_t,
                                  beast::string_view body,
                                  error_code& error) override {
@@ -115,7 +119,7 @@ Result<ResponseParser::Step> ResponseParser::parse_body(std::string_view receive
     return refuse(error.message());
   }
   const bool waits = consumed == 0 && error == beast::http::error::need_more;
-  ends_ = waits && impl_->chunked() && is_begun_end(received);
+  ends_ = waits && impl_->chunked() && !impl_->has_chunk && is_begun_end(received);
   return Step{consumed, impl_->produced};
 }
 

@@ -167,6 +167,7 @@ TEST(ResponseParser, RefusesBrokenChunks) {
                                  "fffffffffffffffff\r\nhello\r\n",
                                  "4\r\n\r\n1\n0+ab",
                                  "4\r\nabcd00\r\n",
+                                 "4\r\nabcd0\r\nx",
                                  "4\r\nabcd\r\n\r\n",
                                  "0\n\r'"}) {
     for (std::size_t in = 1; in <= body.size(); ++in) {
