@@ -1,8 +1,12 @@
 #include "base/secret.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <fstream>
 #include <string>
@@ -12,6 +16,7 @@
 
 #include "base/guarded_blocks.h"
 #include "base/reveal.h"
+#include "base/secret_memory.h"
 #include "base/wipe.h"
 
 namespace aivault {
@@ -127,11 +132,31 @@ bool is_secret(const std::byte* address) {
   return mapping_of(address).find("/secretmem") != std::string::npos;
 }
 
+// Asked of the kernel itself: a program that does not use what is there must not pass.
+bool has_secret_memory() {
+  const auto made = static_cast<int>(::syscall(SYS_memfd_secret, O_CLOEXEC));
+  if (made >= 0) ::close(made);
+  return made >= 0;
+}
+
+TEST(SecretMemoryDeathTest, EndsAProgramThatWroteBeforeABlockWhereTheKernelHasIt) {
+  if (!has_secret_memory()) GTEST_SKIP() << "this kernel has no memfd_secret(2)";
+  const auto write_before = [] {
+    auto* block = guarded::map_secret_memory(64);
+    if (block == nullptr) ::_exit(1);
+    block[-1] = std::byte{1};
+    guarded::unmap_secret_memory(block, 64);
+    ::_exit(0);
+  };
+  EXPECT_EXIT(write_before(), testing::KilledBySignal(SIGABRT), "");
+}
+
 // Run last: what it prefers holds for the rest of the process.
 TEST(SecretMemory, IsUsedWhereTheKernelHasIt) {
+  if (!has_secret_memory()) GTEST_SKIP() << "this kernel has no memfd_secret(2)";
   auto before = Secret::copy_of(std::string_view("of the time before"));
   guarded::prefer_secret_memory();
-  if (!guarded::is_secret_memory()) GTEST_SKIP() << "this kernel has no memfd_secret(2)";
+  ASSERT_TRUE(guarded::is_secret_memory());
   std::vector<Secret> secrets;
   for (const std::size_t size : {1U, 63U, 64U, 65U, 4096U, 4097U, 16384U, 16385U, 100000U}) {
     auto secret = Secret::zeroed(size);

@@ -21,8 +21,8 @@ namespace aivault::platform {
 class Directory {
  public:
   // The owner is the effective uid. Writable by others: refused. Readable by
-  // others: tightened to 0700. On a file system without
-  // owners, modes or reliable locks: refused.
+  // others: tightened to 0700. On a file system without owners,
+  // modes or reliable locks: refused.
   static Result<Directory> open(const std::string& path);
   // Makes it, and missing ones above it, with mode 0700; opens an existing one. To hold something
   // new: root is refused where another user owns it or anything above it.
