@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/patience.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
@@ -19,7 +20,7 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-constexpr seconds kHealthLimit{5};
+constexpr seconds kHealthLimit = patience(seconds(5));
 constexpr std::chrono::milliseconds kPause{20};
 
 Result<void> check_ours(const Reached& daemon) {

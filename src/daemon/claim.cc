@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/patience.h"
 #include "daemon/probe.h"
 
 namespace aivault::daemon {
@@ -11,22 +12,23 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kStarting{2};   // Until a holder of the lock must answer.
-constexpr std::chrono::seconds kDraining{15};  // Until a leaving one must be gone.
+// Until a holder of the lock must answer, and a leaving one must be gone.
+constexpr auto kStarting = patience(std::chrono::seconds(2));
+constexpr auto kDraining = patience(std::chrono::seconds(15));
 constexpr std::chrono::milliseconds kPause{20};
 
 // The lock, or nullopt: its holder serves.
 Result<std::optional<platform::Descriptor>> wait_for_lock(
     const platform::SocketDirectory& directory) {
   const auto begin = steady_clock::now();
-  auto patience = std::chrono::milliseconds(kStarting);
+  auto limit = std::chrono::milliseconds(kStarting);
   for (;;) {
     TRY_ASSIGN(auto lock, directory.try_lock());
     if (lock) return lock;
     const Presence presence = probe(directory.path());
     if (presence == Presence::serving) return std::optional<platform::Descriptor>();
-    if (presence == Presence::draining) patience = kDraining;
-    if (steady_clock::now() - begin >= patience) {
+    if (presence == Presence::draining) limit = kDraining;
+    if (steady_clock::now() - begin >= limit) {
       return vault_unavailable("internal",
                                "another process holds '" + directory.path() +
                                    ".lock' and does not answer at '" + directory.path() + "'");

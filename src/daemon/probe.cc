@@ -12,6 +12,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/patience.h"
 #include "json/parse.h"
 #include "platform/descriptor.h"
 #include "platform/peer.h"
@@ -20,7 +21,7 @@ namespace aivault::daemon {
 namespace {
 
 constexpr std::size_t kMaxAnswer = 16384;
-constexpr std::chrono::seconds kLimit{2};
+constexpr auto kLimit = patience(std::chrono::seconds(2));
 constexpr std::string_view kLeave =
     "POST /aivault/shutdown HTTP/1.1\r\nhost: aivault\r\nconnection: close\r\n"
     "content-type: application/json\r\ncontent-length: 15\r\n\r\n{\"mode\":\"exit\"}";
