@@ -287,12 +287,24 @@ Result<Client> Client::at(Session& session, Reached reached) {
   return client;
 }
 
-Result<Client> Client::in_private_child(Session& session) {
-  TRY_ASSIGN(auto reached, reach_private_child(session));
-  auto child = reached.child;
+Result<Client> Client::at_private(Session& session, Reached reached) {
+  const auto child = reached.child ? reached.child : reached.lasting_child;
   auto client = at(session, std::move(reached));
   if (client || client.error().reason != kConnectionLost) return client;
   return fail(ended_early(child));
+}
+
+Result<Client> Client::in_private_child(Session& session) {
+  TRY_ASSIGN(auto reached, reach_private_child(session));
+  return at_private(session, std::move(reached));
+}
+
+Result<void> Client::open_locked() {
+  TRY_ASSIGN(const auto status, get("/aivault/vault"));
+  const bool is_locked =
+      is_true_in(status, "locked") && text_of(status, "providerType") == "passphrase";
+  if (!is_locked) return {};
+  return unlock_child();
 }
 
 Result<Client> Client::of_lasting_daemon(Session& session, Stay stay) {

@@ -35,6 +35,10 @@ class Client {
   // The daemon that serves the caller's vault, else a private child for this command.
   static Result<Client> for_operator(Session& session);
   static Result<Client> in_private_child(Session& session);
+  static Result<Client> at_private(Session& session, Reached reached);
+  // Of a private daemon: opens a vault that is locked with a passphrase that is asked for at the
+  // terminal.
+  Result<void> open_locked();
   // A daemon that stays: found or started. It may be asked for the caller's vault only.
   // until_locked: the operator ends it, as after `unlock`; while_used: as one that a call starts.
   enum class Stay : std::uint8_t { until_locked, while_used };

@@ -33,6 +33,7 @@ Result<int> run_mcp(Session& session, const Arguments& arguments) {
   if (!arguments.has("agent")) {
     TRY(add(protocol::kToken, session.environment().text("AIVAULT_TOKEN")));
   }
+  PrivateDaemon daemon(session);
   std::optional<HeldToken> held;
   if (auto agent = not_blank(arguments.text("agent"))) {
     HeldToken::Wish wish;
@@ -40,11 +41,11 @@ Result<int> run_mcp(Session& session, const Arguments& arguments) {
     wish.allowed = options.allowed;
     wish.context = context;
     wish.ttl_ms = kTtlMs;
-    TRY_ASSIGN(auto minted, HeldToken::mint(session, "mcp", wish));
+    TRY_ASSIGN(auto minted, HeldToken::mint(session, daemon, "mcp", wish));
     held.emplace(std::move(minted));
     options.control.push_back({std::string(protocol::kToken), held->value()});
   }
-  McpServer(session, std::move(options)).run();
+  McpServer(session, daemon, std::move(options)).run();
   return kSuccess;
 }
 

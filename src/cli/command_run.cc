@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cli/arguments.h"
+#include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/held_token.h"
@@ -46,6 +47,14 @@ std::string key_variable(const json::Value& whoami) {
   return name == nullptr ? std::string() : std::string(name->text());
 }
 
+// There is nobody else who could: no other command reaches this daemon.
+Result<void> open_vault(Session& session, PrivateDaemon& daemon) {
+  if (!daemon.is_wanted() || !session.can_ask()) return {};
+  TRY_ASSIGN(auto reached, daemon.reach());
+  TRY_ASSIGN(auto client, Client::at_private(session, std::move(reached)));
+  return client.open_locked();
+}
+
 // Its exit status instead of one of its own.
 int not_run(Session& session, const std::string& program, platform::NotStarted why) {
   session.notice("cannot run '" + program + "': " + std::strerror(why.error));
@@ -73,7 +82,7 @@ Result<int> run_sandboxed(Session& session,
   TRY_ASSIGN(auto sandboxed, start_sandboxed(program, std::move(environment), confinement));
   if (!sandboxed.started) return not_run(session, program.front(), sandboxed.started.error());
   TRY_ASSIGN(const auto door, LoopbackDoor::adopt(std::move(sandboxed.listening), kSandboxPort));
-  door->serve(held.daemon_socket());
+  door->serve(held.dial());
   return sandboxed.started->wait();
 }
 
@@ -81,7 +90,9 @@ Result<int> run_sandboxed(Session& session,
 
 Result<int> run_run(Session& session, const Arguments& arguments) {
   TRY_ASSIGN(const auto wish, wish_of(arguments));
-  TRY_ASSIGN(auto held, HeldToken::mint(session, "run", wish));
+  PrivateDaemon daemon(session);
+  TRY(open_vault(session, daemon));
+  TRY_ASSIGN(auto held, HeldToken::mint(session, daemon, "run", wish));
   TRY_ASSIGN(const auto endpoints, held.ask("/aivault/endpoints"));
   const auto& program = arguments.program();
   if (arguments.has("sandbox")) {
@@ -93,7 +104,7 @@ Result<int> run_run(Session& session, const Arguments& arguments) {
   // Before there is a second thread.
   auto started = platform::Foreground::start(program, std::move(environment));
   if (!started) return not_run(session, program.front(), started.error());
-  door->serve(held.daemon_socket());
+  door->serve(held.dial());
   return started->wait();
 }
 

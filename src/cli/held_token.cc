@@ -68,11 +68,19 @@ Result<Value> HeldToken::exchange(std::string_view method,
   return fail(std::move(error));
 }
 
-Result<HeldToken> HeldToken::mint(Session& session, std::string_view command, const Wish& wish) {
+Result<HeldToken> HeldToken::mint(Session& session,
+                                  PrivateDaemon& daemon,
+                                  std::string_view command,
+                                  const Wish& wish) {
+  const Needed needed{command, IdleExit::as_autostarted};
   TRY_ASSIGN(auto reached,
-             reach_lasting_daemon(session, Needed{command, IdleExit::as_autostarted}));
-  HeldToken held(std::move(reached));
-  TRY_ASSIGN(held.whoami_, held.exchange("GET", "/aivault/whoami", std::nullopt));
+             daemon.is_wanted() ? daemon.reach() : reach_lasting_daemon(session, needed));
+  HeldToken held(std::move(reached), daemon);
+  auto whoami = held.exchange("GET", "/aivault/whoami", std::nullopt);
+  if (!whoami && whoami.error().reason == kConnectionLost && held.reached_.is_private) {
+    return fail(held.reached_.ended_early());
+  }
+  TRY_ASSIGN(held.whoami_, std::move(whoami));
   const auto* target = wish.agent ? "/aivault/tokens/proxy" : "/aivault/tokens/self";
   TRY_ASSIGN(const auto minted, held.exchange("POST", target, request_of(wish, held.whoami_)));
   const auto* result = member(minted, "result", Kind::object);
@@ -84,6 +92,14 @@ Result<HeldToken> HeldToken::mint(Session& session, std::string_view command, co
   }
   held.value_ = value->text();
   return held;
+}
+
+std::function<platform::Descriptor()> HeldToken::dial() const {
+  if (!reached_.is_private) return [path = reached_.name] { return connect_to(path).socket; };
+  return [daemon = daemon_] {
+    auto connected = daemon->connect();
+    return connected ? *std::move(connected) : platform::Descriptor();
+  };
 }
 
 Result<Value> HeldToken::ask(const std::string& target) {

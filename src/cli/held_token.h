@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "cli/key_value.h"
+#include "cli/private_daemon.h"
 #include "cli/reach.h"
 #include "cli/session.h"
 #include "json/value.h"
@@ -24,7 +26,11 @@ class HeldToken {
     Context context;
     std::int64_t ttl_ms = 0;
   };
-  static Result<HeldToken> mint(Session& session, std::string_view command, const Wish& wish);
+  // `daemon`: asked if it is wanted, else a lasting one is. It outlives the token.
+  static Result<HeldToken> mint(Session& session,
+                                PrivateDaemon& daemon,
+                                std::string_view command,
+                                const Wish& wish);
   ~HeldToken();
   HeldToken(HeldToken&&) = default;
   HeldToken& operator=(HeldToken&&) = delete;
@@ -32,18 +38,21 @@ class HeldToken {
   HeldToken& operator=(const HeldToken&) = delete;
 
   const std::string& value() const { return value_; }
-  const std::string& daemon_socket() const { return reached_.name; }
+  // One more connection to the daemon that gave it; none if that is not possible.
+  std::function<platform::Descriptor()> dial() const;
   const json::Value& whoami() const { return whoami_; }
   // A question that shows the token.
   Result<json::Value> ask(const std::string& target);
 
  private:
-  explicit HeldToken(Reached reached) : reached_(std::move(reached)) {}
+  HeldToken(Reached reached, PrivateDaemon& daemon)
+      : reached_(std::move(reached)), daemon_(&daemon) {}
   Result<json::Value> exchange(std::string_view method,
                                const std::string& target,
                                const std::optional<json::Value>& body);
 
   Reached reached_;
+  PrivateDaemon* daemon_;
   std::string value_;  // Wiped at the end; until then no better kept than in the child's memory.
   json::Value whoami_;
 };

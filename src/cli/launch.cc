@@ -12,6 +12,7 @@
 #include <climits>
 #include <cstring>
 
+#include "base/patience.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/vault_header.h"
@@ -22,7 +23,7 @@ namespace aivault::cli {
 namespace {
 
 constexpr std::string_view kProgram = "aivaultd";
-constexpr std::chrono::seconds kStartLimit{5};
+constexpr auto kStartLimit = patience(std::chrono::seconds(5));
 constexpr std::size_t kMaxReport = 4096;
 
 auto failed(std::string_view reason) {
@@ -130,11 +131,13 @@ std::vector<std::string> daemon_environment(const platform::Environment& environ
 }
 
 Result<PrivateChild> start_private_child(const platform::Environment& environment,
-                                         const std::vector<std::string>& key_variables) {
+                                         const std::vector<std::string>& key_variables,
+                                         Passes passes) {
   const auto program = find_daemon_program(environment);
   if (!program) return failed("it is neither beside aivault nor in PATH");
   std::array<int, 2> ends{-1, -1};
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+  const int type = passes == Passes::requests ? SOCK_STREAM : SOCK_SEQPACKET;
+  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return failed(std::strerror(errno));
   }
   platform::Descriptor ours(ends[0]);

@@ -31,8 +31,11 @@ struct PrivateChild {
   platform::Descriptor socket;
   platform::Child process;
 };
+// What is written to its socket: requests, or connections on which requests are.
+enum class Passes : std::uint8_t { requests, connections };
 Result<PrivateChild> start_private_child(const platform::Environment& environment,
-                                         const std::vector<std::string>& key_variables);
+                                         const std::vector<std::string>& key_variables,
+                                         Passes passes = Passes::requests);
 
 enum class Lifetime : std::uint8_t { lasting, once };
 enum class IdleExit : std::uint8_t { as_autostarted, as_configured };

@@ -6,14 +6,12 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <list>
 #include <utility>
 #include <vector>
@@ -54,18 +52,6 @@ struct Pair {
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
-platform::Descriptor connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  platform::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket || path.size() >= sizeof address.sun_path) return {};
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const auto* name = reinterpret_cast<const sockaddr*>(&address);
-  if (::connect(socket.get(), name, sizeof address) != 0) return {};
-  if (::fcntl(socket.get(), F_SETFL, O_NONBLOCK) != 0) return {};
-  return socket;
-}
-
 void fill(int source, Flow& flow, bool& broken) {
   if (!flow.is_empty() || flow.ended) return;
   flow.begin = flow.end = 0;
@@ -91,11 +77,8 @@ void drain(int target, Flow& flow, bool& broken) {
 
 class Copier {
  public:
-  Copier(int listening, int stopped, bool takes_all, std::string daemon_socket)
-      : listening_(listening),
-        stopped_(stopped),
-        takes_all_(takes_all),
-        daemon_socket_(std::move(daemon_socket)) {}
+  Copier(int listening, int stopped, bool takes_all, LoopbackDoor::Dial dial)
+      : listening_(listening), stopped_(stopped), takes_all_(takes_all), dial_(std::move(dial)) {}
 
   void run() {
     for (;;) {
@@ -160,8 +143,8 @@ class Copier {
     if (!takes_all_ && platform::uid_of_tcp_peer(client.get()) != std::int64_t{::geteuid()}) return;
     const int on = 1;
     ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    auto daemon = connect_to(daemon_socket_);
-    if (!daemon) return;
+    auto daemon = dial_();
+    if (!daemon || ::fcntl(daemon.get(), F_SETFL, O_NONBLOCK) != 0) return;
     const auto sent = ::send(daemon.get(), kMark.data(), kMark.size(), MSG_NOSIGNAL);
     if (sent != static_cast<ssize_t>(kMark.size())) return;
     pairs_.emplace_back();
@@ -171,7 +154,7 @@ class Copier {
 
   int listening_, stopped_;
   bool takes_all_;
-  std::string daemon_socket_;
+  LoopbackDoor::Dial dial_;
   std::list<Pair> pairs_;
 };
 
@@ -215,12 +198,12 @@ Result<void> LoopbackDoor::prepare_to_stop() {
   return {};
 }
 
-void LoopbackDoor::serve(std::string daemon_socket) {
+void LoopbackDoor::serve(Dial dial) {
   thread_ = std::thread([listening = listening_.get(),
                          stopped = stopped_.get(),
                          takes_all = guests_ == Guests::all,
-                         path = std::move(daemon_socket)]() mutable {
-    Copier(listening, stopped, takes_all, std::move(path)).run();
+                         dial = std::move(dial)]() mutable {
+    Copier(listening, stopped, takes_all, std::move(dial)).run();
   });
 }
 

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <string>
 #include <thread>
 
 #include "base/result.h"
@@ -25,8 +25,10 @@ class LoopbackDoor {
   LoopbackDoor& operator=(const LoopbackDoor&) = delete;
 
   std::uint16_t port() const { return port_; }
-  // Begins to serve, from a daemon at this socket.
-  void serve(std::string daemon_socket);
+  // Begins to serve. `dial` makes a connection to the daemon, or none; it is called on another
+  // thread.
+  using Dial = std::function<platform::Descriptor()>;
+  void serve(Dial dial);
 
  private:
   enum class Guests : std::uint8_t { of_our_uid, all };

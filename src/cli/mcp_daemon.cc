@@ -52,15 +52,25 @@ bool McpCancel::use(int descriptor) {
   return !is_cancelled_;
 }
 
+Result<Acknowledged> McpDaemon::reach(const std::string& head) {
+  const std::scoped_lock lock(reaching_);
+  if (!private_daemon_.is_wanted()) return reach_for_call(session_, head, std::nullopt);
+  const auto reach_private = [&]() -> Result<Acknowledged> {
+    TRY_ASSIGN(auto reached, private_daemon_.reach());
+    return acknowledged_by(std::move(reached), head);
+  };
+  auto answer = reach_private();
+  // One that died had not begun with the call; another takes its place.
+  const bool may_try_again = !answer && answer.error().reason != kAlreadyShown;
+  if (may_try_again && private_daemon_.has_ended()) return reach_private();
+  return answer;
+}
+
 Result<json::Value> McpDaemon::get(const std::string& target) {
   auto head = request_head("GET", target);
   for (const auto& header : control_) head += header.name + ": " + header.value + "\r\n";
   head += "\r\n";
-  const auto reach = [&] {
-    const std::scoped_lock lock(reaching_);
-    return reach_for_call(session_, head, std::nullopt);
-  };
-  TRY_ASSIGN(auto daemon, reach());
+  TRY_ASSIGN(auto daemon, reach(head));
   auto document = read_document(*daemon.reached.connection, daemon.answer);
   const bool is_refusal =
       http::find(daemon.answer.head().headers, protocol::kError) != nullptr && document;
@@ -90,11 +100,7 @@ Result<McpDaemon::Answered> McpDaemon::call(const json::Value& envelope,
   if (notices != nullptr) head.control.push_back({std::string(protocol::kInterim), "1"});
   BodyInput body(json::compact(envelope), {});
   head.content_length = body.size();
-  const auto reach = [&] {
-    const std::scoped_lock lock(reaching_);
-    return reach_for_call(session_, to_wire(head), std::nullopt);
-  };
-  TRY_ASSIGN(auto daemon, reach());
+  TRY_ASSIGN(auto daemon, reach(to_wire(head)));
   if (!cancel.use(daemon.reached.connection->descriptor())) {
     return vault_unavailable(std::string(kConnectionLost), "cancelled");
   }

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "cli/call_exchange.h"
+#include "cli/private_daemon.h"
 #include "cli/session.h"
 #include "http/head.h"
 #include "http/message.h"
@@ -34,8 +35,9 @@ class McpCancel {
 class McpDaemon {
  public:
   // `control`: headers of every request, a token among them.
-  McpDaemon(const Session& session, http::Headers control)
-      : session_(session), control_(std::move(control)) {}
+  // `daemon`: used if it is wanted.
+  McpDaemon(const Session& session, PrivateDaemon& daemon, http::Headers control)
+      : session_(session), private_daemon_(daemon), control_(std::move(control)) {}
 
   Result<json::Value> get(const std::string& target);
 
@@ -50,7 +52,10 @@ class McpDaemon {
                         CallNotices* notices);  // nullptr: nobody wants to know.
 
  private:
+  Result<Acknowledged> reach(const std::string& head);
+
   const Session& session_;
+  PrivateDaemon& private_daemon_;
   http::Headers control_;
   std::mutex reaching_;
 };

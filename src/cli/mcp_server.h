@@ -25,8 +25,8 @@ class McpServer {
     std::optional<std::string> credential;
     http::Headers control;  // Of every request to the daemon.
   };
-  McpServer(Session& session, Options options)
-      : session_(session), options_(options), daemon_(session, options.control) {}
+  McpServer(Session& session, PrivateDaemon& daemon, Options options)
+      : session_(session), options_(options), daemon_(session, daemon, options.control) {}
 
   void run();  // Until stdin ends.
 

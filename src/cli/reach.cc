@@ -29,26 +29,6 @@ constexpr milliseconds kPause{20};
 constexpr std::size_t kMaxErrorBody = std::size_t{1} << 20U;
 constexpr int kMaxStarts = 5;  // A --once daemon may have served somebody else.
 
-// An errno, or a connected socket.
-struct Connected {
-  platform::Descriptor socket;
-  int error = 0;
-};
-
-Connected connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return {{}, ENAMETOOLONG};
-  std::memcpy(address.sun_path, path.data(), path.size());
-  platform::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return {{}, errno};
-  const auto* name = reinterpret_cast<const sockaddr*>(&address);
-  while (::connect(socket.get(), name, sizeof address) != 0) {
-    if (errno != EINTR) return {{}, errno};
-  }
-  return {std::move(socket), 0};
-}
-
 bool is_trusted(const Route& route, std::int64_t uid) {
   return route.trust == Trust::named_by_caller || uid == 0 || uid == std::int64_t{geteuid()} ||
          owner_of_directory(directory_of(route.socket)) == uid;
@@ -116,17 +96,6 @@ auto not_reached(std::string message) {
   return vault_unavailable(std::string(kNotReached), std::move(message));
 }
 
-Result<Acknowledged> acknowledged_by(Reached reached, const std::string& head) {
-  ResponseReader answer(*reached.connection);
-  auto reply = acknowledge(*reached.connection, answer, head);
-  if (!reply) return fail(explain(std::move(reply).error(), reached));
-  if (*reply == Reply::acknowledged) return Acknowledged{std::move(reached), std::move(answer)};
-  if (*reply == Reply::lost && reached.is_private) return fail(ended_early(reached.child));
-  return not_reached(*reply == Reply::lost
-                         ? "failed connecting to " + reached.where() + ": connection closed"
-                         : "failed connecting to " + reached.where() + ": it is shutting down");
-}
-
 bool may_try_again(const Error& error) { return error.reason == kNotReached; }
 
 std::string combined(const std::string& error,
@@ -138,6 +107,33 @@ std::string combined(const std::string& error,
 }
 
 }  // namespace
+
+Connected connect_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return {{}, ENAMETOOLONG};
+  std::memcpy(address.sun_path, path.data(), path.size());
+  platform::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return {{}, errno};
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  while (::connect(socket.get(), name, sizeof address) != 0) {
+    if (errno != EINTR) return {{}, errno};
+  }
+  return {std::move(socket), 0};
+}
+
+Result<Acknowledged> acknowledged_by(Reached reached, const std::string& head) {
+  ResponseReader answer(*reached.connection);
+  auto reply = acknowledge(*reached.connection, answer, head);
+  if (!reply) return fail(explain(std::move(reply).error(), reached));
+  if (*reply == Reply::acknowledged) return Acknowledged{std::move(reached), std::move(answer)};
+  if (*reply == Reply::lost && reached.is_private) return fail(reached.ended_early());
+  return not_reached(*reply == Reply::lost
+                         ? "failed connecting to " + reached.where() + ": connection closed"
+                         : "failed connecting to " + reached.where() + ": it is shutting down");
+}
+
+Error Reached::ended_early() const { return cli::ended_early(child ? child : lasting_child); }
 
 void Reached::finish() {
   if (!connection) return;  // Moved away.

@@ -20,13 +20,23 @@ struct Reached {
   std::unique_ptr<Connection> connection;
   std::string name;                      // Its socket's path, or "private child".
   std::int64_t uid = -1;                 // Of the daemon.
-  std::optional<platform::Child> child;  // Ends with this command: waited for.
+  std::optional<platform::Child> child;  // Ends with this connection: waited for.
+  std::optional<platform::Child> lasting_child = std::nullopt;  // Ours, and serves further ones.
   bool is_private = false;
 
   std::string where() const { return "aivaultd at '" + name + "'"; }
+  // Why a private one ended before it said a word.
+  Error ended_early() const;
   // Hangs up and gives a process that ends with this command the time to do so.
   void finish();
 };
+
+// An errno, or a connected socket.
+struct Connected {
+  platform::Descriptor socket;
+  int error = 0;
+};
+Connected connect_to(const std::string& path);
 
 struct Attempt {
   std::optional<Reached> reached;
@@ -59,6 +69,8 @@ struct Acknowledged {
 Result<Acknowledged> reach_for_call(const Session& session,
                                     const std::string& head,
                                     const std::optional<std::string>& first_reason);
+// The same of a daemon that was reached.
+Result<Acknowledged> acknowledged_by(Reached reached, const std::string& head);
 
 // Someone holds the lock of this socket path: a daemon is starting.
 bool is_locked(const std::string& socket);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include "cli/render_parts.h"
 #include "cli/vault_header.h"
 #include "platform/os_error.h"
+#include "platform/passed_descriptor.h"
 #include "platform/places.h"
 #include "platform/users.h"
 
@@ -92,45 +92,19 @@ Result<void> check_working_directory(const std::string& directory, const Paths& 
   return {};
 }
 
-// A text says why there is no listener.
+// A text says why there is no listener. Who hears nothing says that the process ended early.
 void tell(int channel, const Result<platform::Descriptor>& listening) {
-  std::string text = listening ? std::string("ok") : listening.error().message;
-  iovec piece{.iov_base = text.data(), .iov_len = text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  if (listening) {
-    message.msg_control = space.data();
-    message.msg_controllen = space.size();
-    auto* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int descriptor = listening->get();
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-  }
-  static_cast<void>(::sendmsg(channel, &message, MSG_NOSIGNAL));
+  const std::string text = listening ? std::string("ok") : listening.error().message;
+  static_cast<void>(platform::send_with(channel, text, listening ? listening->get() : -1));
 }
 
 Result<platform::Descriptor> hear(int channel) {
-  std::array<char, 1024> text{};
-  iovec piece{.iov_base = text.data(), .iov_len = text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = space.data();
-  message.msg_controllen = space.size();
-  const auto got = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  const auto* header = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
-  if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-    int descriptor = -1;
-    std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
-    return platform::Descriptor(descriptor);
+  auto heard = platform::receive_with(channel);
+  if (heard.descriptor) return std::move(heard.descriptor);
+  if (heard.what != platform::Received::message) {
+    return not_possible("the program's process ended early");
   }
-  if (got <= 0) return not_possible("the program's process ended early");
-  return not_possible(std::string(text.data(), static_cast<std::size_t>(got)));
+  return not_possible(heard.text);
 }
 
 }  // namespace

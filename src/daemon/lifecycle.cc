@@ -49,7 +49,7 @@ void Lifecycle::begin(server::Server& server, broker::Broker& broker) {
   server_ = &server;
   broker_ = &broker;
   watch_signals();
-  if (options_.kind != Kind::private_child) watch_idleness(server.open_connections());
+  if (!is_private()) watch_idleness(server.open_connections());
 }
 
 void Lifecycle::set_times(std::chrono::milliseconds idle_exit,
@@ -57,8 +57,14 @@ void Lifecycle::set_times(std::chrono::milliseconds idle_exit,
   options_.drain_timeout = drain_timeout;
   if (options_.idle_exit == idle_exit) return;
   options_.idle_exit = idle_exit;
-  if (options_.kind != Kind::private_child) watch_idleness(server_->open_connections());
+  if (!is_private()) watch_idleness(server_->open_connections());
 }
+
+bool Lifecycle::is_private() const {
+  return options_.kind == Kind::private_child || options_.kind == Kind::private_daemon;
+}
+
+void Lifecycle::parent_ended() { break_off(); }
 
 void Lifecycle::watch_signals() {
   signals_.async_wait([this](const error_code& error, int number) {
@@ -99,6 +105,7 @@ void Lifecycle::on_connections(std::size_t open) {
     if (open == 0) boost::asio::post(loop_, [this] { break_off(); });
     return;
   }
+  if (options_.kind == Kind::private_daemon) return;
   watch_idleness(open);
   consider_once();
 }

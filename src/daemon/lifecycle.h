@@ -24,7 +24,12 @@ namespace aivault::daemon {
 
 class Lifecycle {
  public:
-  enum class Kind : std::uint8_t { lasting, once, private_child };
+  enum class Kind : std::uint8_t {
+    lasting,
+    once,
+    private_child,   // Ends with its one connection,
+    private_daemon,  // or with its parent, whatever connections it got from there.
+  };
   struct Options {
     Kind kind = Kind::lasting;
     std::chrono::milliseconds idle_exit{0};  // 0: never.
@@ -54,10 +59,14 @@ class Lifecycle {
   // The daemon's patience from now on; one that ends already ends as it began to.
   void set_times(std::chrono::milliseconds idle_exit, std::chrono::milliseconds drain_timeout);
 
+  // Of a private daemon: whatever still runs is for nobody.
+  void parent_ended();
+
   int exit_status() const { return exit_status_; }
   const std::string& reason() const { return reason_; }  // Why it ended.
 
  private:
+  bool is_private() const;
   void watch_signals();
   void on_signal(int number);
   json::Value on_shutdown(server::ShutdownMode mode);

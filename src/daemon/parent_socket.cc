@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include "platform/os_error.h"
 
@@ -26,8 +27,9 @@ bool is_connected() {
 
 }  // namespace
 
-Result<platform::Descriptor> take_parent_socket() {
-  if (socket_option(SO_DOMAIN) != AF_UNIX || socket_option(SO_TYPE) != SOCK_STREAM ||
+Result<ParentSocket> take_parent_socket() {
+  const int type = socket_option(SO_TYPE);
+  if (socket_option(SO_DOMAIN) != AF_UNIX || (type != SOCK_STREAM && type != SOCK_SEQPACKET) ||
       !is_connected()) {
     return vault_unavailable("internal", "--stdio needs a connected unix socket on descriptor 0");
   }
@@ -38,7 +40,9 @@ Result<platform::Descriptor> take_parent_socket() {
         "internal",
         std::string("cannot take the socket of the parent: ") + platform::os_text(errno));
   }
-  return parent;
+  using Kind = ParentSocket::Kind;
+  return ParentSocket{std::move(parent),
+                      type == SOCK_STREAM ? Kind::connection : Kind::passes_connections};
 }
 
 }  // namespace aivault::daemon

@@ -2,12 +2,23 @@
 // Thread: the main thread at start. Errors: vault_unavailable internal.
 #pragma once
 
+#include <cstdint>
+
 #include "base/result.h"
 #include "platform/descriptor.h"
 
 namespace aivault::daemon {
 
+struct ParentSocket {
+  enum class Kind : std::uint8_t {
+    connection,          // A stream: the one connection.
+    passes_connections,  // Seqpacket: a connected stream socket with each message.
+  };
+  platform::Descriptor socket;
+  Kind kind = Kind::connection;
+};
+
 // Afterwards descriptor 0 is /dev/null.
-Result<platform::Descriptor> take_parent_socket();
+Result<ParentSocket> take_parent_socket();
 
 }  // namespace aivault::daemon

@@ -24,6 +24,7 @@
 #include "daemon/greeting.h"
 #include "daemon/lifecycle.h"
 #include "daemon/look_around.h"
+#include "daemon/parent_door.h"
 #include "daemon/report.h"
 #include "daemon/unlock_timer.h"
 #include "daemon/watchdog.h"
@@ -128,7 +129,13 @@ void cancel_approvals(catalog::Approvals& approvals) {
   }
 }
 
+// The parent passes it connections; else the parent is the one connection.
+bool is_private_daemon(const Sockets& sockets) {
+  return sockets.parent && sockets.parent->kind == ParentSocket::Kind::passes_connections;
+}
+
 Lifecycle::Options lifecycle_options(const Settings& settings,
+                                     const Sockets& sockets,
                                      vault::Slot& slot,
                                      const ServiceManager& manager,
                                      catalog::Approvals& approvals,
@@ -136,6 +143,7 @@ Lifecycle::Options lifecycle_options(const Settings& settings,
   Lifecycle::Options options;
   if (settings.once) options.kind = Lifecycle::Kind::once;
   if (settings.private_child) options.kind = Lifecycle::Kind::private_child;
+  if (is_private_daemon(sockets)) options.kind = Lifecycle::Kind::private_daemon;
   options.idle_exit = settings.idle_exit;
   options.drain_timeout = settings.drain_timeout;
   options.supervised = settings.supervised;
@@ -235,10 +243,11 @@ Result<int> serve(const Settings& settings,
   broker::Broker broker(loop.get_executor(), slot, catalog, *client, std::move(for_broker));
   facts.last_own_call = [&broker] { return broker.last_own_call(); };
   slot.on_lock([&] { asio::post(loop, [&broker] { broker.forget_secrets(); }); });
-  Lifecycle lifecycle(loop,
-                      log,
-                      sockets.claims(),
-                      lifecycle_options(settings, slot, manager, catalog.approvals(), reload));
+  Lifecycle lifecycle(
+      loop,
+      log,
+      sockets.claims(),
+      lifecycle_options(settings, sockets, slot, manager, catalog.approvals(), reload));
   auto hooks = lifecycle.hooks();
   hooks.on_reload = [&reload](admin::Actor who) { return reload.answer(std::move(who)); };
   hooks.on_connections = [&, inner = std::move(hooks.on_connections)](std::size_t open) {
@@ -265,7 +274,18 @@ Result<int> serve(const Settings& settings,
   lifecycle.begin(server, broker);
   for (auto& each : sockets.listening) server.listen(each.take(), each.door);
   for (auto& each : sockets.tcp) server.listen_tcp(std::move(each.socket), each.place.port);
-  if (settings.private_child) server.serve(std::move(sockets.connected));
+  std::optional<ParentDoor> parent_door;
+  if (is_private_daemon(sockets)) {
+    parent_door.emplace(
+        loop,
+        log,
+        std::move(sockets.parent->socket),
+        ParentDoor::Hooks{[&server](auto connected) { server.serve(std::move(connected)); },
+                          [&lifecycle] { lifecycle.parent_ended(); }});
+    parent_door->begin();
+  } else if (sockets.parent) {
+    server.serve(std::move(sockets.parent->socket));
+  }
   std::optional<DailyCheck> daily_check;
   if (!settings.private_child) daily_check.emplace(slot, log);
   log.info("daemon.ready",
@@ -279,6 +299,7 @@ Result<int> serve(const Settings& settings,
   watchdog.begin();
   loop.run();
 
+  parent_door.reset();
   watchdog.stop();
 
   slot.stop();

@@ -8,14 +8,14 @@
 #include <thread>
 #include <utility>
 
-#include "daemon/parent_socket.h"
+#include "base/patience.h"
 #include "daemon/probe.h"
 #include "platform/users.h"
 
 namespace aivault::daemon {
 namespace {
 
-constexpr std::chrono::seconds kLeaving{2};
+constexpr auto kLeaving = patience(std::chrono::seconds(2));
 constexpr std::chrono::milliseconds kPause{20};
 
 // One that a command started for itself makes way; its calls finish and its callers come back.
@@ -94,7 +94,7 @@ Result<Taken> take_sockets(Settings& settings, const std::vector<PassedName>& pa
   Taken taken;
   Sockets sockets;
   if (settings.private_child) {
-    TRY_ASSIGN(sockets.connected, take_parent_socket());
+    TRY_ASSIGN(sockets.parent, take_parent_socket());
     taken.sockets = std::move(sockets);
     return taken;
   }

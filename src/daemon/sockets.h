@@ -13,6 +13,7 @@
 #include "broker/call.h"
 #include "daemon/activation.h"
 #include "daemon/claim.h"
+#include "daemon/parent_socket.h"
 #include "daemon/settings.h"
 #include "daemon/tcp_listener.h"
 #include "platform/descriptor.h"
@@ -28,9 +29,9 @@ struct Listening {
 };
 
 struct Sockets {
-  std::vector<Listening> listening;  // Of a daemon,
-  std::vector<TcpListening> tcp;     // of its loopback ports, if there are any,
-  platform::Descriptor connected;    // or the parent of a private child.
+  std::vector<Listening> listening;    // Of a daemon,
+  std::vector<TcpListening> tcp;       // of its loopback ports, if there are any,
+  std::optional<ParentSocket> parent;  // or of a private child.
 
   std::vector<Claim*> claims();
   void give_up_paths();

@@ -70,7 +70,8 @@ class Server {
   void listen(platform::Descriptor listening, broker::Door door = broker::Door::operator_socket);
   // A listening TCP socket of this machine's loopback, at this port.
   void listen_tcp(platform::Descriptor listening, std::uint16_t port);
-  // One connected socket (a private child's descriptor 0). The hook sees 0 connections at its end.
+  // One connected socket of a private child's parent: its descriptor 0, or one that was passed
+  // over that. The hook sees 0 connections at the end of the last one.
   void serve(platform::Descriptor connected);
 
   // Accepts what is already queued, then closes the listeners. New requests on open connections:

@@ -6,7 +6,7 @@ import unittest
 
 from lib import vault as programs
 from lib.http_socket import HttpSocket
-from lib.scenario import Scenario, main
+from lib.scenario import Scenario, canary, main
 
 NAMES = {"execve", "ptrace", "process-memory", "process-environment", "read-shadow", "read-root-home", "read-homes", "write-etc",
          "write-tmp", "write-shm", "packet-socket", "netlink-socket", "vsock-socket", "listen-tcp", "io-uring", "bpf", "perf-event",
@@ -50,6 +50,22 @@ class Sandbox(Scenario):
         self.assertEqual(0, vault.run("lock").code)
         self.assertEqual(0, vault.run("doctor").code)
         self.assertIn("cannot resolve", vault.run("invoke", "openai/models", "--method", "GET", "--path", "/v1/models").errors)
+
+    def test_a_private_daemon_takes_connections_inside(self):
+        vault, upstream = self.vault(), self.upstream()
+        value = canary()
+        vault.add_api(upstream, self.ca, value, paths=("/",))
+        code = ("import os, urllib.request\n"
+                "request = urllib.request.Request(os.environ['AIVAULT_BASE_URL'] + '/v/acme/v1/a',"
+                " headers={'authorization': 'Bearer ' + os.environ['AIVAULT_TOKEN']})\n"
+                "for _ in range(2): print(urllib.request.urlopen(request, timeout=60).status)\n"
+                "print([open(f'/proc/{pid}/status').read().split('Seccomp:\\t')[1][0] for pid in os.listdir('/proc') if pid.isdigit()"
+                " and b'--stdio' in open(f'/proc/{pid}/cmdline', 'rb').read().split(b'\\0')"
+                " and open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[1] == str(os.getppid())])")
+        done = vault.ok("run", "--", "python3", "-c", code, env={"AIVAULTD_DISABLE": "1"})
+        self.assertEqual("200\n200\n['2']\n", done.text)
+        self.assertEqual([f"Bearer {value}"] * 2, [seen.one("authorization") for seen in upstream.requests])
+        self.assertEqual(1, upstream.connections)
 
     def test_a_configuration_is_reloaded_inside(self):
         vault = self.vault()

@@ -18,9 +18,14 @@ class Answer:
 
 class HttpSocket:
     def __init__(self, path, timeout=30):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout)
-        self.socket.connect(str(path))
+        """`path`: of a socket, or a socket that is connected."""
+        if isinstance(path, socket.socket):
+            self.socket = path
+            self.socket.settimeout(timeout)
+        else:
+            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.socket.settimeout(timeout)
+            self.socket.connect(str(path))
         self.buffer = b""
 
     def __enter__(self):

@@ -1,0 +1,41 @@
+// PrivateDaemon: an aivaultd that serves one command, and as many connections as that wants: each
+// is handed to it over a seqpacket socket. It is started when first needed, again if it has ended
+// meanwhile, and ends with the object.
+// Thread: any. Errors: those of start_private_child, and vault_unavailable internal.
+#pragma once
+
+#include <mutex>
+#include <optional>
+
+#include "base/result.h"
+#include "cli/launch.h"
+#include "cli/reach.h"
+#include "cli/session.h"
+#include "platform/descriptor.h"
+
+namespace aivault::cli {
+
+class PrivateDaemon {
+ public:
+  // `session` outlives it.
+  explicit PrivateDaemon(const Session& session) : session_(session) {}
+  ~PrivateDaemon();
+  PrivateDaemon(const PrivateDaemon&) = delete;
+  PrivateDaemon& operator=(const PrivateDaemon&) = delete;
+
+  // AIVAULTD_DISABLE: no other daemon may serve this command.
+  bool is_wanted() const;
+  Result<Reached> reach();
+  Result<platform::Descriptor> connect();
+  // The one that was started last is gone.
+  bool has_ended();
+
+ private:
+  Result<platform::Descriptor> connect_once();
+
+  const Session& session_;
+  std::mutex guard_;
+  std::optional<PrivateChild> child_;
+};
+
+}  // namespace aivault::cli
