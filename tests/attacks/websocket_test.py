@@ -157,11 +157,11 @@ class Sockets(Attack):
         self.act = flood
         messages, code, took = self.attempt(frame(CLOSE, (4000).to_bytes(2, "big"), True, True))
         self.assertEqual(4000, code)
-        self.assertLess(took, 8)
+        self.assertLess(took, 30)
         self.act = lambda peer: (peer.close(4001), peer.until_close())
         _, code, took = self.attempt(act=lambda peer: threading.Thread(target=self.quietly, args=(flood, peer), daemon=True).start())
         self.assertIn(code, (4001, "ended"))
-        self.assertLess(took, 8)
+        self.assertLess(took, 30)
         self.assertServes()
 
     @staticmethod

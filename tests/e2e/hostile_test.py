@@ -208,7 +208,7 @@ class HostileUpstreams(Scenario):
                 timeout_ms = TIMEOUT_MS if expected == "timeout_total" else 8 * TIMEOUT_MS
                 got, took = self.call(trailers, timeout_ms)
                 self.assertEqual(expected, got)
-                self.assertLess(took, timeout_ms / 1000 + (1 if is_release() else 4))
+                self.assertLess(took, timeout_ms / 1000 + (1 if is_release() else 10))
                 self.assertLessEqual(self.server.accepted - before, 1, "nothing is sent twice")
 
     # Cases 121, 125, 200 and 201.

@@ -173,9 +173,9 @@ class Limits(Sockets):
             began = time.monotonic()
             closes.close(1000)
             self.assertEqual(1000, closes.until_close()[0])
-            thread.join(timeout=20)
+            thread.join(timeout=60)
             self.assertFalse(thread.is_alive())
-            self.assertLess(time.monotonic() - began, 10)
+            self.assertLess(time.monotonic() - began, 30)
         self.assert_still_serves()
 
     def test_a_flood_of_pings(self):
@@ -224,7 +224,7 @@ class Endings(Sockets):
         self.operate("DELETE", f"/aivault/tokens/{minted['tokenId']}")
         self.assertEqual(1008, caller.until_close()[0])
         self.assertEqual(1001, up.until_close()[0])
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(time.monotonic() - began, 30)
         self.assertEqual(("error", "token_invalid"), tuple(self.ended()[0][key] for key in ("outcome", "code")))
         stays.text("x")
 

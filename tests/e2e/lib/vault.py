@@ -208,6 +208,8 @@ class Vault:
 
 
 def wait_until(condition, seconds=10, what="the condition"):
+    """For `seconds` and longer, however busy the machine is: only what never comes true shall fail."""
+    seconds = max(seconds, 60)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if result := condition():
