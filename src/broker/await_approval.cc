@@ -112,6 +112,11 @@ asio::awaitable<Result<void>> Broker::Impl::get_approval(const VaultPtr& vault,
                                                          const Call& call,
                                                          Decision& decision,
                                                          const audit::Event& event) {
+  if (!options_.is_reached_by_operators) {
+    co_return policy_violation("approval_denied",
+                               "request denied: it needs an operator's approval, and no operator "
+                               "reaches this private aivaultd (AIVAULTD_DISABLE)");
+  }
   auto held = co_await hold_whole(decision.body, "a call that needs approval is held whole");
   if (!held) co_return fail(std::move(held).error());
   Approvals::Asked asked;

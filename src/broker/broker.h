@@ -38,6 +38,8 @@ class Broker {
     bool secret_echo = false;  // AIVAULT_DEV_ALLOW_SECRET_ECHO, development builds only.
     bool allow_remote_clients = false;
     bool allow_non_default_ports = false;
+    // Else a call that needs approval is refused at once: nobody could give it.
+    bool is_reached_by_operators = true;
     tokens::Notices* notices = nullptr;   // Of tokens, for `status`; nullptr: none are kept.
     metrics::Metrics* metrics = nullptr;  // nullptr: nothing is counted.
   };

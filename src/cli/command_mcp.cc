@@ -7,6 +7,7 @@
 #include "cli/held_token.h"
 #include "cli/key_value.h"
 #include "cli/mcp_server.h"
+#include "cli/secret_input.h"
 #include "protocol/headers.h"
 
 namespace aivault::cli {
@@ -17,6 +18,7 @@ constexpr std::int64_t kTtlMs = std::int64_t{24} * 60 * 60 * 1000;  // As long a
 }  // namespace
 
 Result<int> run_mcp(Session& session, const Arguments& arguments) {
+  hide_memory();
   TRY_ASSIGN(const auto context, parse_context(arguments));
   McpServer::Options options;
   options.allowed = arguments.list("allow");

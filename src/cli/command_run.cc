@@ -14,6 +14,7 @@
 #include "cli/moment.h"
 #include "cli/run_environment.h"
 #include "cli/sandboxed_program.h"
+#include "cli/secret_input.h"
 #include "platform/foreground.h"
 
 namespace aivault::cli {
@@ -89,6 +90,7 @@ Result<int> run_sandboxed(Session& session,
 }  // namespace
 
 Result<int> run_run(Session& session, const Arguments& arguments) {
+  hide_memory();  // From the program, which has the rights of our user.
   TRY_ASSIGN(const auto wish, wish_of(arguments));
   PrivateDaemon daemon(session);
   TRY(open_vault(session, daemon));

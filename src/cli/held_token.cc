@@ -91,6 +91,7 @@ Result<HeldToken> HeldToken::mint(Session& session,
         held.reached_));
   }
   held.value_ = value->text();
+  daemon.keep();
   return held;
 }
 

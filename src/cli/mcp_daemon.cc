@@ -60,10 +60,10 @@ Result<Acknowledged> McpDaemon::reach(const std::string& head) {
     return acknowledged_by(std::move(reached), head);
   };
   auto answer = reach_private();
-  // One that died had not begun with the call; another takes its place.
-  const bool may_try_again = !answer && answer.error().reason != kAlreadyShown;
-  if (may_try_again && private_daemon_.has_ended()) return reach_private();
-  return answer;
+  // One that ends had not begun with the call; another takes its place.
+  if (answer || !is_no_daemon(answer.error())) return answer;
+  private_daemon_.replace();
+  return reach_private();
 }
 
 Result<json::Value> McpDaemon::get(const std::string& target) {

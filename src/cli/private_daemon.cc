@@ -38,16 +38,22 @@ bool hand_over(int socket, int theirs) {
 
 }  // namespace
 
-PrivateDaemon::~PrivateDaemon() {
+PrivateDaemon::~PrivateDaemon() { let_go(); }
+
+void PrivateDaemon::let_go() {
   if (!child_) return;
   child_->socket.reset();
   child_->process.wait(kEnding);
+  child_.reset();
 }
 
 bool PrivateDaemon::is_wanted() const { return session_.environment().flag("AIVAULTD_DISABLE"); }
 
 Result<platform::Descriptor> PrivateDaemon::connect_once() {
   if (child_ && child_->process.wait(std::chrono::milliseconds(0))) child_.reset();
+  if (!child_ && is_kept_) {
+    return vault_unavailable("internal", "the private aivaultd has ended; start the command again");
+  }
   if (!child_) {
     TRY_ASSIGN(
         child_,
@@ -60,7 +66,7 @@ Result<platform::Descriptor> PrivateDaemon::connect_once() {
   if (hand_over(child_->socket.get(), theirs.get())) return ours;
   const int error = errno;
   if (error != EPIPE && error != ECONNRESET) return failed(error);
-  child_.reset();
+  let_go();
   return vault_unavailable(std::string(kEnded), "the private aivaultd ended early");
 }
 
@@ -71,9 +77,14 @@ Result<platform::Descriptor> PrivateDaemon::connect() {
   return connect_once();
 }
 
-bool PrivateDaemon::has_ended() {
+void PrivateDaemon::keep() {
   const std::scoped_lock lock(guard_);
-  return child_ && child_->process.wait(std::chrono::milliseconds(0));
+  is_kept_ = true;
+}
+
+void PrivateDaemon::replace() {
+  const std::scoped_lock lock(guard_);
+  let_go();
 }
 
 Result<Reached> PrivateDaemon::reach() {

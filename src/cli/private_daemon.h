@@ -1,6 +1,6 @@
 // PrivateDaemon: an aivaultd that serves one command, and as many connections as that wants: each
 // is handed to it over a seqpacket socket. It is started when first needed, again if it has ended
-// meanwhile, and ends with the object.
+// meanwhile and nothing was kept in it, and ends with the object.
 // Thread: any. Errors: those of start_private_child, and vault_unavailable internal.
 #pragma once
 
@@ -27,15 +27,19 @@ class PrivateDaemon {
   bool is_wanted() const;
   Result<Reached> reach();
   Result<platform::Descriptor> connect();
-  // The one that was started last is gone.
-  bool has_ended();
+  // It holds what another one would not have (a token): once it has ended there is none.
+  void keep();
+  // It serves no more: the next connection is to another one.
+  void replace();
 
  private:
   Result<platform::Descriptor> connect_once();
+  void let_go();
 
   const Session& session_;
   std::mutex guard_;
   std::optional<PrivateChild> child_;
+  bool is_kept_ = false;
 };
 
 }  // namespace aivault::cli

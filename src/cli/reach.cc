@@ -96,8 +96,6 @@ auto not_reached(std::string message) {
   return vault_unavailable(std::string(kNotReached), std::move(message));
 }
 
-bool may_try_again(const Error& error) { return error.reason == kNotReached; }
-
 std::string combined(const std::string& error,
                      const std::string& first_failure,
                      const std::optional<std::string>& first_reason) {
@@ -133,6 +131,10 @@ Result<Acknowledged> acknowledged_by(Reached reached, const std::string& head) {
                          : "failed connecting to " + reached.where() + ": it is shutting down");
 }
 
+bool is_no_daemon(const Error& error) {
+  return error.reason == kNotReached || error.reason == kEndedEarly;
+}
+
 Error Reached::ended_early() const { return cli::ended_early(child ? child : lasting_child); }
 
 void Reached::finish() {
@@ -162,7 +164,7 @@ Error ended_early(std::optional<platform::Child> child) {
   const auto status = child ? child->wait(seconds(1)) : std::nullopt;
   const bool has_spoken = status && *status > 0 && *status <= kLastOwnStatus;
   return {ErrorCode::vault_unavailable,
-          std::string(has_spoken ? kAlreadyShown : "internal"),
+          std::string(has_spoken ? kAlreadyShown : kEndedEarly),
           "failed to start aivaultd: " +
               (status ? "it ended with status " + std::to_string(*status) : "it does not answer"),
           0};
@@ -237,7 +239,7 @@ Result<Acknowledged> reach_for_call(const Session& session,
       was_connected = true;
       if (once) attempt.reached->child = started;
       auto answer = acknowledged_by(*std::move(attempt.reached), head);
-      if (answer || !may_try_again(answer.error())) return answer;
+      if (answer || !is_no_daemon(answer.error())) return answer;
       attempt.failure = answer.error().message;
     }
     if (first_failure.empty()) first_failure = attempt.failure;

@@ -47,6 +47,7 @@ Attempt connect_to_any(const Routes& routes);
 
 // The reason of an error that has been shown already.
 constexpr std::string_view kAlreadyShown = "client:already_shown";
+constexpr std::string_view kEndedEarly = "client:ended_early";
 // Why a private child ended before it said a word on its connection: its line on stderr said so,
 // unless it crashed.
 Error ended_early(std::optional<platform::Child> child);
@@ -71,6 +72,8 @@ Result<Acknowledged> reach_for_call(const Session& session,
                                     const std::optional<std::string>& first_reason);
 // The same of a daemon that was reached.
 Result<Acknowledged> acknowledged_by(Reached reached, const std::string& head);
+// It was not acknowledged by a daemon, which is gone or going: nothing was begun.
+bool is_no_daemon(const Error& error);
 
 // Someone holds the lock of this socket path: a daemon is starting.
 bool is_locked(const std::string& socket);

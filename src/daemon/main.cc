@@ -107,14 +107,20 @@ auto incomplete_sandbox(const std::string& why) {
 }
 
 // The last thing before there are threads, and before a byte of a caller is read. A private child
-// works for the operator at its terminal, on paths that the operator names, so that only its system
-// calls are restricted.
+// with one connection works for the operator at its terminal, on paths that the operator names, so
+// that only its system calls are restricted. One that is passed connections serves programs, and no
+// request of theirs names a path.
 Result<void> enter_sandbox(const Settings& settings,
+                           const Sockets& sockets,
                            const ServiceManager& manager,
                            platform::Log& log) {
   auto paths = sandbox_paths(settings);
   paths.keeps_abstract_sockets = manager.is_abstract();
-  if (settings.private_child) return sandbox::enter(paths, sandbox::Files::unrestricted);
+  if (settings.private_child) {
+    return sandbox::enter(
+        paths,
+        passes_connections(sockets) ? sandbox::Files::restricted : sandbox::Files::unrestricted);
+  }
   if (!settings.sandbox.enforced) {
     log.warn("sandbox.off", {{"reason", "sandbox.mode"}});
     return {};
@@ -191,7 +197,7 @@ Result<int> start(const Arguments& arguments,
   warn_of_surroundings(settings, environment, state, log);
   const auto manager =
       settings.private_child ? ServiceManager() : ServiceManager::from(environment);
-  if (auto entered = enter_sandbox(settings, manager, log); !entered) {
+  if (auto entered = enter_sandbox(settings, sockets, manager, log); !entered) {
     sockets.give_up_paths();
     return fail(std::move(entered).error());
   }

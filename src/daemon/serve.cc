@@ -69,10 +69,13 @@ broker::Broker::Options broker_options(const Settings& settings, std::size_t max
   options.secret_echo = development.secret_echo;
   options.allow_remote_clients = development.allow_remote_clients;
   options.allow_non_default_ports = development.allow_non_default_ports;
+  options.is_reached_by_operators = !settings.private_child;
   return options;
 }
 
-server::Server::Options server_options(const Settings& settings, std::size_t max_descriptors) {
+server::Server::Options server_options(const Settings& settings,
+                                       const Sockets& sockets,
+                                       std::size_t max_descriptors) {
   server::Server::Options options;
   const auto& limits = settings.limits;
   options.limits = connection_limits(limits, max_descriptors);
@@ -80,7 +83,8 @@ server::Server::Options server_options(const Settings& settings, std::size_t max
   options.memory.of_uid = limits.memory / 2;
   options.allowed_origins = settings.listen_origins;
   options.daemon_uid = ::geteuid();
-  options.private_child = settings.private_child;
+  // Requests that name paths come from an operator's one command.
+  options.private_child = settings.private_child && !passes_connections(sockets);
   return options;
 }
 
@@ -129,11 +133,6 @@ void cancel_approvals(catalog::Approvals& approvals) {
   }
 }
 
-// The parent passes it connections; else the parent is the one connection.
-bool is_private_daemon(const Sockets& sockets) {
-  return sockets.parent && sockets.parent->kind == ParentSocket::Kind::passes_connections;
-}
-
 Lifecycle::Options lifecycle_options(const Settings& settings,
                                      const Sockets& sockets,
                                      vault::Slot& slot,
@@ -143,7 +142,7 @@ Lifecycle::Options lifecycle_options(const Settings& settings,
   Lifecycle::Options options;
   if (settings.once) options.kind = Lifecycle::Kind::once;
   if (settings.private_child) options.kind = Lifecycle::Kind::private_child;
-  if (is_private_daemon(sockets)) options.kind = Lifecycle::Kind::private_daemon;
+  if (passes_connections(sockets)) options.kind = Lifecycle::Kind::private_daemon;
   options.idle_exit = settings.idle_exit;
   options.drain_timeout = settings.drain_timeout;
   options.supervised = settings.supervised;
@@ -254,7 +253,7 @@ Result<int> serve(const Settings& settings,
     greeting.greet_if_open(operators.get_executor());
     inner(open);
   };
-  auto for_server = server_options(settings, max_descriptors);
+  auto for_server = server_options(settings, sockets, max_descriptors);
   for_server.metrics = &metrics;
   server::Server server(loop.get_executor(),
                         {operators.get_executor(),
@@ -275,7 +274,7 @@ Result<int> serve(const Settings& settings,
   for (auto& each : sockets.listening) server.listen(each.take(), each.door);
   for (auto& each : sockets.tcp) server.listen_tcp(std::move(each.socket), each.place.port);
   std::optional<ParentDoor> parent_door;
-  if (is_private_daemon(sockets)) {
+  if (passes_connections(sockets)) {
     parent_door.emplace(
         loop,
         log,

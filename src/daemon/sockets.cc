@@ -90,6 +90,10 @@ void Sockets::give_up_paths() {
   for (auto* claim : claims()) claim->give_up_path();
 }
 
+bool passes_connections(const Sockets& sockets) {
+  return sockets.parent && sockets.parent->kind == ParentSocket::Kind::passes_connections;
+}
+
 Result<Taken> take_sockets(Settings& settings, const std::vector<PassedName>& passed_names) {
   Taken taken;
   Sockets sockets;

@@ -37,6 +37,9 @@ struct Sockets {
   void give_up_paths();
 };
 
+// The parent of a private child passes it connections; else the parent is the one connection.
+bool passes_connections(const Sockets& sockets);
+
 struct Taken {
   std::optional<Sockets> sockets;
   std::string occupied;  // The path where another daemon serves already, if there are none.

@@ -14,6 +14,7 @@ from lib.scenario import Scenario, main
 from lib.vault import wait_until
 
 PASSPHRASE = lock_test.PASSPHRASE
+SOON = 9  # Seconds; a connection waits ten for another writer of the database.
 
 
 @unittest.skipUnless(os.geteuid() == 0, "reads the memory of another process as root")
@@ -42,7 +43,7 @@ class Keys(Scenario):
         call = self.v.start("invoke", "openai/x", "--method", "GET", "--path", "/v1")
         locking = threading.Thread(target=lambda: self.v.run("lock"))
         locking.start()
-        wait_until(lambda: not self.found(), 8, "a clean memory")
+        wait_until(lambda: not self.found(), SOON, "a clean memory", exactly=True)
         self.assertTrue(database.in_transaction)
         database.execute("ROLLBACK")
         locking.join()
@@ -60,7 +61,7 @@ class Keys(Scenario):
         waiting = threading.Thread(target=create)
         waiting.start()
         self.v.ok("lock")
-        wait_until(lambda: not self.found(), 5, "a clean memory")
+        wait_until(lambda: not self.found(), SOON, "a clean memory", exactly=True)
         self.assertTrue(database.in_transaction)
         database.execute("ROLLBACK")
         waiting.join()

@@ -8,15 +8,15 @@ import pathlib
 import pty
 import signal
 import socket
-import subprocess
 import sys
 import textwrap
 import time
 
 from lib import vault as programs
 from lib.conformance import SECRET, Conformance
-from lib.http_socket import HttpSocket
+from lib.private_door import PrivateDoor
 from lib.scenario import main
+from lib.users import TemporaryUser, may_make_users
 from lib.vault import wait_until
 
 # Each argument is a path below OPENAI_BASE_URL; "!" before it asks from a thread of its own.
@@ -36,6 +36,17 @@ CLIENT = textwrap.dedent("""
         if word[0] != "!": ask(word)
     for thread in threads: thread.join()
 """)
+
+
+def descriptors_of(pid):
+    """What they are, as root sees them."""
+    found = []
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir() if os.geteuid() == 0 else ():
+        try:
+            found.append(os.readlink(entry))
+        except OSError:  # Closed meanwhile.
+            continue
+    return found
 
 
 class PrivateDaemon(Conformance):
@@ -139,10 +150,48 @@ class PrivateDaemon(Conformance):
         self.assertIn('200 {"ok":true}', printed)
         self.assertNotIn("horse", printed)
 
+    def test_its_program_goes_on_without_it_but_no_call_does(self):
+        self.stage()
+        process = self.v.start("run", "--", "python3", "-c", "print('ready', flush=True); input()\n" + CLIENT, "/models", env=self.alone)
+        self.addCleanup(lambda: [stream.close() for stream in (process.stdin, process.stdout, process.stderr)])
+        self.assertEqual(b"ready\n", process.stdout.readline())
+        child, = self.children(process.pid)
+        os.kill(child, signal.SIGKILL)
+        wait_until(lambda: child not in self.children(), what="its end")
+        out, errors = process.communicate(b"\n", timeout=60)
+        self.assertNotEqual(0, process.returncode)
+        self.assertNotIn(b"200", out)
+        self.assertIn(b"Error", errors)  # Of the program: a connection that is closed.
+        self.assertEqual(([], []), (self.children(process.pid), self.up.requests))
+
+    def test_nobody_could_approve(self):
+        self.stage()
+        self.v.ok("capability", "policy", "set", "--capability", "openai/models", "--require-approval", env=self.alone)
+        outcome = self.v.ok("run", "--", "python3", "-c", CLIENT, "/models", env=self.alone)
+        self.assertEqual("403", outcome.text[:3])
+        self.assertEqual(("policy_violation", "approval_denied"), tuple(json.loads(outcome.text[4:])[key] for key in ("error", "reason")))
+        self.v.fails("no operator reaches this private aivaultd (AIVAULTD_DISABLE)", "invoke", "openai/models", "--method", "GET",
+                     "--path", "/v1/models", env=self.alone)
+        self.assertEqual([], self.up.requests)
+        self.assertEqual({"denied"}, {row["outcome"] for row in self.v.calls()})
+
+    def test_the_program_cannot_look_into_its_command(self):
+        """Which holds the doors to the daemon, and the vault's key where that comes in a variable."""
+        if not may_make_users():
+            self.skipTest("only root makes users")
+        with TemporaryUser("aivprivate") as user:
+            vault = self.vault(user=user)
+            vault.ok("secrets", "list")
+            look = "cat /proc/$PPID/environ; ls /proc/$PPID/fd; cat /proc/$PPID/mem; tr '\\0' ' ' < /proc/$PPID/cmdline"
+            for env in ({}, {"AIVAULTD_DISABLE": "1"}):
+                outcome = vault.run("run", "--", "sh", "-c", look, env=env)
+                self.assertIn("aivault run -- sh", outcome.text)  # It is the one that is meant.
+                self.assertEqual(3, outcome.errors.count("ermission denied"), str(outcome))
+
     # mcp
 
-    def mcp(self):
-        server = self.v.start("mcp", env=self.alone)
+    def mcp(self, *flags):
+        server = self.v.start("mcp", *flags, env=self.alone)
         self.addCleanup(server.kill)
         self.addCleanup(lambda: [stream.close() for stream in (server.stdin, server.stdout, server.stderr)])
         self.number = 0
@@ -171,37 +220,45 @@ class PrivateDaemon(Conformance):
         self.assertEqual(200, ask("tools/call", call)["structuredContent"]["status"])
         second, = self.children(server.pid)
         self.assertNotEqual(first, second)
+        os.kill(second, signal.SIGTERM)  # And of one that drains: no call fails, whenever it comes.
+
+        def another():
+            self.assertEqual(200, ask("tools/call", call)["structuredContent"]["status"])
+            return [pid for pid in self.children(server.pid) if pid != second]
+        third, = wait_until(another, what="another one")
         server.stdin.close()
         self.assertEqual(0, server.wait(30))
-        wait_until(lambda: second not in self.children(), what="the end of the private daemon")
+        wait_until(lambda: third not in self.children(), what="the end of the private daemon")
+
+    def test_tools_of_an_agent_end_with_the_daemon_that_holds_its_token(self):
+        self.stage()
+        self.v.ok("agent", "create", "reader", "--allow", "openai/models", env=self.alone)
+        server, ask = self.mcp("--agent", "reader")
+        call = {"name": "openai__models", "arguments": {"method": "GET", "path": "/v1/models"}}
+        self.assertEqual(["openai__models"], [tool["name"] for tool in ask("tools/list")["tools"]])
+        self.assertEqual(200, ask("tools/call", call)["structuredContent"]["status"])
+        child, = self.children(server.pid)
+        os.kill(child, signal.SIGKILL)
+        for _ in range(3):
+            refused = ask("tools/call", call)
+            self.assertTrue(refused["isError"])
+            self.assertIn("the private aivaultd has ended; start the command again", refused["content"][0]["text"])
+        self.assertEqual([], self.children(server.pid))
+        self.assertEqual(1, len(self.up.requests))
 
     # The door of the daemon itself.
 
     def private(self):
-        """(the process, the parent's end of descriptor 0)"""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        process = subprocess.Popen([str(programs.DAEMON), "--stdio"], env=self.v.environment({**self.alone, "AIVAULTD_DISABLE": None, "AIVAULTD_LOG": "info"}),
-                                   stdin=theirs, stderr=subprocess.PIPE, cwd="/")
-        theirs.close()
-        self.addCleanup(process.stderr.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        self.addCleanup(ours.close)
-        return process, ours
-
-    @staticmethod
-    def connect(parent):
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
-            socket.send_fds(parent, [b"c"], [theirs.fileno()])
-        return HttpSocket(ours)
+        door = PrivateDoor(self.v, env={**self.alone, "AIVAULTD_DISABLE": None, "AIVAULTD_LOG": "info"})
+        self.addCleanup(door.close)
+        return door
 
     def test_each_connection_is_one_of_its_own(self):
         self.stage()
         for path in self.v.socket.parent.iterdir():  # Of the daemon that set the stage.
             path.unlink()
-        _, parent = self.private()
-        with self.connect(parent) as first, self.connect(parent) as second:
+        private = self.private()
+        with private.connect() as first, private.connect() as second:
             for door in (second, first, second):
                 who = door.request("GET", "/aivault/whoami").json()
                 self.assertEqual((os.geteuid(), True), (who["uid"], who["operator"]))
@@ -209,13 +266,16 @@ class PrivateDaemon(Conformance):
             first.request("GET", "/aivault/health", headers=[("x-aivault-via", "tcp")])
             self.assertEqual(403, first.request("GET", "/aivault/secrets").status)
             self.assertEqual(200, second.request("GET", "/aivault/secrets").status)
-        with self.connect(parent) as third:  # It stays although all have left.
+            # Those that name paths are for one command of an operator.
+            self.assertEqual(403, second.request("POST", "/aivault/providers/check", {"text": ""}).status)
+        with private.connect() as third:  # It stays although all have left.
             self.assertEqual(200, third.request("GET", "/aivault/whoami").status)
         self.assertEqual([], list(self.v.socket.parent.iterdir()), "it needs no path")
 
     def test_what_is_no_connection_is_ignored(self):
         self.stage()
-        process, parent = self.private()
+        private = self.private()
+        process, parent = private.process, private.parent
         reading, writing = os.pipe()
         tcp = socket.create_server(("127.0.0.1", 0))
         datagrams, _ = pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -224,10 +284,10 @@ class PrivateDaemon(Conformance):
         parent.send(b"no descriptor")
         for passed in ([reading], [tcp.fileno()], [datagrams.fileno()], [alone.fileno()], [a.fileno(), b.fileno()], [reading] * 200):
             parent.sendmsg([b"c" * 5000], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", passed))])
-        with self.connect(parent) as door:
+        with private.connect() as door:
             self.assertEqual(200, door.request("GET", "/aivault/whoami").status)
         # Nothing of it was kept.
-        kept = [os.readlink(entry) for entry in pathlib.Path(f"/proc/{process.pid}/fd").iterdir()] if os.geteuid() == 0 else []
+        kept = descriptors_of(process.pid)
         inodes = {f"{kind}:[{os.fstat(number).st_ino}]" for kind, number in (
             ("pipe", reading), ("socket", tcp.fileno()), ("socket", datagrams.fileno()), ("socket", alone.fileno()), ("socket", a.fileno()))}
         self.assertEqual(set(), inodes & set(kept))
@@ -241,8 +301,9 @@ class PrivateDaemon(Conformance):
             exchange.read_body()
             time.sleep(1000)
         self.stage(answer)
-        process, parent = self.private()
-        with self.connect(parent) as door:
+        private = self.private()
+        process, parent = private.process, private.parent
+        with private.connect() as door:
             body = json.dumps(self.envelope("/v1/models", "GET", "openai/models")).encode()
             door.send(b"POST /aivault/proxy HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
             wait_until(lambda: self.up.requests, what="the call")

@@ -207,9 +207,10 @@ class Vault:
         return places + ["output"] * any(needle in output for output in self.outputs)
 
 
-def wait_until(condition, seconds=10, what="the condition"):
-    """For `seconds` and longer, however busy the machine is: only what never comes true shall fail."""
-    seconds = max(seconds, 60)
+def wait_until(condition, seconds=10, what="the condition", exactly=False):
+    """For `seconds` and longer, however busy the machine is: only what never comes true shall fail.
+    `exactly`: where what comes true later is another thing."""
+    seconds = seconds if exactly else max(seconds, 60)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if result := condition():
