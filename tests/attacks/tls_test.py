@@ -116,7 +116,7 @@ class Tls(Attack):
             threading.Thread(target=greet, daemon=True).start()
             begun = time.monotonic()
             self.assertRefused(self.call(capability=self.api(f"localhost:{listener.getsockname()[1]}")))
-            self.assertLess(time.monotonic() - begun, 15)
+            self.assertLess(time.monotonic() - begun, 60)
             self.assertFalse([got for got in self.heard if self.other_secret.encode() in got])
 
     def test_TL7_no_variable_or_file_of_a_user_adds_an_authority(self):
@@ -145,7 +145,7 @@ class Tls(Attack):
         status, _ = self.call(capability=self.api(server))
         # Certificates that lead nowhere may be left out of account, or end the call.
         self.assertIn(status, (200, 502, 504))
-        self.assertLess(time.monotonic() - begun, 15)
+        self.assertLess(time.monotonic() - begun, 60)
         self.assertServes()
 
     def test_TL11_a_client_certificate_that_fits_no_key_is_refused(self):

@@ -13,6 +13,7 @@ import zlib
 
 from lib.http_socket import HttpSocket
 from lib.vault import wait_until
+from lib.measured import in_time, one_of_three
 from lib.scenario import Scenario, canary, is_release, main
 
 TIMEOUT_MS = 1000
@@ -203,13 +204,16 @@ class HostileUpstreams(Scenario):
     def check(self, name, expected):
         for trailers in (True, False):
             with self.subTest(name, trailers=trailers):
-                before = self.server.accepted
                 # Only who waits for a deadline needs a short one.
                 timeout_ms = TIMEOUT_MS if expected == "timeout_total" else 8 * TIMEOUT_MS
-                got, took = self.call(trailers, timeout_ms)
-                self.assertEqual(expected, got)
-                self.assertLess(took, timeout_ms / 1000 + (1 if is_release() else 10))
-                self.assertLessEqual(self.server.accepted - before, 1, "nothing is sent twice")
+
+                def attempt():
+                    before = self.server.accepted
+                    got, took = self.call(trailers, timeout_ms)
+                    self.assertEqual(expected, got)
+                    self.assertLessEqual(self.server.accepted - before, 1, "nothing is sent twice")
+                    in_time(took < timeout_ms / 1000 + (1 if is_release() else 4), name, took)
+                one_of_three(attempt)
 
     # Cases 121, 125, 200 and 201.
     def test_every_behaviour(self):

@@ -11,6 +11,7 @@ import time
 import crowd
 from crowd import PATHS, USERS, Agents, Load, together
 from lib.http_socket import HttpSocket
+from lib.measured import in_time, one_of_three
 from world import SOCKET, Refused, as_user, descriptors, wait_until
 
 HEAD = b"POST /aivault/proxy HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
@@ -55,6 +56,9 @@ class Slow(Load):
         return [Agents(user, 1, 8, seconds, 0.2, paths={"/v1/small": PATHS["/v1/small"]}) for user in CALM]
 
     def test_slow_and_silent_callers_are_cut_and_harm_nobody(self):
+        one_of_three(self.be_called_by_slow_ones)
+
+    def be_called_by_slow_ones(self):
         before = together(*self.calm(14))
         seen, answers = [], {}
         jobs = {"head": (USERS[0], 250, HEAD + b"x-filler: " + b"y" * 200), "silence": (USERS[1], 250, b""),
@@ -72,7 +76,7 @@ class Slow(Load):
         for each in before + seen:
             self.assertOnly200(each)
         for alone, beside in zip(before, seen):
-            self.assertGreaterEqual(beside.answered, 0.8 * alone.answered, f"{beside}, alone {alone}")
+            in_time(beside.answered >= 0.8 * alone.answered, beside, "alone", alone)
         # What each is told.
         begins = {"head": b"HTTP/1.1 408", "silence": b"", "frame": b'{"ok":false,'}
         for name, begin in begins.items():
