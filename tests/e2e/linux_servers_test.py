@@ -6,6 +6,7 @@ import pathlib
 import pwd
 import re
 import shlex
+import shutil
 import signal
 import stat
 import subprocess
@@ -113,7 +114,7 @@ class LinuxServers(Scenario):
 
     def sh(self, line, expected=0, env=None):
         done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, cwd="/", env={**self.environment, **(env or {})})
-        self.assertEqual(expected, done.returncode, f"{line}\n{done.stdout[-2000:]!r}\n{done.stderr[-2000:]!r}")
+        self.assertIn(done.returncode, (expected, done.returncode if expected is None else expected), f"{line}\n{done.stdout[-2000:]!r}\n{done.stderr[-2000:]!r}")
         return done.stdout.decode() + done.stderr.decode()
 
     def doctor(self, expected=0):
@@ -125,17 +126,17 @@ class LinuxServers(Scenario):
         """Typed by somebody who has a vault of their own."""
         return self.sh("runuser -u person -- env HOME=/home/person sh -c " + shlex.quote("cd; " + line), env=env)
 
-    def start(self, line, env=None):
+    def start(self, line, env=None, serves=SOCKET):
         process = subprocess.Popen(["/bin/sh", "-c", "exec " + line], cwd="/", env={**self.environment, **(env or {})},
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.started.append(process)
         self.wait_for(lambda: subprocess.run(
-            ["curl", "-sf", "--unix-socket", str(SOCKET), "http://aivault/aivault/health"], capture_output=True).returncode == 0,
-            f"{line} serves {SOCKET}")
+            ["curl", "-sf", "--unix-socket", str(serves), "http://aivault/aivault/health"], capture_output=True).returncode == 0,
+            f"{line} serves {serves}")
         return process
 
     def wait_for(self, condition, what):
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 60
         while time.monotonic() < limit:
             if condition():
                 return
@@ -192,6 +193,15 @@ class LinuxServers(Scenario):
         with self.subTest(how="su"):
             self.check_call("su agent -s /bin/sh -c " + shlex.quote(CALL))
 
+        # A capability of the operator's own, as a whole request in an argument and in a file that only the agent can read.
+        self.sh("sudo -u aivault -H aivault capability create acme/chat --provider openai --credential openai --method POST "
+                "--path /v1/chat/completions")
+        request = '{"method":"POST","path":"/v1/chat/completions","body":"{}"}'
+        self.check_call(f"sudo -u agent -H aivault invoke acme/chat --request '{request}'")
+        self.sh(f"sudo -u agent -H sh -c {shlex.quote('umask 077; cat > /home/agent/request.json')} <<'EOF'\n{request}\nEOF")
+        self.check_call("cd /home/agent; sudo -u agent -H aivault invoke acme/chat --request-file request.json")
+        self.check_call("sudo -u agent -H aivault invoke acme/chat --method POST --path /v1/chat/completions --body '{}'")
+
         # Two sockets, two powers.
         self.assertIn("OperatorAuthRequired: operator token required", self.sh("sudo -u agent -H aivault secrets list", expected=1))
         for user in ("agent", "aivault", "root"):
@@ -224,6 +234,19 @@ class LinuxServers(Scenario):
                 os.kill(pid, signal.SIGTERM)
                 process.wait(30)
                 self.assertFalse(SOCKET.exists())
+
+    def test_modes_of_socket_and_directory_are_those_that_were_asked_for(self):
+        self.sh("sudo -u aivault -H aivault status")
+        for directory, socket_mode in (("0700", "0600"), ("0750", "0660"), ("2750", "0660")):
+            with self.subTest(directory=directory, socket=socket_mode):
+                place = pathlib.Path("/home/aivault", "made" + directory)
+                process = self.start(f"sudo -u aivault -H env AIVAULTD_SOCKET_DIR_MODE={directory} AIVAULTD_SOCKET_MODE={socket_mode} "
+                                     f"aivaultd --socket {place}/d.sock", serves=place / "d.sock")
+                self.assertEqual((int(directory, 8), int(socket_mode, 8)),
+                                 (stat.S_IMODE(place.stat().st_mode), stat.S_IMODE((place / "d.sock").stat().st_mode)))
+                pid, = running()
+                os.kill(pid, signal.SIGTERM)
+                process.wait(30)
 
     def test_who_is_not_in_the_group_learns_what_to_run(self):
         self.sh("sudo useradd -m visitor")
@@ -283,7 +306,7 @@ class LinuxServers(Scenario):
         self.assertIn("belongs to uid", self.sh(line, expected=1))
 
     def test_doctor_tries_it_as_the_agent(self):
-        self.sh("sudo -u aivault -H aivault status")
+        self.sh("printf sk-1 | sudo -u aivault -H aivault secrets create --name OPENAI_API_KEY --value-file -")
         self.sh("sudo aivault setup agent-access --agent-user agent --daemon-user aivault")
         self.start("sudo -u aivault -H aivaultd --shared")
         report = json.loads(self.sh("sudo aivault doctor --as agent --json"))
@@ -294,12 +317,28 @@ class LinuxServers(Scenario):
         self.assertEqual({"ok"}, {check["status"] for check in report["checks"]}, tried)
         self.assertIn("operator token required", tried["operator-api"]["detail"])
         self.assertTrue(report["ok"])
+        # The scope is the reason, and not that there is nothing to call.
+        self.assertIn("context not granted", tried["other-scope"]["detail"])
+        self.assertIn("/home/aivault/.aivault/keys/kek.key: Permission denied", tried["key-file"]["detail"])
         # What is open is found.
         self.sh("chmod 755 /home/aivault /home/aivault/.aivault /home/aivault/.aivault/keys; "
                 "chmod 644 /home/aivault/.aivault/keys/kek.key; groupadd -f sudo; usermod -aG sudo agent")
         report = json.loads(re.sub(r"\}\n[^{}]*$", "}", self.sh("sudo aivault doctor --as agent --json", expected=1)))
         self.assertEqual({"key-file", "groups"}, {check["id"] for check in report["checks"] if check["status"] == "fail"})
         self.sh("gpasswd -d agent sudo")
+        # Wherever the key is, and what is not there proves nothing.
+        self.sh("chmod 600 /home/aivault/.aivault/keys/kek.key; install -d -o aivault -m 755 /srv/aivault-keys")
+        self.addCleanup(shutil.rmtree, "/srv/aivault-keys", ignore_errors=True)
+        self.sh("sudo -u aivault -H aivault rotate-master --provider file --file-path /srv/aivault-keys/other.key")
+
+        def key_file():
+            text = re.sub(r"\}\n[^{}]*$", "}", self.sh("sudo aivault doctor --as agent --json", expected=None))
+            return {check["id"]: (check["status"], check["detail"]) for check in json.loads(text)["checks"]}["key-file"]
+        self.assertEqual(("ok", "read /srv/aivault-keys/other.key: Permission denied"), key_file())
+        self.sh("chmod 644 /srv/aivault-keys/other.key")
+        self.assertEqual(("fail", "read /srv/aivault-keys/other.key: succeeded"), key_file())
+        self.sh("mv /srv/aivault-keys/other.key /srv/aivault-keys/gone.key")
+        self.assertEqual(("warn", "read /srv/aivault-keys/other.key: No such file or directory"), key_file())
         self.assertIn("this command requires sudo/root", self.sh("sudo -u agent -H aivault doctor --as agent", expected=1))
         self.assertIn("user 'nobody9' does not exist", self.sh("sudo aivault doctor --as nobody9", expected=1))
 

@@ -228,6 +228,15 @@ class Systemd(Scenario):
         self.assertEqual("", self.sh("find /var/lib/aivault -name '*.key'"))
         self.assertEqual("600 root\n", self.sh("stat -c '%a %U' /etc/credstore.encrypted/aivault-kek"))
         self.assertEqual("systemd_creds", json.loads(self.as_operator("aivault status --json"))["status"]["providerType"])
+        # KP11: neither what systemd unseals for the service nor what is sealed is the agent's to read.
+        unsealed = f"/run/credentials/{SERVICE}/aivault-kek"
+        for path in (unsealed, "/etc/credstore.encrypted/aivault-kek"):
+            self.sh("test -s " + path)
+            self.assertIn("ermission denied", self.sh(f"runuser -u agent -- cat {path} 2>&1", code=1))
+        self.assertIn("ermission denied", self.sh(f"runuser -u agent -- ls /run/credentials/{SERVICE} 2>&1", code=2))
+        tried = {check["id"]: check for check in json.loads(self.sh("aivault doctor --as agent --json"))["checks"]}
+        self.assertEqual("ok", tried["key-file"]["status"], tried)
+        self.assertRegex(tried["key-file"]["detail"], "aivault-kek: Permission denied")
         self.machine.reboot()
         self.check_call()
         # Without the unit there is no key, and that is said.
