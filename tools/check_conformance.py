@@ -47,6 +47,8 @@ def tests_of(path):
         if begin:
             yield from ((case, test) for case in waiting)
             waiting = []
+            if path.suffix == ".cc" and line.endswith("}"):  # All of it in one line.
+                test = None
         if comment := COMMENT.match(line):
             if test:
                 yield from ((case, test) for case in numbers(comment[1]))
