@@ -115,14 +115,15 @@ class OpenIdProvider(Scenario):
                     "AIVAULT_DEV_CA_CERT_PATH": str(self.ca)}
         self.box.start_daemon(env=self.env)
 
-    def use(self, secret, grant="refresh_token"):
+    def use(self, secret, grant="refresh_token", **more):
         """A credential for the provider's own API, and the capability to call it."""
         with HttpSocket(self.box.socket) as connection:
             made = connection.request("POST", "/aivault/credentials", {
                 "id": "acme", "provider": "acme", "secretRef": f"vault:secret:{secret['secretId']}",
-                "hosts": [HOST], "auth": {"o_auth2": {"grant_type": grant, "token_endpoint": f"{ISSUER}/token"}}})
+                "hosts": [HOST],
+                "auth": {"o_auth2": {"grant_type": grant, "token_endpoint": f"{ISSUER}/token", **more}}})
             self.assertEqual(200, made.status, made.body)
-        self.box.add_capability("acme/call", "acme", paths=("/me",))
+        self.box.add_capability("acme/call", "acme", ("GET", "POST", "DELETE"), ("/me", "/machine"))
 
     def whoami(self):
         return self.box.ok("json", "acme/call", "--method", "GET", "--path", "/me", env=self.env).json()
@@ -189,6 +190,39 @@ class OpenIdProvider(Scenario):
         self.assertEqual(3, self.box.ok("secrets", "list", "-v").json()[0]["valueVersion"])
         granted = json.loads(self._introspect(self._token(machine), machine))
         self.assertTrue(granted["active"], granted)
+
+    def machine(self, client, secret):
+        secret = self.box.add_secret("MACHINE", json.dumps({"clientId": client, "clientSecret": secret}))
+        self.use(secret, "client_credentials", scopes=["things"])
+
+    def ask_machine(self, method="GET"):
+        """The status and the body that the provider's API for machines gives, and which value of the secret was used."""
+        answer = self.box.ok("json", "acme/call", "--method", method, "--path", "/machine", env=self.env).json()
+        version = self.box.ok("secrets", "list", "-v").json()[0]["valueVersion"]
+        return answer["response"]["status"], answer["response"]["json"], version
+
+    def test_a_machines_token_is_accepted_and_replaced_once_the_provider_has_ended_it(self):
+        self.machine("machine", "machine-secret-of-32-characters!")
+        own = {"client_id": "machine", "scope": "things"}
+        # One token serves, which the secret shows, until the provider ends it; then the next serves the same call.
+        for method, version in (("GET", 2), ("GET", 2), ("DELETE", 2), ("GET", 3), ("GET", 3)):
+            self.assertEqual((200, own, version), self.ask_machine(method))
+        # Of tokens that are none, and of calls without one, the same address makes no such answer.
+        for headers in ({}, {"authorization": "Bearer wrong"}):
+            connection = LocalName(self.port, self.ca)
+            connection.request("GET", "/machine", headers={"host": HOST, **headers})
+            self.assertEqual(401, connection.getresponse().status)
+            connection.close()
+
+    def test_a_machines_token_that_has_run_out_is_replaced(self):
+        self.machine("brief-machine", "brief-secret-of-32-characters!!!")
+        versions = []
+        for _ in range(3):  # Its tokens live two seconds.
+            status, body, version = self.ask_machine()
+            self.assertEqual((200, {"client_id": "brief-machine", "scope": "things"}), (status, body))
+            versions.append(version)
+            time.sleep(2.1)  # What passes here is the provider's clock, which nothing else shows.
+        self.assertEqual(3, len(set(versions)), versions)
 
     def _post(self, path, form, machine):
         connection = LocalName(self.port, self.ca)
