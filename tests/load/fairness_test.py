@@ -13,7 +13,7 @@ SECONDS = 8
 FLOOD, CALM = USERS[0], USERS[1:4]
 SMALL, BIG = ({path: PATHS[path]} for path in ("/v1/small", "/v1/big"))
 LEAST_SHARE = 0.8        # of the throughput without the flood
-MOST_TIMES_SLOWER = 150  # at the 99th percentile: alone a call takes about a millisecond
+MOST_TIMES_SLOWER = 50   # at the 99th percentile: alone a call takes a millisecond or two, beside floods 2 to 22 were seen
 MOST_OF_A_FLOODS = 0.3   # a calm call's usual time beside a flood, of the usual time of the flood's own calls
 
 
