@@ -15,7 +15,7 @@ import time
 from lib import vault as programs
 from lib.conformance import SECRET, Conformance
 from lib.private_door import PrivateDoor
-from lib.scenario import main
+from lib.scenario import canary, main
 from lib.users import TemporaryUser, may_make_users
 from lib.vault import wait_until
 
@@ -187,6 +187,23 @@ class PrivateDaemon(Conformance):
                 outcome = vault.run("run", "--", "sh", "-c", look, env=env)
                 self.assertIn("aivault run -- sh", outcome.text)  # It is the one that is meant.
                 self.assertEqual(3, outcome.errors.count("ermission denied"), str(outcome))
+
+    def test_a_user_without_privileges(self):
+        """Whose command hides its memory, and still has to know the uid of whoever connects to its port."""
+        if not may_make_users():
+            self.skipTest("only root makes users")
+        with TemporaryUser("aivprivate") as user:
+            vault, upstream, value = self.vault(user=user), self.upstream(), canary()
+            ca = vault.base / "ca.pem"
+            ca.write_bytes(self.ca.read_bytes())
+            ca.chmod(0o644)
+            vault.add_api(upstream, ca, value)
+            code = ("import os, urllib.request as u; r = u.Request(os.environ['AIVAULT_BASE_URL'] + '/v/acme/v1',"
+                    " headers={'authorization': 'Bearer ' + os.environ['AIVAULT_TOKEN']}); print(u.urlopen(r, timeout=60).status)")
+            for env in ({}, {"AIVAULTD_DISABLE": "1"}):
+                outcome = vault.ok("run", "--", "/usr/bin/python3", "-c", code, env=env)
+                self.assertEqual("200\n", outcome.text, str(outcome))
+            self.assertEqual([f"Bearer {value}"] * 2, [seen.one("authorization") for seen in upstream.requests])
 
     # mcp
 
