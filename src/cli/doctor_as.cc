@@ -6,12 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "base/text.h"
@@ -69,8 +71,12 @@ int open_error(const std::string& path, int flags) {
 // One line for all places: the first that is open, else the first that could not be tried.
 void try_keys(const Targets& targets, Attempts& attempts) {
   if (targets.key_files.empty()) {
-    return attempts.add(
-        "key-file", "ok", "the provider " + targets.provider + " keeps no key file");
+    constexpr auto kWithoutFile = std::to_array<std::string_view>({"env", "passphrase", "keyring"});
+    const bool is_known = std::ranges::count(kWithoutFile, targets.provider) > 0;
+    return attempts.add("key-file",
+                        is_known ? "ok" : "warn",
+                        "the provider " + targets.provider +
+                            (is_known ? " keeps no key file" : " is not known: not tried"));
   }
   int worst = EACCES;
   std::string what;

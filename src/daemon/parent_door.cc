@@ -4,24 +4,10 @@
 
 #include <utility>
 
+#include "daemon/parent_socket.h"
 #include "platform/passed_descriptor.h"
 
 namespace aivault::daemon {
-namespace {
-
-bool is_connected_stream(const platform::Descriptor& descriptor) {
-  const auto option = [&descriptor](int name) {
-    int value = -1;
-    socklen_t size = sizeof value;
-    return ::getsockopt(descriptor.get(), SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
-  };
-  sockaddr_storage peer{};
-  socklen_t size = sizeof peer;
-  return descriptor && option(SO_DOMAIN) == AF_UNIX && option(SO_TYPE) == SOCK_STREAM &&
-         ::getpeername(descriptor.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0;
-}
-
-}  // namespace
 
 ParentDoor::ParentDoor(boost::asio::io_context& loop,
                        platform::Log& log,
@@ -45,7 +31,7 @@ bool ParentDoor::take_all() {
     auto message = platform::receive_with(socket_.native_handle());
     if (message.what == platform::Received::nothing_yet) return true;
     if (message.what == platform::Received::end) return false;
-    if (is_connected_stream(message.descriptor)) {
+    if (is_connected_unix_socket(message.descriptor.get(), SOCK_STREAM)) {
       hooks_.on_connection(std::move(message.descriptor));
     } else {
       log_.warn("parent.no_connection", {{"effect", "a message was ignored"}});

@@ -13,24 +13,25 @@
 namespace aivault::daemon {
 namespace {
 
-int socket_option(int name) {
+int socket_option(int descriptor, int name) {
   int value = -1;
   socklen_t size = sizeof value;
-  return ::getsockopt(STDIN_FILENO, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
-}
-
-bool is_connected() {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  return ::getpeername(STDIN_FILENO, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  return ::getsockopt(descriptor, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
 }  // namespace
 
+bool is_connected_unix_socket(int descriptor, int type) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  return socket_option(descriptor, SO_DOMAIN) == AF_UNIX &&
+         socket_option(descriptor, SO_TYPE) == type &&
+         ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
 Result<ParentSocket> take_parent_socket() {
-  const int type = socket_option(SO_TYPE);
-  if (socket_option(SO_DOMAIN) != AF_UNIX || (type != SOCK_STREAM && type != SOCK_SEQPACKET) ||
-      !is_connected()) {
+  const bool is_stream = is_connected_unix_socket(STDIN_FILENO, SOCK_STREAM);
+  if (!is_stream && !is_connected_unix_socket(STDIN_FILENO, SOCK_SEQPACKET)) {
     return vault_unavailable("internal", "--stdio needs a connected unix socket on descriptor 0");
   }
   platform::Descriptor parent(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
@@ -41,8 +42,7 @@ Result<ParentSocket> take_parent_socket() {
         std::string("cannot take the socket of the parent: ") + platform::os_text(errno));
   }
   using Kind = ParentSocket::Kind;
-  return ParentSocket{std::move(parent),
-                      type == SOCK_STREAM ? Kind::connection : Kind::passes_connections};
+  return ParentSocket{std::move(parent), is_stream ? Kind::connection : Kind::passes_connections};
 }
 
 }  // namespace aivault::daemon

@@ -18,6 +18,9 @@ struct ParentSocket {
   Kind kind = Kind::connection;
 };
 
+// A unix socket of that type (SOCK_STREAM, ...) with somebody at its other end.
+bool is_connected_unix_socket(int descriptor, int type);
+
 // Afterwards descriptor 0 is /dev/null.
 Result<ParentSocket> take_parent_socket();
 
